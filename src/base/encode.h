@@ -1,0 +1,23 @@
+/* Text encodings: UTF-8, hex, base64. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/sv.h"
+
+bool utf8_valid(struct sv text);
+
+/* Decodes one code point off the front: its length 1..4 and *ret, or 0 for an invalid byte (one byte to skip). Overlong
+ * forms, surrogates and values beyond U+10FFFF are invalid (RFC 3629). text.n must be > 0. */
+size_t utf8_decode(struct sv text, uint32_t *ret);
+
+/* Appends text with each invalid byte replaced by U+FFFD. */
+void utf8_sanitize(struct sv text, struct buf *out);
+
+void hex_encode(const void *bytes, size_t size, struct buf *out); /* lower case */
+
+/* Decodes at most max bytes; false on an odd length, a bad digit or too much. */
+bool hex_decode(struct sv text, uint8_t *ret, size_t max, size_t *ret_size);
+
+/* RFC 4648 with padding. */
+void base64_encode(const void *bytes, size_t size, struct buf *out);
+bool base64_decode(struct sv text, struct buf *out);

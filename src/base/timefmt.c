@@ -1,0 +1,278 @@
+#include "base/timefmt.h"
+
+static int64_t clock_ns(clockid_t clock)
+{
+        struct timespec now;
+        clock_gettime(clock, &now);
+        return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int64_t time_monotonic_ns(void)
+{
+        return clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t time_unix_ns(void)
+{
+        return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t time_cpu_ns(void)
+{
+        return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* ".5" for 500000000, "" for 0. ret has 11 bytes. */
+static void fraction_format(int64_t nanoseconds, char *ret)
+{
+        ret[0] = '\0';
+        if (nanoseconds == 0)
+                return;
+        snprintf(ret, 11, ".%09d", (int)nanoseconds);
+        for (size_t end = 9; ret[end] == '0'; end--)
+                ret[end] = '\0';
+}
+
+static void split_utc(int64_t unix_ns, struct tm *ret_tm, char *ret_fraction)
+{
+        int64_t seconds = unix_ns / SECOND;
+        int64_t rest = unix_ns % SECOND;
+        if (rest < 0) {
+                rest += SECOND;
+                seconds--;
+        }
+        time_t when = (time_t)seconds;
+        gmtime_r(&when, ret_tm);
+        fraction_format(rest, ret_fraction);
+}
+
+void time_format_rfc3339(int64_t unix_ns, char *ret)
+{
+        struct tm tm;
+        char fraction[11];
+        split_utc(unix_ns, &tm, fraction);
+        snprintf(ret, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+}
+
+void time_format_go_utc(int64_t unix_ns, char *ret)
+{
+        struct tm tm;
+        char fraction[11];
+        split_utc(unix_ns, &tm, fraction);
+        snprintf(ret, TIME_TEXT_MAX, "%04d-%02d-%02d %02d:%02d:%02d%s +0000 UTC", tm.tm_year + 1900, tm.tm_mon + 1,
+                tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+}
+
+/* Exactly `digits` decimal digits off the front. */
+static bool take_digits(struct sv *rest, size_t digits, int *ret)
+{
+        uint64_t value;
+        if (rest->n < digits || !sv_parse_u64(sv_n(rest->p, digits), 10, &value))
+                return false;
+        *ret = (int)value;
+        *rest = sv_n(rest->p + digits, rest->n - digits);
+        return true;
+}
+
+static bool take_char(struct sv *rest, const char *one_of)
+{
+        if (rest->n == 0 || rest->p[0] == '\0' || !strchr(one_of, rest->p[0]))
+                return false;
+        *rest = sv_n(rest->p + 1, rest->n - 1);
+        return true;
+}
+
+/* ".123" as nanoseconds; digits after the ninth are dropped. */
+static bool take_fraction(struct sv *rest, int64_t *ret_ns)
+{
+        int64_t value = 0;
+        int64_t unit = SECOND;
+        size_t digits = 0;
+        while (digits < rest->n && rest->p[digits] >= '0' && rest->p[digits] <= '9') {
+                unit /= 10;
+                value += (rest->p[digits] - '0') * unit;
+                digits++;
+        }
+        *rest = sv_n(rest->p + digits, rest->n - digits);
+        *ret_ns = value;
+        return digits > 0;
+}
+
+static bool take_offset(struct sv *rest, int64_t *ret_seconds)
+{
+        *ret_seconds = 0;
+        if (take_char(rest, "Zz") || rest->n == 0)
+                return true;
+        bool west = rest->p[0] == '-';
+        int hours;
+        int minutes;
+        if (!take_char(rest, "+-") || !take_digits(rest, 2, &hours))
+                return false;
+        take_char(rest, ":");
+        if (!take_digits(rest, 2, &minutes) || hours > 23 || minutes > 59)
+                return false;
+        *ret_seconds = (west ? -1 : 1) * (hours * 3600L + minutes * 60L);
+        return true;
+}
+
+bool time_parse(struct sv text, int64_t *ret_unix_ns)
+{
+        struct tm tm = { 0 };
+        int64_t fraction = 0;
+        int64_t offset = 0;
+        if (!take_digits(&text, 4, &tm.tm_year) || !take_char(&text, "-") || !take_digits(&text, 2, &tm.tm_mon) ||
+                !take_char(&text, "-") || !take_digits(&text, 2, &tm.tm_mday))
+                return false;
+        if (text.n) {
+                if (!take_char(&text, "Tt ") || !take_digits(&text, 2, &tm.tm_hour) || !take_char(&text, ":") ||
+                        !take_digits(&text, 2, &tm.tm_min) || !take_char(&text, ":") ||
+                        !take_digits(&text, 2, &tm.tm_sec))
+                        return false;
+                if (take_char(&text, ".") && !take_fraction(&text, &fraction))
+                        return false;
+                if (!take_offset(&text, &offset) || text.n)
+                        return false;
+        }
+        if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
+                tm.tm_sec > 60)
+                return false;
+        int day = tm.tm_mday;
+        tm.tm_year -= 1900;
+        tm.tm_mon -= 1;
+        int64_t seconds = (int64_t)timegm(&tm);
+        if (tm.tm_mday != day && tm.tm_sec != 60) /* 30 February moved into March */
+                return false;
+        int64_t ns;
+        if (__builtin_mul_overflow(seconds - offset, SECOND, &ns))
+                return false;
+        *ret_unix_ns = ns + fraction;
+        return true;
+}
+
+void duration_format(int64_t duration_ns, char *ret)
+{
+        uint64_t left = duration_ns < 0 ? 0 - (uint64_t)duration_ns : (uint64_t)duration_ns;
+        const char *sign = duration_ns < 0 ? "-" : "";
+        char fraction[11];
+        if (left == 0) {
+                snprintf(ret, TIME_TEXT_MAX, "0s");
+                return;
+        }
+        if (left < (uint64_t)SECOND) {
+                static const struct {
+                        uint64_t unit;
+                        const char *name;
+                } units[] = { { 1000000, "ms" }, { 1000, "µs" }, { 1, "ns" } };
+                size_t i = 0;
+                while (left < units[i].unit)
+                        i++;
+                fraction_format((int64_t)(left % units[i].unit * ((uint64_t)SECOND / units[i].unit)), fraction);
+                snprintf(ret, TIME_TEXT_MAX, "%s%llu%s%s", sign, (unsigned long long)(left / units[i].unit), fraction,
+                        units[i].name);
+                return;
+        }
+        fraction_format((int64_t)(left % (uint64_t)SECOND), fraction);
+        unsigned long long seconds = left / (uint64_t)SECOND;
+        if (seconds >= 3600)
+                snprintf(ret, TIME_TEXT_MAX, "%s%lluh%llum%llu%ss", sign, seconds / 3600, seconds / 60 % 60,
+                        seconds % 60, fraction);
+        else if (seconds >= 60)
+                snprintf(ret, TIME_TEXT_MAX, "%s%llum%llu%ss", sign, seconds / 60, seconds % 60, fraction);
+        else
+                snprintf(ret, TIME_TEXT_MAX, "%s%llu%ss", sign, seconds, fraction);
+}
+
+static bool take_unit(struct sv *rest, int64_t *ret_unit)
+{
+        static const struct {
+                const char *name;
+                int64_t unit;
+        } units[] = { { "ns", 1 }, { "us", MICROSECOND }, { "µs", MICROSECOND }, { "ms", MILLISECOND }, { "s", SECOND },
+                { "m", MINUTE }, { "h", HOUR }, { "d", DAY }, { "w", 7 * DAY } };
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+                struct sv name = sv_of(units[i].name);
+                if (sv_starts(*rest, name)) {
+                        *ret_unit = units[i].unit;
+                        *rest = sv_n(rest->p + name.n, rest->n - name.n);
+                        return true;
+                }
+        }
+        return false;
+}
+
+bool duration_parse(struct sv text, int64_t *ret_ns)
+{
+        bool negative = text.n && text.p[0] == '-';
+        if (text.n && (text.p[0] == '-' || text.p[0] == '+'))
+                text = sv_n(text.p + 1, text.n - 1);
+        if (text.n == 0)
+                return false;
+        if (sv_eq(text, SV("0"))) {
+                *ret_ns = 0;
+                return true;
+        }
+        int64_t total = 0;
+        while (text.n) {
+                size_t digits = 0;
+                while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+                        digits++;
+                uint64_t whole = 0;
+                int64_t fraction = 0;
+                int64_t unit;
+                if (digits && (!sv_parse_u64(sv_n(text.p, digits), 10, &whole) || whole > INT64_MAX))
+                        return false;
+                text = sv_n(text.p + digits, text.n - digits);
+                if (take_char(&text, ".")) {
+                        if (!take_fraction(&text, &fraction) && digits == 0)
+                                return false;
+                } else if (digits == 0) {
+                        return false;
+                }
+                if (!take_unit(&text, &unit))
+                        return false;
+                int64_t part;
+                if (__builtin_mul_overflow((int64_t)whole, unit, &part) ||
+                        __builtin_add_overflow(total, part, &total) ||
+                        __builtin_add_overflow(total, (int64_t)((__int128)fraction * unit / SECOND), &total))
+                        return false;
+        }
+        *ret_ns = negative ? -total : total;
+        return true;
+}
+
+bool size_parse(struct sv text, uint64_t *ret_bytes)
+{
+        size_t digits = 0;
+        while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+                digits++;
+        uint64_t value;
+        if (!sv_parse_u64(sv_n(text.p, digits), 10, &value))
+                return false;
+        struct sv suffix = sv_n(text.p + digits, text.n - digits);
+        unsigned shift = 0;
+        if (suffix.n) {
+                static const char letters[] = "kmgtpe";
+                const char *letter = strchr(letters, suffix.p[0] | 0x20);
+                if (letter && *letter) {
+                        shift = 10 * (unsigned)(letter - letters + 1);
+                        suffix = sv_n(suffix.p + 1, suffix.n - 1);
+                }
+                if (suffix.n && !sv_eq_nocase(suffix, SV("b")) && !(shift && sv_eq_nocase(suffix, SV("ib"))))
+                        return false;
+        }
+        if (shift && value > UINT64_MAX >> shift)
+                return false;
+        *ret_bytes = value << shift;
+        return true;
+}
+
+void size_format(uint64_t bytes, char *ret)
+{
+        static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+        double value = (double)bytes;
+        size_t i = 0;
+        for (; value >= 1024 && i + 1 < sizeof(names) / sizeof(names[0]); i++)
+                value /= 1024;
+        snprintf(ret, TIME_TEXT_MAX, i ? "%.1f %s" : "%.0f %s", value, names[i]);
+}
