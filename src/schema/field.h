@@ -1,12 +1,12 @@
-/* Field tables: parameters, results and configuration are declared once, as an array of `struct field`, and everything else
- * is derived from it: JSON reading with the path of a bad field, JSON writing, command-line flags, help, prompts, JSON Schema,
- * completion, man page, printer and privacy mask.
+/* Field tables: parameters, results and configuration are declared once, as an array of `struct field`, and everything
+ * else is derived from it: JSON reading with the path of a bad field, JSON writing, command-line flags, help, prompts,
+ * JSON Schema, completion, man page, printer and privacy mask.
  *
  *      struct ping_params { char *destination; int protocol; int64_t timeout_ns; STRING_LIST tags; };
  *      static const struct field ping_fields[] = {
  *              FIELD_STRING(struct ping_params, destination, .help = "host name or address", .required = true),
- *              FIELD_ENUM(struct ping_params, protocol, ping_protocols, .help = "what to send", .def = "icmp", .flag = 'p'),
- *              FIELD_DURATION(struct ping_params, timeout_ns, .json = "timeout", .unit = SECOND, .def = "5s"),
+ *              FIELD_ENUM(struct ping_params, protocol, ping_protocols, .help = "what to send", .def = "icmp", .flag =
+ * 'p'), FIELD_DURATION(struct ping_params, timeout_ns, .json = "timeout", .unit = SECOND, .def = "5s"),
  *              FIELD_STRINGS(struct ping_params, tags, .help = "words", .option = "tag"),
  *      };
  *      RECORD(struct ping_params, ping_fields)
@@ -80,7 +80,8 @@ struct string_list {
         size_t count;
 };
 
-/* An address or a network. family is 4 or 6, prefix up to 32 or 128, bytes in network order, host bits kept as written. */
+/* An address or a network. family is 4 or 6, prefix up to 32 or 128, bytes in network order, host bits kept as written.
+ */
 struct cidr {
         uint8_t family;
         uint8_t prefix;
@@ -106,8 +107,8 @@ struct field {
         size_t offset;    /* of the member */
         size_t item_size; /* of one value of the type */
 
-        const char *json;   /* key on the wire; default: name */
-        const char *option; /* long flag; default: the wire key with '_' as '-'. "" = no flag */
+        const char *json;            /* key on the wire; default: name */
+        const char *option;          /* long flag; default: the wire key with '_' as '-'. "" = no flag */
         const char *negative_option; /* bool: a flag that sets it false ("matchany") */
         char flag;                   /* short flag, 0 = none */
         const char *metavar;         /* "FILE"; default from the type */
@@ -123,14 +124,15 @@ struct field {
         size_t min_length;   /* strings; min number of items of a container */
 
         bool required;
-        bool positional;   /* takes what stands on the command line without a flag; a list takes all of it */
-        bool private_;     /* "masked" in privacy mode */
-        bool secret;       /* never shown, never logged */
-        bool omit_empty;   /* writing: left out when false, 0, NULL or empty */
-        bool null_empty;   /* writing: null when NULL or empty (Go's nil slices and maps) */
-        bool upper;        /* hex: stored and written upper case */
-        bool as_number;    /* duration: written as a number of .unit instead of text */
-        const char *entry; /* map of records: flags fill the entry of this key ("s1"); --ENTRY_FLAG NAME starts another */
+        bool positional; /* takes what stands on the command line without a flag; a list takes all of it */
+        bool private_;   /* "masked" in privacy mode */
+        bool secret;     /* never shown, never logged */
+        bool omit_empty; /* writing: left out when false, 0, NULL or empty */
+        bool null_empty; /* writing: null when NULL or empty (Go's nil slices and maps) */
+        bool upper;      /* hex: stored and written upper case */
+        bool as_number;  /* duration: written as a number of .unit instead of text */
+        const char
+                *entry; /* map of records: flags fill the entry of this key ("s1"); --ENTRY_FLAG NAME starts another */
         const char *entry_option;
 
         const char *const *names;    /* enum: NULL-terminated */
@@ -158,9 +160,9 @@ enum { FIELD_ITEMS_MAX = 100000, FIELD_LENGTH_MAX = 1 << 20 };
 /* 0 where the member has one of the two types, else a compile error. */
 #define FIELD_TYPE_IS(T, member, A, B)                                                                                 \
         (0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((T *)0)->member), A) ||                              \
-                                        __builtin_types_compatible_p(__typeof__(((T *)0)->member), B)                  \
-                                ? 1                                                                                    \
-                                : -1]))
+                                         __builtin_types_compatible_p(__typeof__(((T *)0)->member), B)                 \
+                                 ? 1                                                                                   \
+                                 : -1]))
 #define FIELD_BASE(T, m, TYPE, A, B)                                                                                   \
         .name = #m, .type = (TYPE), .offset = offsetof(T, m) + FIELD_TYPE_IS(T, m, A, B),                              \
         .item_size = sizeof(((T *)0)->m)
@@ -174,44 +176,127 @@ enum { FIELD_ITEMS_MAX = 100000, FIELD_LENGTH_MAX = 1 << 20 };
 
 #define HAS(T, m) (offsetof(T, m) + FIELD_TYPE_IS(T, m, bool, bool) + 1)
 
-#define FIELD_BOOL(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_BOOL, bool, bool), ##__VA_ARGS__ }
-#define FIELD_INT(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_INT, int, int64_t), ##__VA_ARGS__ }
-#define FIELD_UINT(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_UINT, unsigned, uint64_t), ##__VA_ARGS__ }
-#define FIELD_DOUBLE(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_DOUBLE, double, double), ##__VA_ARGS__ }
-#define FIELD_SIZE(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_SIZE, uint64_t, uint64_t), ##__VA_ARGS__ }
-#define FIELD_DURATION(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_DURATION, int64_t, int64_t), ##__VA_ARGS__ }
-#define FIELD_TIME(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_TIME, int64_t, int64_t), ##__VA_ARGS__ }
-#define FIELD_STRING(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_PATH(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_PATH, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_REGEX(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_REGEX, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_HEX(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_HEX, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_ENUM(T, m, list, ...) { FIELD_BASE(T, m, FIELD_TYPE_ENUM, int, int), .names = (list), ##__VA_ARGS__ }
-#define FIELD_ADDRESS(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_ADDRESS, struct cidr, struct cidr), ##__VA_ARGS__ }
-#define FIELD_PORTS(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_PORTS, struct port_set, struct port_set), ##__VA_ARGS__ }
-#define FIELD_ANY(T, m, ...) { FIELD_BASE(T, m, FIELD_TYPE_ANY, json_t *, json_t *), ##__VA_ARGS__ }
+#define FIELD_BOOL(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_BOOL, bool, bool), ##__VA_ARGS__                                           \
+        }
+#define FIELD_INT(T, m, ...)                                                                                           \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_INT, int, int64_t), ##__VA_ARGS__                                          \
+        }
+#define FIELD_UINT(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_UINT, unsigned, uint64_t), ##__VA_ARGS__                                   \
+        }
+#define FIELD_DOUBLE(T, m, ...)                                                                                        \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_DOUBLE, double, double), ##__VA_ARGS__                                     \
+        }
+#define FIELD_SIZE(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_SIZE, uint64_t, uint64_t), ##__VA_ARGS__                                   \
+        }
+#define FIELD_DURATION(T, m, ...)                                                                                      \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_DURATION, int64_t, int64_t), ##__VA_ARGS__                                 \
+        }
+#define FIELD_TIME(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_TIME, int64_t, int64_t), ##__VA_ARGS__                                     \
+        }
+#define FIELD_STRING(T, m, ...)                                                                                        \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__                               \
+        }
+#define FIELD_PATH(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_PATH, char *, const char *), ##__VA_ARGS__                                 \
+        }
+#define FIELD_REGEX(T, m, ...)                                                                                         \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_REGEX, char *, const char *), ##__VA_ARGS__                                \
+        }
+#define FIELD_HEX(T, m, ...)                                                                                           \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_HEX, char *, const char *), ##__VA_ARGS__                                  \
+        }
+#define FIELD_ENUM(T, m, list, ...)                                                                                    \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_ENUM, int, int), .names = (list), ##__VA_ARGS__                            \
+        }
+#define FIELD_ADDRESS(T, m, ...)                                                                                       \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_ADDRESS, struct cidr, struct cidr), ##__VA_ARGS__                          \
+        }
+#define FIELD_PORTS(T, m, ...)                                                                                         \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_PORTS, struct port_set, struct port_set), ##__VA_ARGS__                    \
+        }
+#define FIELD_ANY(T, m, ...)                                                                                           \
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_ANY, json_t *, json_t *), ##__VA_ARGS__                                    \
+        }
 #define FIELD_RECORD(T, m, R, table, ...)                                                                              \
-        { FIELD_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__ }
+        {                                                                                                              \
+                FIELD_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__                   \
+        }
 
-#define FIELD_STRINGS(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_PATHS(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_PATH, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_REGEXES(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_REGEX, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_HEXES(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_HEX, char *, const char *), ##__VA_ARGS__ }
-#define FIELD_INTS(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_INT, int, int64_t), ##__VA_ARGS__ }
-#define FIELD_UINTS(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_UINT, unsigned, uint64_t), ##__VA_ARGS__ }
-#define FIELD_DOUBLES(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_DOUBLE, double, double), ##__VA_ARGS__ }
-#define FIELD_ENUMS(T, m, list, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_ENUM, int, int), .names = (list), ##__VA_ARGS__ }
-#define FIELD_ADDRESSES(T, m, ...) { FIELD_LIST_BASE(T, m, FIELD_TYPE_ADDRESS, struct cidr, struct cidr), ##__VA_ARGS__ }
+#define FIELD_STRINGS(T, m, ...)                                                                                       \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__                          \
+        }
+#define FIELD_PATHS(T, m, ...)                                                                                         \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_PATH, char *, const char *), ##__VA_ARGS__                            \
+        }
+#define FIELD_REGEXES(T, m, ...)                                                                                       \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_REGEX, char *, const char *), ##__VA_ARGS__                           \
+        }
+#define FIELD_HEXES(T, m, ...)                                                                                         \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_HEX, char *, const char *), ##__VA_ARGS__                             \
+        }
+#define FIELD_INTS(T, m, ...)                                                                                          \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_INT, int, int64_t), ##__VA_ARGS__                                     \
+        }
+#define FIELD_UINTS(T, m, ...)                                                                                         \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_UINT, unsigned, uint64_t), ##__VA_ARGS__                              \
+        }
+#define FIELD_DOUBLES(T, m, ...)                                                                                       \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_DOUBLE, double, double), ##__VA_ARGS__                                \
+        }
+#define FIELD_ENUMS(T, m, list, ...)                                                                                   \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_ENUM, int, int), .names = (list), ##__VA_ARGS__                       \
+        }
+#define FIELD_ADDRESSES(T, m, ...)                                                                                     \
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_ADDRESS, struct cidr, struct cidr), ##__VA_ARGS__                     \
+        }
 #define FIELD_RECORDS(T, m, R, table, ...)                                                                             \
-        { FIELD_LIST_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__ }
+        {                                                                                                              \
+                FIELD_LIST_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__              \
+        }
 
-#define FIELD_STRING_MAP(T, m, ...) { FIELD_MAP_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__ }
+#define FIELD_STRING_MAP(T, m, ...)                                                                                    \
+        {                                                                                                              \
+                FIELD_MAP_BASE(T, m, FIELD_TYPE_STRING, char *, const char *), ##__VA_ARGS__                           \
+        }
 #define FIELD_RECORD_MAP(T, m, R, table, ...)                                                                          \
-        { FIELD_MAP_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__ }
+        {                                                                                                              \
+                FIELD_MAP_BASE(T, m, FIELD_TYPE_RECORD, R, R), .record = RECORD(R, table), ##__VA_ARGS__               \
+        }
 /* MAP(struct string_list): a list of strings behind each key */
 #define FIELD_STRING_LISTS(T, m, ...)                                                                                  \
-        { .name = #m, .type = FIELD_TYPE_STRING, .container = FIELD_MAP_OF_LISTS,                                      \
+        {                                                                                                              \
+                .name = #m, .type = FIELD_TYPE_STRING, .container = FIELD_MAP_OF_LISTS,                                \
                 .offset = offsetof(T, m) + FIELD_TYPE_IS(T, m.items, struct string_list *, struct string_list *),      \
-                .item_size = sizeof(char *), ##__VA_ARGS__ }
+                .item_size = sizeof(char *), ##__VA_ARGS__                                                             \
+        }
 
 /* The key on the wire. */
 static inline const char *field_json_name(const struct field *field)
@@ -229,25 +314,29 @@ const char *field_type_word(enum field_type type); /* "bool", "int" … "any" */
 /* Set by a program that links the regex engine; then FIELD_TYPE_REGEX is checked while reading. */
 extern int (*schema_regex_check)(const char *pattern, struct error *err);
 
-/* --- read.h: JSON to struct ----------------------------------------------------------------------------------------- */
+/* --- read.h: JSON to struct -----------------------------------------------------------------------------------------
+ */
 
 enum read_flags {
-        READ_STRICT = 1 << 0,  /* unknown keys are errors and keys match exactly; else as Go: any case, unknown ignored */
+        READ_STRICT =
+                1 << 0, /* unknown keys are errors and keys match exactly; else as Go: any case, unknown ignored */
         READ_PARTIAL = 1 << 1, /* required fields may be missing (defaults are not filled in either) */
 };
 
-/* Checks `value` against the record and, when `ret` is given, fills the struct (zeroed here first, then defaults). Strings and
- * arrays live in the arena. null is the zero value, as MIG has it; when `value` itself is NULL or null, all defaults.
- * Errors name the path: "searches.s1.sizes[0]: …". With a descriptor-loaded record ret must be NULL. */
+/* Checks `value` against the record and, when `ret` is given, fills the struct (zeroed here first, then defaults).
+ * Strings and arrays live in the arena. null is the zero value, as MIG has it; when `value` itself is NULL or null, all
+ * defaults. Errors name the path: "searches.s1.sizes[0]: …". With a descriptor-loaded record ret must be NULL. */
 int record_read(const struct record *record, const json_t *value, void *ret, struct arena *arena, unsigned flags,
         struct error *err);
 
 /* Check only; arena not needed. */
 int record_check(const struct record *record, const json_t *value, unsigned flags, struct error *err);
 
-/* --- scalars ---------------------------------------------------------------------------------------------------------- */
+/* --- scalars
+ * ---------------------------------------------------------------------------------------------------------- */
 
-/* The JSON value that a text (flag, prompt, default) means for one value of this field; new reference, or NULL. ANY takes JSON. */
+/* The JSON value that a text (flag, prompt, default) means for one value of this field; new reference, or NULL. ANY
+ * takes JSON. */
 json_t *field_json_from_text(const struct field *field, const char *text, struct error *err);
 
 bool cidr_parse(struct sv text, struct cidr *ret);

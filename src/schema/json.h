@@ -8,8 +8,8 @@
 
 enum { JSON_MESSAGE_MAX = 8 << 20 };
 
-/* Parses one value; anything but white space behind it is an error. "line 3, column 7: …" names the place. Duplicate keys: the
- * last one wins, or with strict an error. At most JSON_MESSAGE_MAX bytes. New reference or NULL. */
+/* Parses one value; anything but white space behind it is an error. "line 3, column 7: …" names the place. Duplicate
+ * keys: the last one wins, or with strict an error. At most JSON_MESSAGE_MAX bytes. New reference or NULL. */
 json_t *json_parse(struct sv text, bool strict, struct error *err);
 
 /* Member of an object in any ASCII case; an exact match comes first. Borrowed, or NULL. */

@@ -1,5 +1,5 @@
-/* A streaming JSON writer into a struct buf: no tree in memory. It inserts commas and, when pretty, line breaks; invalid UTF-8
- * in strings becomes U+FFFD. Nesting beyond JSON_WRITER_DEPTH sets out->failed. */
+/* A streaming JSON writer into a struct buf: no tree in memory. It inserts commas and, when pretty, line breaks;
+ * invalid UTF-8 in strings becomes U+FFFD. Nesting beyond JSON_WRITER_DEPTH sets out->failed. */
 #pragma once
 
 #include "base/buf.h"
@@ -13,7 +13,7 @@ struct json_writer {
         struct buf *out;
         unsigned indent; /* spaces a level; 0 = compact */
         unsigned depth;
-        uint64_t not_first;  /* bit a level: a value stands there already */
+        uint64_t not_first; /* bit a level: a value stands there already */
         bool after_key;
 };
 

@@ -11,5 +11,6 @@ enum write_flags {
 
 void record_write(struct json_writer *writer, const struct record *record, const void *value, unsigned flags);
 
-/* Masks private fields in JSON that is already there (a foreign module's result, a row in a log); `value` is changed. */
+/* Masks private fields in JSON that is already there (a foreign module's result, a row in a log); `value` is changed.
+ */
 void record_mask(const struct record *record, json_t *value);

@@ -1,0 +1,47 @@
+/* One run of a module, seen from the parent: it starts the worker, hands over the message, collects frames, keeps the
+ * deadline, stops, kills, and always ends with a result. It lives on an event loop and blocks nowhere. */
+#pragma once
+
+#include "loop/loop.h"
+#include "module/catalog.h"
+#include "module/result.h"
+
+/* What a run may use; 0 = the module's own limit, or none. Kept by throttling (cpu_share, io_rate), by a ceiling
+ * (memory) and by a stop with what there is so far (wall_ns). */
+struct budget {
+        double cpu_share; /* of one core, 0.1 = 10 % */
+        uint64_t io_rate; /* bytes a second */
+        uint64_t memory;  /* bytes */
+        int64_t wall_ns;
+};
+
+struct execution;
+
+struct execution_options {
+        const struct catalog_entry *entry;
+        struct sv message; /* the contract's message as it came, at most JSON_MESSAGE_MAX bytes; parsed only in the
+                              worker */
+        struct budget budget;
+        bool privacy;
+        bool strict; /* unknown keys are errors: every door but the wire */
+        void (*on_row)(struct execution *execution, struct sv label, struct sv json, void *cookie); /* may be NULL */
+        void (*on_done)(
+                struct execution *execution, void *cookie); /* the result is complete; called once, from the loop */
+        void *cookie;
+};
+
+/* -1 only when nothing could be started at all; a worker that fails later ends in on_done with a failed result. */
+struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err);
+
+/* Asks the module to end. 80 ms later it is killed and the result closed from the frames that came. */
+void execution_stop(struct execution *execution, const char *reason);
+
+/* After on_done. Kills what still runs otherwise. */
+void execution_free(struct execution *execution);
+
+struct result *execution_result(struct execution *execution);
+pid_t execution_pid(const struct execution *execution);
+int64_t execution_cpu_ns(const struct execution *execution); /* after on_done: CPU time of the worker */
+uint64_t execution_peak(const struct execution *execution);  /* after on_done: its peak memory in bytes */
+
+enum { EXECUTION_KILL_MS = 80 };

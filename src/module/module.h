@@ -1,0 +1,115 @@
+/* The contract: everything Tarsier can do is a module. A module declares its parameters and results as field tables,
+ * what it needs from the kernel, and a function that runs; flags, help, HTTP, schema, privacy, limits and the rest
+ * follow from that. CONTRIBUTING.md shows a module in ten minutes. */
+#pragma once
+
+#include "module/sandbox.h"
+#include "schema/field.h"
+
+struct run;
+struct service;
+struct request;
+struct printer;
+
+enum shape {
+        SHAPE_OBJECT,       /* elements is one element record; run_emit once, label NULL */
+        SHAPE_LIST,         /* [element, …]; label NULL */
+        SHAPE_MAP_OF_LISTS, /* {label: [element, …]} */
+        SHAPE_GROUPS,       /* {group: {label: [element, …]}}; run_emit_in */
+        SHAPE_SCALAR,       /* one value: an element record of one field, written without the object */
+};
+
+/* Who may run it over the agent's doors. A local user needs no role: the kernel checks. */
+enum role { ROLE_NONE, ROLE_VIEWER, ROLE_INVESTIGATOR, ROLE_ADMIN };
+
+struct module_limits {
+        int64_t wall_ns; /* 0 = 5 minutes */
+        uint64_t memory; /* bytes of data (RLIMIT_DATA); 0 = 256 MiB */
+        uint64_t result; /* bytes of rows; 0 = 256 MiB; beyond it the result is partial */
+};
+
+struct module_example {
+        const char *command; /* without the leading "tarsier " */
+        const char *what;    /* what it answers, one sentence */
+};
+
+struct route {
+        const char *method;
+        const char *path; /* below /v1/modules/NAME; a trailing "*" takes every path below */
+        enum role role;
+        const char *summary;
+        void (*handle)(struct service *service, struct request *request);
+};
+
+struct listener {
+        const char *name;    /* the key in the configuration: listen: {NAME: ADDRESS} */
+        const char *address; /* default, "127.0.0.1:8080"; NULL = only when configured */
+};
+
+struct module {
+        const char *name;        /* [a-z][a-z0-9-]* */
+        const char *summary;     /* one line, no full stop */
+        const char *description; /* paragraphs for the man page; NULL = none */
+        const char *since;
+
+        const struct record *params;
+        const struct record *element;
+        enum shape shape;
+        const struct record *statistics;
+        const struct record *config; /* persistent: its part of tarsier.yaml */
+
+        struct sandbox sandbox;
+        struct module_limits limits;
+        enum role role;      /* 0 = ROLE_INVESTIGATOR */
+        bool local_only;     /* shows contents: never over a remote door unless granted in the configuration */
+        bool errors_private; /* privacy mode masks the texts of errors too */
+        bool persistent;
+        const struct module_example *examples; /* ends with .command == NULL */
+
+        int (*validate)(const void *params, struct error *err); /* only the rules that join two fields */
+        int (*run)(struct run *run, struct error *err);         /* standard: the run; persistent: a query */
+        int (*prepare)(
+                struct run *run, struct error *err); /* before the sandbox closes: opens what the run needs; or NULL */
+
+        /* Lines for people; NULL = derived from the table. row is the element struct; label (and group) NULL where the
+         * shape has none. print_empty is asked for a label without rows, unless only results are wanted. */
+        void (*print_row)(struct printer *printer, const char *group, const char *label, const void *row);
+        void (*print_empty)(struct printer *printer, const char *group, const char *label);
+        void (*print_statistics)(struct printer *printer, const void *statistics);
+
+        /* persistent modules (service.h) */
+        int (*start)(struct service *service, struct error *err);
+        void (*stop)(struct service *service);
+        int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
+        const struct route *routes;                                /* ends with .path == NULL */
+        const struct listener *listeners;                          /* ends with .name == NULL */
+};
+
+/* The sorted table of a program's modules, NULL-terminated: one a file src/modules/AREA/modules.c. */
+typedef const struct module *const *module_table;
+
+const struct module *module_find(module_table table, const char *name);
+
+/* Are the table's names sorted, unique and well formed, and does every module have what its kind needs? Run by a test.
+ */
+int module_table_check(module_table table, struct error *err);
+
+static inline int64_t module_wall_ns(const struct module *module)
+{
+        return module->limits.wall_ns ? module->limits.wall_ns : 5 * MINUTE;
+}
+
+static inline uint64_t module_memory(const struct module *module)
+{
+        return module->limits.memory ? module->limits.memory : 256 * MIB;
+}
+
+static inline uint64_t module_result_size(const struct module *module)
+{
+        return module->limits.result ? module->limits.result : 256 * MIB;
+}
+
+static inline enum role module_role(const struct module *module)
+{
+        return module->role ? module->role : ROLE_INVESTIGATOR;
+}

@@ -1,0 +1,29 @@
+/* main() of an area program, and the worker half of the contract:
+ *
+ *      tarsier-AREA --describe          descriptors of its modules, a JSON list
+ *      tarsier-AREA worker NAME         one run, or a persistent module, started by a parent through the handshake
+ *      tarsier-AREA print NAME          lines for people from {"group","label","row"} JSON lines on stdin
+ */
+#pragma once
+
+#include "module/module.h"
+
+int program_main(module_table table, const char *area, int argc, char **argv);
+
+/* The worker verb alone; the exit status. */
+int worker_main(const struct module *module);
+
+/* Handshake configuration keys from the parent to the worker. */
+#define WORKER_CONFIG_PRIVACY "privacy"       /* "on" */
+#define WORKER_CONFIG_STRICT "strict"         /* "on" */
+#define WORKER_CONFIG_CPU_SHARE "cpu-share"   /* "0.1" */
+#define WORKER_CONFIG_IO_RATE "io-rate"       /* bytes a second */
+#define WORKER_CONFIG_MEMORY "memory"         /* bytes */
+#define WORKER_CONFIG_MODE "mode"             /* "run" or "persist" */
+#define WORKER_CONFIG_BUILD "build"           /* build id of the parent */
+#define WORKER_CONFIG_STATE "state-directory" /* persistent */
+#define WORKER_CONFIG_LISTENERS "listeners"   /* number of listener fds behind the api fd */
+
+/* Extra files of a worker: the frame socket is fd 5; a persistent module's api socket fd 6, its listeners fd 7 and up.
+ */
+enum { WORKER_FRAMES_FD = 5, WORKER_API_FD = 6, WORKER_LISTENERS_FD = 7 };

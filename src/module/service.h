@@ -1,0 +1,53 @@
+/* A persistent module as its author sees it: start() sets up handlers on the service's loop and returns; the loop runs
+ * until the agent stops it. Queries arrive through module->run with run->service set and must be short: the loop waits
+ * for them. */
+#pragma once
+
+#include "loop/loop.h"
+#include "module/run.h"
+
+struct service {
+        const struct module *module;
+        struct loop *loop;
+        const void *config;          /* the struct of module->config */
+        void *state;                 /* the module's own, zero at the start */
+        const char *state_directory; /* its own, writable; NULL when it runs without an agent */
+        struct service_channel *channel;
+};
+
+/* To the agent: its log, and its alert channel (the dispatch module, when it runs). Dropped alerts are counted. `json`
+ * is one JSON object. */
+void service_log(struct service *service, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void service_alert(struct service *service, struct sv json);
+
+/* The module works now: dependants may start. Called by itself after start() returns 0 unless start() set `later`. */
+void service_ready(struct service *service);
+
+/* The socket the agent bound for module->listeners[index], or -1 when none is configured. Owned by the service. */
+int service_listener(const struct service *service, size_t index);
+
+/* --- HTTP requests on module->routes ---------------------------------------------------------------------------------
+ */
+
+struct request {
+        struct service *service;
+        const char *method;
+        const char *path;                           /* below the module's prefix */
+        const char *query;                          /* decoded per parameter by request_query */
+        struct sv body;                             /* complete before handle is called; at most 8 MiB */
+        void *state;                                /* the handler's own */
+        void (*on_cancel)(struct request *request); /* the client went away; the request is freed after it */
+        void (*on_credit)(struct request *request); /* more DATA may be sent */
+};
+
+const char *request_query(const struct request *request, const char *name); /* decoded value, or NULL */
+const char *request_header(const struct request *request, const char *name);
+
+/* A whole answer. content_type NULL = application/json. The request is gone afterwards. */
+void request_reply(struct request *request, int status, const char *content_type, struct sv body);
+void request_fail(struct request *request, const struct error *err);
+
+/* A streamed answer: head, then data as credit allows (returns the bytes taken, possibly 0), then end. */
+void request_head(struct request *request, int status, const char *content_type);
+size_t request_write(struct request *request, struct sv bytes);
+void request_end(struct request *request);

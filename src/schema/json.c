@@ -1,0 +1,29 @@
+#include "schema/json.h"
+
+json_t *json_parse(struct sv text, bool strict, struct error *err)
+{
+        if (text.n > JSON_MESSAGE_MAX)
+                return fail_null(err, E_TOO_LARGE, "JSON of %zu bytes: at most %d are read", text.n, JSON_MESSAGE_MAX);
+        json_error_t where;
+        size_t flags = JSON_DECODE_ANY | (strict ? JSON_REJECT_DUPLICATES : 0);
+        json_t *value = json_loadb(text.p, text.n, flags, &where);
+        if (!value)
+                return fail_null(err, E_INVALID, "line %d, column %d: %s", where.line, where.column, where.text);
+        return value;
+}
+
+json_t *json_get_nocase(const json_t *object, const char *key)
+{
+        json_t *exact = json_object_get(object, key);
+        if (exact)
+                return exact;
+        const char *name;
+        json_t *value;
+        json_object_foreach((json_t *)(uintptr_t)object, name, value) if (strcasecmp(name, key) == 0) return value;
+        return NULL;
+}
+
+void json_unref(void *value)
+{
+        json_decref(value);
+}
