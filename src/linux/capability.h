@@ -13,5 +13,5 @@ const char *capability_name(unsigned number);
 int capability_number(struct sv name);
 /* Appends "CAP_CHOWN,CAP_KILL"; unnamed ones as their number. */
 void capability_format(uint64_t mask, struct buf *out);
-/* All that this kernel has: bits 0..cap_last_cap. -1 number when /proc does not tell. */
+/* The highest number this kernel has (cap_last_cap); -1 when /proc does not tell. */
 int capability_last(int root);

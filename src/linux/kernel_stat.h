@@ -25,7 +25,7 @@ int uptime_read(int root, struct uptime *ret, struct error *err);
 
 /* Times of all CPUs together in clock ticks, and the totals since boot. */
 struct kernel_stat {
-        uint64_t user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice;
+        uint64_t user, nice, kernel, idle, iowait, irq, softirq, steal, guest, guest_nice;
         uint32_t cpus;
         uint64_t interrupts, context_switches, forks, softirqs;
         uint32_t running, blocked;

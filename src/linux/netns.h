@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/sv.h"
 
-#include <stdint.h>
 #include <sys/types.h>
 
 enum { NETNS_MAX = 65536 };

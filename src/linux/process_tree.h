@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/sv.h"
 
 #include <sys/types.h>
 

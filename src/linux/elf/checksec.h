@@ -16,7 +16,7 @@ enum elf_kind { /* what sort of file it is, the "PIE" column of checksec tools *
 enum elf_relro {
         ELF_RELRO_NONE,
         ELF_RELRO_PARTIAL,        /* PT_GNU_RELRO, lazy binding */
-        ELF_RELRO_FULL,           /* PT_GNU_RELRO and (DT_BIND_NOW | DF_BIND_NOW | DF_1_NOW), or nothing to bind late */
+        ELF_RELRO_FULL,           /* PT_GNU_RELRO and one of DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW */
         ELF_RELRO_NOT_APPLICABLE, /* no program headers */
 };
 
@@ -54,8 +54,8 @@ struct elf_checksec {
         size_t symbols;             /* .symtab entries; 0 = stripped */
         bool debug;                 /* .debug_info, .zdebug_info or .debug_line */
         bool debuglink;             /* .gnu_debuglink: the debug part is in a file of its own */
-        enum elf_verdict fortify;   /* yes: at least one fortified call; not applicable: nothing to fortify */
-        size_t fortified;           /* distinct __NAME_chk symbols of glibc that are imported or linked in */
+        enum elf_verdict fortify;   /* yes: at least one fortified call; n/a: nothing to fortify */
+        size_t fortified;           /* distinct __NAME_chk functions of glibc that are imported */
         size_t fortifiable;         /* distinct functions that have such a variant, either form, fortified or not */
         struct sv *fortified_names; /* "__memcpy_chk" */
         size_t fortified_name_count;
@@ -65,7 +65,7 @@ struct elf_checksec {
         bool asan, ubsan, msan, tsan;
         bool ibt, shstk, bti, pac, gcs;
         enum elf_verdict wx;            /* yes: no PT_LOAD is writable and executable */
-        enum elf_verdict separate_code; /* yes: the executable PT_LOAD holds neither the headers nor read-only data */
+        enum elf_verdict separate_code; /* yes: no executable PT_LOAD holds the file header, and read-only ones exist */
         bool text_relocations;          /* DT_TEXTREL or DF_TEXTREL: code pages become writable at start */
         bool go;                        /* Go build information or note found */
 };
