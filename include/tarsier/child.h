@@ -73,7 +73,8 @@ int tarsier_config_at(const struct tarsier_config *config, size_t index, const c
 /* A JSON object, NUL-terminated, to be freed by the caller; NULL without memory. */
 char *tarsier_config_serialize(const struct tarsier_config *config, size_t *ret_length);
 /* Sets every pair of the JSON object: a key that exists gets the new value, all others stay. Either all or none. An
- * empty text counts as {}. Keys and values cannot hold U+0000. */
+ * empty text counts as {}. Keys and values cannot hold U+0000;
+ * bytes that are not UTF-8 pass as they are. */
 int tarsier_config_merge(struct tarsier_config *config, const char *json, size_t length);
 
 /* The same text as base64 (RFC 4648), for an environment variable or an argument; freed by the caller. */
@@ -89,6 +90,7 @@ struct tarsier_child;
 int tarsier_child_attach(struct tarsier_child **ret, int64_t timeout_ns);
 void tarsier_child_free(struct tarsier_child *child); /* closes the status pipe; wipes the secret; NULL is fine */
 
+/* NULL when the parent sent something else than a JSON object of strings: then tarsier_child_config_text has it. */
 const struct tarsier_config *tarsier_child_config(const struct tarsier_child *child);
 /* The configuration as it came, for a program that has a JSON reader of its own. NUL-terminated. */
 const char *tarsier_child_config_text(const struct tarsier_child *child, size_t *ret_length);
