@@ -1,8 +1,11 @@
 #include "base/buf.h"
 
+#include <stdint.h>
+
 void buf_init(struct buf *buf, size_t max)
 {
-        *buf = (struct buf){ .max = max };
+        /* so that len + size + 1 cannot wrap */
+        *buf = (struct buf){ .max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2 };
 }
 
 void buf_done(struct buf *buf)
@@ -33,6 +36,7 @@ char *buf_reserve(struct buf *buf, size_t size)
                 }
                 buf->data = data;
                 buf->capacity = capacity;
+                buf->data[buf->len] = '\0';
         }
         return buf->data + buf->len;
 }
@@ -63,6 +67,8 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
         va_list again;
         va_copy(again, args);
         int length = vsnprintf(NULL, 0, format, args);
+        if (length < 0)
+                buf->failed = true;
         char *room = length < 0 ? NULL : buf_reserve(buf, (size_t)length);
         if (room) {
                 vsnprintf(room, (size_t)length + 1, format, again);

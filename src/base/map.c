@@ -1,14 +1,15 @@
 #include "base/map.h"
 
+#include <pthread.h>
 #include <sys/random.h>
 
 static uint64_t seed[2];
+static pthread_once_t seeded = PTHREAD_ONCE_INIT;
 
 static void seed_once(void)
 {
-        if (seed[0] == 0 && getrandom(seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+        if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
                 seed[0] = (uintptr_t)&seed ^ (uint64_t)getpid();
-        seed[0] |= 1;
 }
 
 /* Multiply-and-fold over 8-byte words (the construction of wyhash, w/o its constants): keyed by `seed`. */
@@ -31,7 +32,7 @@ static uint64_t hash_of(struct sv key)
 
 void map_init(struct map *map, size_t max)
 {
-        seed_once();
+        pthread_once(&seeded, seed_once);
         *map = (struct map){ .max = max < UINT32_MAX / 4 ? max : UINT32_MAX / 4 };
 }
 

@@ -25,6 +25,11 @@ struct map {
 void map_init(struct map *map, size_t max);
 void map_done(struct map *map);
 
+static inline void map_done_p(struct map *map)
+{
+        map_done(map);
+}
+
 /* The value, or NULL when absent. */
 void *map_get(const struct map *map, struct sv key);
 

@@ -132,7 +132,9 @@ int file_replace(int dirfd, const char *path, const void *bytes, size_t size, mo
         char fresh[4096];
         if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
                 return fail(err, E_TOO_LARGE, "path too long: %s", path);
-        cleanup(fd_close) int fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+        /* a new file always: what a crash left behind could have another mode, or be a link */
+        unlinkat(dirfd, fresh, 0);
+        cleanup(fd_close) int fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd < 0)
                 return fail_errno(err, "create %s", fresh);
         if (write_all(fd, bytes, size, err) < 0 || (fsync(fd) < 0 && fail_errno(err, "fsync %s", fresh) < 0) ||
@@ -162,6 +164,11 @@ int path_make(const char *path, mode_t mode, struct error *err)
                 part[i] = '\0';
                 if (mkdir(part, mode) < 0 && errno != EEXIST)
                         return fail_errno(err, "mkdir %s", part);
+        }
+        struct stat status;
+        if (length && (stat(path, &status) < 0 || !S_ISDIR(status.st_mode))) {
+                errno = ENOTDIR;
+                return fail_errno(err, "mkdir %s", path);
         }
         return 0;
 }

@@ -5,9 +5,20 @@ bool sv_eq(struct sv a, struct sv b)
         return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+static char lower(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 bool sv_eq_nocase(struct sv a, struct sv b)
 {
-        return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+        if (a.n != b.n)
+                return false;
+        /* not strncasecmp: that one stops at a NUL byte and depends on the locale */
+        for (size_t i = 0; i < a.n; i++)
+                if (lower(a.p[i]) != lower(b.p[i]))
+                        return false;
+        return true;
 }
 
 bool sv_starts(struct sv text, struct sv prefix)

@@ -140,13 +140,16 @@ bool time_parse(struct sv text, int64_t *ret_unix_ns)
         int day = tm.tm_mday;
         tm.tm_year -= 1900;
         tm.tm_mon -= 1;
-        int64_t seconds = (int64_t)timegm(&tm);
-        if (tm.tm_mday != day && tm.tm_sec != 60) /* 30 February moved into March */
+        int leap = tm.tm_sec == 60; /* a leap second is the next minute's first, as POSIX counts */
+        tm.tm_sec -= leap;
+        int64_t seconds = (int64_t)timegm(&tm) + leap;
+        if (tm.tm_mday != day) /* 30 February moved into March */
                 return false;
-        int64_t ns;
-        if (__builtin_mul_overflow(seconds - offset, SECOND, &ns))
+        /* wide, so that the earliest time of int64_t passes: its whole seconds alone would not fit */
+        __int128 ns = (__int128)(seconds - offset) * SECOND + fraction;
+        if (ns < INT64_MIN || ns > INT64_MAX)
                 return false;
-        *ret_unix_ns = ns + fraction;
+        *ret_unix_ns = (int64_t)ns;
         return true;
 }
 
@@ -188,8 +191,10 @@ static bool take_unit(struct sv *rest, int64_t *ret_unit)
         static const struct {
                 const char *name;
                 int64_t unit;
-        } units[] = { { "ns", 1 }, { "us", MICROSECOND }, { "µs", MICROSECOND }, { "ms", MILLISECOND }, { "s", SECOND },
-                { "m", MINUTE }, { "h", HOUR }, { "d", DAY }, { "w", 7 * DAY } };
+        } units[] = { { "ns", 1 }, { "us", MICROSECOND }, { "\xc2\xb5s", MICROSECOND }, /* U+00B5, micro sign */
+                { "\xce\xbcs", MICROSECOND },                                           /* U+03BC, Greek mu */
+                { "ms", MILLISECOND }, { "s", SECOND }, { "m", MINUTE }, { "h", HOUR }, { "d", DAY },
+                { "w", 7 * DAY } };
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
                 struct sv name = sv_of(units[i].name);
                 if (sv_starts(*rest, name)) {
@@ -212,7 +217,8 @@ bool duration_parse(struct sv text, int64_t *ret_ns)
                 *ret_ns = 0;
                 return true;
         }
-        int64_t total = 0;
+        __int128 total = 0; /* wide, so that the most negative duration passes */
+        __int128 limit = (__int128)INT64_MAX + negative;
         while (text.n) {
                 size_t digits = 0;
                 while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
@@ -220,7 +226,7 @@ bool duration_parse(struct sv text, int64_t *ret_ns)
                 uint64_t whole = 0;
                 int64_t fraction = 0;
                 int64_t unit;
-                if (digits && (!sv_parse_u64(sv_n(text.p, digits), 10, &whole) || whole > INT64_MAX))
+                if (digits && !sv_parse_u64(sv_n(text.p, digits), 10, &whole))
                         return false;
                 text = sv_n(text.p + digits, text.n - digits);
                 if (take_char(&text, ".")) {
@@ -231,13 +237,11 @@ bool duration_parse(struct sv text, int64_t *ret_ns)
                 }
                 if (!take_unit(&text, &unit))
                         return false;
-                int64_t part;
-                if (__builtin_mul_overflow((int64_t)whole, unit, &part) ||
-                        __builtin_add_overflow(total, part, &total) ||
-                        __builtin_add_overflow(total, (int64_t)((__int128)fraction * unit / SECOND), &total))
+                total += (__int128)whole * unit + (__int128)fraction * unit / SECOND;
+                if (total > limit)
                         return false;
         }
-        *ret_ns = negative ? -total : total;
+        *ret_ns = (int64_t)(negative ? -total : total);
         return true;
 }
 
@@ -272,7 +276,8 @@ void size_format(uint64_t bytes, char *ret)
         static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
         double value = (double)bytes;
         size_t i = 0;
-        for (; value >= 1024 && i + 1 < sizeof(names) / sizeof(names[0]); i++)
+        /* from 1023.95 on one decimal would show as 1024.0 */
+        for (; value >= (i ? 1023.95 : 1024) && i + 1 < sizeof(names) / sizeof(names[0]); i++)
                 value /= 1024;
         snprintf(ret, TIME_TEXT_MAX, i ? "%.1f %s" : "%.0f %s", value, names[i]);
 }
