@@ -131,3 +131,10 @@ bool base64_decode(struct sv text, struct buf *out)
         }
         return !out->failed;
 }
+
+bool utf8_is_control(uint32_t code_point)
+{
+        return code_point < 0x20 || (code_point >= 0x7f && code_point <= 0x9f) || code_point == 0x061c ||
+               code_point == 0x200e || code_point == 0x200f || (code_point >= 0x2028 && code_point <= 0x202e) ||
+               (code_point >= 0x2066 && code_point <= 0x2069);
+}

@@ -2,7 +2,6 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/write.h"
 
@@ -13,7 +12,7 @@ struct field_text {
         int type;
         int container;
         char *flag;
-        bool has_option, has_def, has_cli_def, has_min, has_max, has_unit;
+        bool has_name, has_type, has_option, has_def, has_cli_def, has_min, has_max, has_unit;
         json_t *def;
         json_t *cli_def;
         json_t *min;
@@ -91,7 +90,7 @@ static int check_plain(const char *text, struct error *err)
         return 0;
 }
 
-enum { FIELD_TEXT_FIELDS = 33 };
+enum { FIELD_TEXT_FIELDS = 31 };
 static const struct field field_text_fields[FIELD_TEXT_FIELDS];
 
 #define F struct field_text
@@ -102,8 +101,8 @@ static const struct field field_text_fields[FIELD_TEXT_FIELDS];
 #define PLAIN(length) .max_length = (length), .check = check_plain
 
 static const struct field field_text_fields[FIELD_TEXT_FIELDS] = {
-        TEXT(name, "name", NAME, .required = true, .help = "key of the value"),
-        FIELD_ENUM(F, type, type_names, .required = true, .help = "what one value is"),
+        TEXT(name, "name", NAME, .has = HAS(F, has_name), .required = true, .help = "key of the value"),
+        FIELD_ENUM(F, type, type_names, .has = HAS(F, has_type), .required = true, .help = "what one value is"),
         FIELD_ENUM(
                 F, container, container_names, .def = "one", .omit_empty = true, .help = "how many values there are"),
         TEXT(json, "json", NAME, .help = "key on the wire, where it differs from the name"),
@@ -146,13 +145,9 @@ static const struct field record_text_fields[] = {
                 .max_items = DESCRIBE_FIELDS_MAX, .help = "the fields in order"),
 };
 
-static const struct record *record_text_record(void)
-{
-        return RECORD(struct record_text, record_text_fields);
-}
+static const struct record *const record_text_record = RECORD(struct record_text, record_text_fields);
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static json_t *bound_to_json(const struct field *field, int64_t bound)
 {
@@ -183,6 +178,7 @@ static void describe_field(const struct field *field, unsigned depth, struct are
         ret->container = (int)field->container;
         if (field->flag)
                 ret->flag = arena_strndup(arena, &field->flag, 1);
+        ret->has_name = ret->has_type = true;
         ret->has_option = field->option != NULL;
         if (field->def)
                 ret->def = keep(arena, json_string(field->def));
@@ -234,11 +230,10 @@ void record_describe(struct json_writer *writer, const struct record *record)
         describe_fields(record, 1, &arena, &text.fields.items, &text.fields.count);
         if (arena.refused)
                 writer->out->failed = true;
-        record_write(writer, record_text_record(), &text, WRITE_SECRETS);
+        record_write(writer, record_text_record, &text, WRITE_SECRETS);
 }
 
-/* --- loading
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- loading --- */
 
 /* Counts fields before anything is read, so that neither depth nor number can hurt. */
 static int count_fields(const json_t *object, unsigned depth, size_t *total, struct error *err)
@@ -411,6 +406,8 @@ static int load_field(struct loader *loader, const struct field_text *text, stru
         field->type = (enum field_type)text->type;
         field->container = (enum field_container)text->container;
         field->flag = text->flag ? text->flag[0] : 0;
+        if (!text->has_name || !text->has_type) /* null */
+                return wrong(loader, text->has_name ? "type" : "name", "required");
         if (!text->has_option)
                 field->option = NULL;
         if (field->type != FIELD_TYPE_RECORD && text->fields.count)
@@ -458,64 +455,8 @@ const struct record *record_load(const json_t *description, struct arena *arena,
         if (count_fields(description, 1, &total, err) < 0)
                 return NULL;
         struct record_text text;
-        if (record_read(record_text_record(), description, &text, arena, READ_STRICT, err) < 0)
+        if (record_read(record_text_record, description, &text, arena, READ_STRICT, err) < 0)
                 return NULL;
         struct loader loader = { .arena = arena, .err = err };
         return load_fields(&loader, text.fields.items, text.fields.count);
-}
-
-/* --- flags
- * ------------------------------------------------------------------------------------------------------------ */
-
-enum { FLAG_NAMES_MAX = 3 * FLAGS_MAX };
-
-struct flag_names {
-        const char *names[FLAG_NAMES_MAX];
-        size_t count;
-        struct error *err;
-};
-
-/* As flags are matched: '-' and '_' are the same. */
-static bool same_flag(const char *a, const char *b)
-{
-        for (; *a && (*a == *b || ((*a == '_' || *a == '-') && (*b == '_' || *b == '-'))); a++)
-                b++;
-        return *a == *b;
-}
-
-static int add_flag_name(struct flag_names *flags, const char *name)
-{
-        if (!name || !*name)
-                return 0;
-        for (size_t i = 0; i < flags->count; i++)
-                if (same_flag(flags->names[i], name))
-                        return fail(flags->err, E_EXISTS, "two fields have the flag --%s", name);
-        if (flags->count == FLAG_NAMES_MAX)
-                return fail(flags->err, E_TOO_LARGE, "more than %d flags", FLAG_NAMES_MAX);
-        flags->names[flags->count++] = name;
-        return 0;
-}
-
-int record_check_flags(const struct record *record, struct error *err)
-{
-        struct flag_names flags = { .err = err };
-        struct flag_spec specs[FLAGS_MAX];
-        size_t count = record_flags(record, specs, FLAGS_MAX);
-        bool letters[128] = { false };
-        if (count == FLAGS_MAX)
-                return fail(err, E_TOO_LARGE, "more than %d flags", FLAGS_MAX - 1);
-        for (size_t i = 0; i < count; i++) {
-                unsigned char letter = (unsigned char)specs[i].field->flag;
-                if (add_flag_name(&flags, specs[i].long_name) < 0 ||
-                        add_flag_name(&flags, specs[i].field->negative_option) < 0)
-                        return -1;
-                if (letter && (letter >= sizeof(letters) || letters[letter]))
-                        return fail(err, E_EXISTS, "two fields have the flag -%c", specs[i].field->flag);
-                if (letter)
-                        letters[letter] = true;
-        }
-        for (size_t i = 0; i < record->count; i++)
-                if (add_flag_name(&flags, record->fields[i].entry_option) < 0)
-                        return -1;
-        return 0;
 }
