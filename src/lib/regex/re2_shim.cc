@@ -13,15 +13,15 @@ struct re2_program {
         }
 };
 
-extern "C" enum re2_status re2_program_new(const char *pattern, size_t length, bool latin1, bool nocase,
-        int64_t max_memory, struct re2_program **ret, char *ret_argument, size_t size)
+extern "C" enum re2_status re2_program_new(const char *pattern, size_t length, unsigned mode, int64_t max_memory,
+        struct re2_program **ret, char *ret_argument, size_t size)
 {
         try {
                 RE2::Options options;
                 options.set_log_errors(false);
                 options.set_max_mem(max_memory);
-                options.set_case_sensitive(!nocase);
-                if (latin1)
+                options.set_case_sensitive(!(mode & RE2_NOCASE));
+                if (mode & RE2_LATIN1)
                         options.set_encoding(RE2::Options::EncodingLatin1);
                 re2_program *program = new (std::nothrow) re2_program(re2::StringPiece(pattern, length), options);
                 if (!program)

@@ -25,8 +25,11 @@ struct re2_span {
         size_t end;
 };
 
-/* *ret_argument (at most size bytes with its NUL) is the part of the pattern that libre2 complains about. */
-enum re2_status re2_program_new(const char *pattern, size_t length, bool latin1, bool nocase, int64_t max_memory,
+enum re2_mode { RE2_UTF8 = 0, RE2_NOCASE = 1, RE2_LATIN1 = 2 };
+
+/* mode: a mask of re2_mode. *ret_argument (at most size bytes with its NUL) is the part of the pattern that libre2
+ * complains about. */
+enum re2_status re2_program_new(const char *pattern, size_t length, unsigned mode, int64_t max_memory,
         struct re2_program **ret, char *ret_argument, size_t size);
 void re2_program_free(struct re2_program *program);
 

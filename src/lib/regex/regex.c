@@ -3,10 +3,12 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "lib/regex/approximation.h"
 #include "lib/regex/re2_shim.h"
 #include "lib/regex/regex_internal.h"
 #include "lib/regex/syntax.h"
 
+#define APPROXIMATION_MAX (64U << 10)
 #define SYNTAX_MEMORY_MAX (48U << 20) /* the tree of the longest pattern; given back at once */
 
 _Static_assert(RE2_SPANS_MAX == REGEX_CAPTURES_MAX, "the shim holds as many groups as the API");
@@ -15,8 +17,9 @@ static int compile(
         struct regex *regex, struct sv pattern, unsigned flags, const struct syntax *syntax, struct error *err)
 {
         char argument[256] = "";
-        enum re2_status status = re2_program_new(buf_text(&syntax->program), syntax->program.len, flags & REGEX_BYTES,
-                flags & REGEX_NOCASE, REGEX_MEMORY_MAX, &regex->program, argument, sizeof(argument));
+        unsigned mode = (flags & REGEX_BYTES ? RE2_LATIN1 : 0) | (flags & REGEX_NOCASE ? RE2_NOCASE : 0);
+        enum re2_status status = re2_program_new(buf_text(&syntax->program), syntax->program.len, mode,
+                REGEX_MEMORY_MAX, &regex->program, argument, sizeof(argument));
         switch (status) {
         case RE2_OK:
                 return 0;
@@ -45,6 +48,15 @@ static int copy_names(struct regex *regex, const struct syntax *syntax, struct e
         return 0;
 }
 
+/* A pattern without one is searched more slowly, not wrongly. */
+static void approximate(struct regex *regex, const struct syntax *syntax)
+{
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, APPROXIMATION_MAX);
+        if (approximation_write(syntax, &text))
+                regex->approximation = strdup(buf_text(&text));
+}
+
 struct regex *regex_new(struct sv pattern, unsigned flags, struct error *err)
 {
         if (pattern.n > REGEX_PATTERN_MAX)
@@ -63,6 +75,8 @@ struct regex *regex_new(struct sv pattern, unsigned flags, struct error *err)
         regex->pattern_length = pattern.n;
         regex->sees_invalid = syntax.sees_invalid && !(flags & REGEX_BYTES);
         regex->not_word_boundary = syntax.not_word_boundary && !(flags & REGEX_BYTES);
+        if (!failed && !(flags & REGEX_BYTES))
+                approximate(regex, &syntax);
         buf_done(&syntax.program);
         return failed ? NULL : take_ptr(regex);
 }
@@ -75,6 +89,7 @@ void regex_free(struct regex *regex)
         for (size_t i = 0; regex->names && i <= regex->groups; i++)
                 free(regex->names[i]);
         free(regex->names);
+        free(regex->approximation);
         free(regex->pattern);
         free(regex);
 }
@@ -210,6 +225,7 @@ size_t regex_memory(const struct regex *regex)
         size_t total = sizeof(*regex) + regex->pattern_length + 1 + (regex->groups + 1) * sizeof(*regex->names);
         for (size_t i = 1; i <= regex->groups; i++)
                 total += regex->names[i] ? strlen(regex->names[i]) + 1 : 0;
+        total += regex->approximation ? strlen(regex->approximation) + 1 : 0;
         return total + re2_program_memory(regex->program);
 }
 

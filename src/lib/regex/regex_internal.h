@@ -12,6 +12,7 @@ struct regex {
         unsigned flags;
         size_t groups;
         char **names;           /* [groups + 1] */
+        char *approximation;    /* for prefilters, see approximation.h; NULL if there is none */
         bool sees_invalid;      /* see struct syntax */
         bool not_word_boundary; /* see struct syntax */
 };
