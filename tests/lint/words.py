@@ -84,7 +84,7 @@ def registry_hosts():
 
 def machine_names(tree, hosts=None):
     hosts = registry_hosts() if hosts is None else hosts
-    host_pattern = re.compile('|'.join(re.escape(host) for host in sorted(hosts))) if hosts else None
+    host_pattern = re.compile(r'(?<![\w-])(?:' + '|'.join(map(re.escape, sorted(hosts))) + r')(?![\w-])') if hosts else None
     problems = []
     for path in tree.files:
         for number, line in enumerate((tree.text(path) or '').splitlines(), 1):
