@@ -1,6 +1,7 @@
 /* Message digests: any set of kinds over the same bytes in one pass. The primitives are nettle's, which picks the SHA
- * instructions of the processor at run time. MD5 and SHA-1 are here to compare with published lists, not as protection.
- * No allocation: a struct digest is a plain value (about 3 KiB) that may be copied and dropped at any time. */
+ * instructions of the processor at run time; SHA-256 has a faster loop over blocks here. MD5 and SHA-1 are here to
+ * compare with published lists, not as protection. No allocation: a struct digest is a plain value (about 3 KiB) that
+ * may be copied and dropped at any time. */
 #pragma once
 
 #include "base/error.h"
@@ -33,8 +34,9 @@ enum {
 };
 
 struct digest {
-        unsigned set;    /* DIGEST_BITs asked for */
-        uint64_t length; /* bytes seen */
+        unsigned set;     /* DIGEST_BITs asked for */
+        uint64_t length;  /* bytes seen */
+        bool accelerated; /* whole SHA-256 blocks by sha256_x86.c */
         uint16_t offsets[DIGEST_KINDS];
         _Alignas(16) unsigned char state[3072]; /* nettle's contexts, packed */
 };
