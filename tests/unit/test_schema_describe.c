@@ -119,7 +119,6 @@ static void every_attribute_survives(void **state)
                         .type = FIELD_TYPE_HEX,
                         .upper = true,
                         .max_length = 10,
-                        .min_length = 2,
                         .pattern = "^\\d+$",
                         .def = "" },
                 { .name = "e",
