@@ -87,9 +87,10 @@ bool sockets_parse_line(struct sv line, enum socket_protocol protocol, uint8_t f
 int sockets_read_proc(int root, const char *dir, unsigned protocols, uint32_t states, socket_each *each, void *cookie,
         struct sockets_result *ret, struct error *err);
 
-/* sock_diag where it works, /proc/net for the rest, in the caller's own network namespace. */
-int sockets_list(int root, unsigned protocols, uint32_t states, socket_each *each, void *cookie,
-        struct sockets_result *ret, struct error *err);
+/* By sock_diag through `netlink` (-1 for none) where the kernel can, by the tables below dir for the rest: both must be
+ * of the same network namespace. */
+int sockets_list(int netlink, int root, const char *dir, unsigned protocols, uint32_t states, socket_each *each,
+        void *cookie, struct sockets_result *ret, struct error *err);
 
 /* Unix sockets (unix_diag). */
 enum { UNIX_PATH_MAX_BYTES = 108 };

@@ -2,7 +2,7 @@
 #include "linux_fixture.h"
 
 #include "base/buf.h"
-#include "linux/capability.h"
+#include "linux/capability_names.h"
 #include "linux/maps.h"
 #include "linux/process.h"
 #include "linux/process_tree.h"

@@ -4,7 +4,11 @@
 #include "base/error.h"
 #include "base/sv.h"
 
-enum { NETLINK_RECEIVE_MAX = 64 * 1024, NETLINK_TIMEOUT_S = 5, NETLINK_MESSAGES_MAX = 1 << 24 };
+enum {
+        NETLINK_RECEIVE_MAX = 32 * 1024 /* what the kernel fills at most in a dump (af_netlink.c) */,
+        NETLINK_TIMEOUT_S = 5,
+        NETLINK_MESSAGES_MAX = 1 << 24
+};
 
 struct netlink_message {
         uint16_t type;
