@@ -31,9 +31,9 @@
 enum {
         WORKER_SECRET_MAX = TARSIER_CHILD_SECRET_MAX,
         WORKER_CONFIG_MAX = TARSIER_CHILD_CONFIG_MAX,
-        WORKER_FILES_MAX = 64,        /* extra files */
-        WORKER_RLIMITS_MAX = 16,      /* limits in one option list */
-        WORKER_STATUS_MAX = 16 << 10, /* bytes of a status; a longer one is a protocol error */
+        WORKER_FILES_MAX = 64,       /* extra files */
+        WORKER_RLIMITS_MAX = 16,     /* limits in one option list */
+        WORKER_STATUS_MAX = 8 << 10, /* bytes of a status; a longer one is a protocol error */
         WORKER_FIRST_FILE_FD = TARSIER_CHILD_FIRST_FILE_FD,
         WORKER_PARKED_FD_MIN = 20, /* fds stand here while 0..n are filled */
 };

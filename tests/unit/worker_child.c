@@ -164,16 +164,27 @@ static int run_raw(const char *text, int stay)
         return 0;
 }
 
+static int run_without_status(const char *verb)
+{
+        tarsier_child_free(attach());
+        if (strcmp(verb, "exit-early") == 0)
+                return 1;
+        wait_for_go();
+        fprintf(stderr, "never ready\n");
+        return 0;
+}
+
+static int run_fail(const char *message)
+{
+        struct tarsier_child *child = attach();
+        int result = tarsier_child_failed(child, message);
+        tarsier_child_free(child);
+        return result < 0;
+}
+
 static int run_exits(const char *verb)
 {
         struct tarsier_child *child = attach();
-        if (strcmp(verb, "exit-early") == 0)
-                return 1;
-        if (strcmp(verb, "never-ready") == 0) {
-                wait_for_go();
-                fprintf(stderr, "never ready\n");
-                return 0;
-        }
         if (strcmp(verb, "ready-slow") == 0)
                 wait_for_go();
         if (tarsier_child_ready(child) < 0)
@@ -195,7 +206,9 @@ int main(int argc, char **argv)
         if (strcmp(verb, "version") == 0)
                 return run_version();
         if (strcmp(verb, "fail") == 0)
-                return tarsier_child_failed(attach(), text) < 0;
+                return run_fail(text);
+        if (strcmp(verb, "exit-early") == 0 || strcmp(verb, "never-ready") == 0)
+                return run_without_status(verb);
         if (strcmp(verb, "too-slow") == 0)
                 return run_too_slow();
         if (strcmp(verb, "statuses") == 0)
@@ -213,7 +226,7 @@ int main(int argc, char **argv)
         if (strcmp(verb, "close-data") == 0)
                 return close(TARSIER_CHILD_DATA_FD) + pause();
         if (strcmp(verb, "grandchild") == 0) {
-                attach();
+                tarsier_child_free(attach());
                 execl(argv[0], argv[0], "version", (char *)NULL);
                 return 95;
         }
