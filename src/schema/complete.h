@@ -6,5 +6,5 @@
 
 /* words[0..count) are the arguments behind the verb, words[at] the one under the cursor (at == count: an empty new
  * one). Appends the candidates, one a line: "CANDIDATE\tHELP\n". The line "<file>" asks the shell for its own file
- * names, "<directory>" for directories. */
+ * names. */
 void record_complete(const struct record *record, const char *const *words, size_t count, size_t at, struct buf *out);
