@@ -13,8 +13,8 @@ size_t utf8_decode(struct sv text, uint32_t *ret);
 /* Appends text with each invalid byte replaced by U+FFFD. */
 void utf8_sanitize(struct sv text, struct buf *out);
 
-/* Must this code point not reach a terminal as it is? C0, DEL, C1, line separators, and the controls that turn the direction of
- * writing (Unicode UAX #9), with which one text can pass for another. */
+/* Must this code point not reach a terminal as it is? C0, DEL, C1, line separators, and the controls that turn the
+ * direction of writing (Unicode UAX #9), with which one text can pass for another. */
 bool utf8_is_control(uint32_t code_point);
 
 void hex_encode(const void *bytes, size_t size, struct buf *out); /* lower case */

@@ -50,8 +50,15 @@ int error_http_status(enum error_code code);
 enum error_code error_code_of_errno(int errnum);
 
 /* Both return -1. fail_errno takes errno at the call and appends ": " and its text. */
-#define fail(err, code, ...) error_set(err, code, 0, __FILE__, __LINE__, __VA_ARGS__)
-#define fail_errno(err, ...) error_set(err, E_NONE, errno, __FILE__, __LINE__, __VA_ARGS__)
+#define fail(err, code, ...) failed_(error_set(err, code, 0, __FILE__, __LINE__, __VA_ARGS__))
+#define fail_errno(err, ...) failed_(error_set(err, E_NONE, errno, __FILE__, __LINE__, __VA_ARGS__))
+
+/* -1, seen as such by the compiler and by clang-tidy: else they follow the path on which a failure returned 0. */
+static inline int failed_(int minus_one)
+{
+        (void)minus_one;
+        return -1;
+}
 
 /* The same for functions that return a pointer. */
 #define fail_null(err, ...) (fail(err, __VA_ARGS__), NULL)
