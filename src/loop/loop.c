@@ -64,8 +64,10 @@ void loop_free(struct loop *loop)
         if (!loop)
                 return;
         /* The set goes first: after a fork the child shares it with its parent, and an EPOLL_CTL_DEL here would take
-         * the parent's fds out. From now on epoll_ctl fails with EBADF, which removal ignores. */
+         * the parent's fds out. From now on epoll_ctl fails with EBADF, which removal ignores. The signalfd's mask is
+         * shared in the same way. */
         fd_close(&loop->epoll_fd);
+        fd_close(&loop->signal_fd);
         loop_end_streams(loop);
         loop_end_children(loop);
         loop_end_watches(loop);

@@ -34,7 +34,7 @@ struct stream {
         bool shutting_down; /* half close when the queue is empty */
         bool shut_down;
         bool finishing; /* close when the queue is empty */
-        bool hung;      /* the peer hung up while we do not read: its last bytes are still to be read */
+        bool hung;      /* the peer hung up while we do not read: nothing to do, perhaps bytes to read */
         bool offering;  /* on_read is under way */
         bool closed;
         void (*gone)(struct stream *stream, void *owner); /* the pool's count */
@@ -131,6 +131,13 @@ static void free_if_large(struct buf *buf)
                 buf_done(buf);
 }
 
+/* Both halves are closed: nothing can happen any more. */
+static void close_if_done(struct stream *stream)
+{
+        if (stream->ended && stream->shut_down)
+                stream_close(stream);
+}
+
 /* The queue is written: what waited for that happens now. */
 static void queue_empty(struct stream *stream)
 {
@@ -142,6 +149,7 @@ static void queue_empty(struct stream *stream)
         } else if (stream->shutting_down && !stream->shut_down) {
                 stream->shut_down = true;
                 shutdown(stream->fd, SHUT_WR);
+                close_if_done(stream);
         }
 }
 
@@ -197,6 +205,7 @@ static void peer_ended(struct stream *stream)
                 stream->callbacks->on_end(stream, stream->cookie);
         else
                 stream_finish(stream);
+        close_if_done(stream);
 }
 
 static bool may_read(const struct stream *stream)
@@ -260,15 +269,15 @@ static void stream_ready(struct loop *loop, loop_id id, uint32_t events, void *c
         }
         if (events & (LOOP_READ | LOOP_HANGUP | LOOP_ERROR) && may_read(stream))
                 read_turn(stream);
-        else if (events & LOOP_HANGUP && !(events & LOOP_ERROR) && stream->paused && !stream->ended)
-                stream->hung = true;
-        else if (events & LOOP_ERROR || (events & LOOP_HANGUP && !stream_queued(stream))) {
-                /* Reading is off, so the error or the end would be told for ever: take it now. */
+        else if (events & LOOP_ERROR) {
+                /* Reading is off, so the error would be told for ever: take it now. */
                 int errnum = 0;
                 socklen_t size = sizeof(errnum);
                 if (stream->is_socket)
                         getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &errnum, &size);
                 break_with_errno(stream, errnum ? errnum : ECONNRESET, "the connection broke");
+        } else if (events & LOOP_HANGUP && !stream_queued(stream)) {
+                stream->hung = true;
         }
         if (!stream->closed && events & (LOOP_WRITE | LOOP_HANGUP))
                 flush(stream);

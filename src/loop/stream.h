@@ -3,9 +3,9 @@
  * bytes wait to be written the stream does not read, so a peer that sends and does not read costs a bounded amount.
  *
  * Life: the stream owns its fd. It ends by stream_close or stream_finish, by an error, by the peer's end when there is
- * no on_end, by idleness when there is no on_idle, or with the loop. Whatever ended it, on_close is called last, once;
- * release the cookie there. Closing inside a callback is safe: on_close and the memory's release follow when that
- * callback returned. */
+ * no on_end, when both halves are closed, by idleness when there is no on_idle, or with the loop. Whatever ended it,
+ * on_close is called last, once; release the cookie there. Closing inside a callback is safe: on_close and the memory's
+ * release follow when that callback returned. */
 #pragma once
 
 #include "base/buf.h"

@@ -191,6 +191,42 @@ static void test_a_hundred_children_leave_no_zombie_and_no_fd(void **state)
         assert_int_equal(count_open_fds(), before);
 }
 
+static void count_signal(struct loop *loop, loop_id id, const struct signalfd_siginfo *signal, void *cookie)
+{
+        (void)loop, (void)id, (void)signal;
+        note(cookie, "signal");
+}
+
+static void note_fd(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        (void)events;
+        note(cookie, "fd");
+        loop_remove(loop, id);
+}
+
+/* epoll sets and signalfds are shared with a forked child: freeing the loop there must not touch the parent's. */
+static void test_a_forked_child_may_free_its_copy(void **state)
+{
+        struct fixture *f = *state;
+        fixture_pair(f, 0);
+        assert_ok(f, loop_add_fd(f->loop, f->fds[0], LOOP_READ, LOOP_LEVEL, note_fd, f, NULL, &f->err));
+        assert_ok(f, loop_add_signal(f->loop, SIGUSR1, count_signal, f, NULL, &f->err));
+        pid_t pid = fork();
+        if (pid == 0) {
+                loop_free(f->loop);
+                _exit(is_blocked(SIGUSR1) ? 1 : 0);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(write(f->fds[1], "x", 1), 1);
+        loop_run_once(f->loop, LOOP_NEVER, &f->err);
+        assert_calls(f, "fd ");
+        kill(getpid(), SIGUSR1);
+        loop_run_once(f->loop, LOOP_NEVER, &f->err);
+        assert_calls(f, "signal ");
+}
+
 /* ---- posts ---- */
 
 enum { POSTERS = 4, POSTS_EACH = 5000 };
@@ -311,6 +347,7 @@ int main(void)
                 LOOP_TEST(test_other_children_are_left_alone),
                 LOOP_TEST(test_a_child_that_another_reaped),
                 LOOP_TEST(test_a_hundred_children_leave_no_zombie_and_no_fd),
+                LOOP_TEST(test_a_forked_child_may_free_its_copy),
                 LOOP_TEST(test_posts_from_four_threads),
                 LOOP_TEST(test_a_full_queue_refuses_and_counts),
                 LOOP_TEST(test_what_was_posted_before_a_stop_is_run),
