@@ -66,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (flags & REGEX_BYTES)
                 return 0;
         struct regex_verdict wanted = expect(regex, text);
-        for (size_t i = 0; i < sizeof(prefilters) / sizeof(prefilters[0]); i++) {
+        size_t tried = data[0] & 0x10 ? 2 : 3; /* compiling for libhs takes most of the time */
+        for (size_t i = 0; i < tried; i++) {
                 struct regex_verdict got = ask(regex, text, i == 0 ? 7 : 64, prefilters[i]);
                 REQUIRE(got.match == wanted.match && got.mismatch == wanted.mismatch);
         }

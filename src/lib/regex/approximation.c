@@ -9,6 +9,8 @@
  */
 #include "lib/regex/approximation.h"
 
+#include "lib/regex/re2_shim.h"
+
 #define RUNE_ERROR 0xfffdU
 
 struct writer {
@@ -16,10 +18,11 @@ struct writer {
         size_t positions;
         bool drop_end;
         bool end_seen;
+        bool high_literal; /* bytes from 0x80 up outside of a class */
 };
 
-/* Does an assertion follow an END, or is an END repeated? */
-static void find_ends(struct writer *writer, const struct syntax_node *node, bool repeated)
+/* Does an assertion follow an END, or is an END repeated? Are there characters beyond ASCII? */
+static void survey(struct writer *writer, const struct syntax_node *node, bool repeated)
 {
         switch (node->op) {
         case SYNTAX_END:
@@ -31,11 +34,14 @@ static void find_ends(struct writer *writer, const struct syntax_node *node, boo
         case SYNTAX_NOT_WORD_BOUNDARY:
                 writer->drop_end = writer->drop_end || writer->end_seen;
                 break;
+        case SYNTAX_CHARACTER:
+                writer->high_literal = writer->high_literal || node->set.rune_count > 0;
+                break;
         default:
                 break;
         }
         for (const struct syntax_node *child = node->child; child; child = child->next)
-                find_ends(writer, child, repeated || node->op == SYNTAX_REPEAT);
+                survey(writer, child, repeated || node->op == SYNTAX_REPEAT);
 }
 
 static bool in_set(const struct syntax_set *set, unsigned c)
@@ -213,7 +219,9 @@ static bool write_node(struct writer *writer, const struct syntax_node *node, si
 bool approximation_write(const struct syntax *syntax, struct buf *out)
 {
         struct writer writer = { .out = out };
-        find_ends(&writer, syntax->root, false);
+        survey(&writer, syntax->root, false);
         buf_puts(out, "(?m)");
+        if (writer.high_literal)
+                buf_puts(out, RE2_LATIN1_LITERALS);
         return write_node(&writer, syntax->root, 1) && !out->failed;
 }

@@ -25,6 +25,11 @@ struct re2_span {
         size_t end;
 };
 
+/* Must stand in front of a Latin-1 program with a literal byte from 0x80 up: libre2 20220601 (and others) forgets the
+ * encoding of a prefix that it factors out of an alternation, and then looks for its UTF-8 form first: `\xe2a|\xe2b`
+ * does not find "\xe2a". With an empty match in front it looks for no prefix. */
+#define RE2_LATIN1_LITERALS "(?:)"
+
 enum re2_mode { RE2_UTF8 = 0, RE2_NOCASE = 1, RE2_LATIN1 = 2 };
 
 /* mode: a mask of re2_mode. *ret_argument (at most size bytes with its NUL) is the part of the pattern that libre2

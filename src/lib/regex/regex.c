@@ -17,9 +17,15 @@ static int compile(
         struct regex *regex, struct sv pattern, unsigned flags, const struct syntax *syntax, struct error *err)
 {
         char argument[256] = "";
+        cleanup(buf_done) struct buf program;
+        buf_init(&program, syntax->program.len + sizeof(RE2_LATIN1_LITERALS));
+        buf_puts(&program, syntax->high_literal ? RE2_LATIN1_LITERALS : "");
+        buf_append(&program, buf_text(&syntax->program), syntax->program.len);
+        if (program.failed)
+                return fail(err, E_NO_MEMORY, "no memory to compile a regexp");
         unsigned mode = (flags & REGEX_BYTES ? RE2_LATIN1 : 0) | (flags & REGEX_NOCASE ? RE2_NOCASE : 0);
-        enum re2_status status = re2_program_new(buf_text(&syntax->program), syntax->program.len, mode,
-                REGEX_MEMORY_MAX, &regex->program, argument, sizeof(argument));
+        enum re2_status status = re2_program_new(
+                buf_text(&program), program.len, mode, REGEX_MEMORY_MAX, &regex->program, argument, sizeof(argument));
         switch (status) {
         case RE2_OK:
                 return 0;

@@ -50,6 +50,7 @@ struct syntax_node {
 struct syntax {
         struct syntax_node *root;
         struct buf program; /* for libre2 */
+        bool high_literal;  /* with REGEX_BYTES: has a byte from 0x80 up, see RE2_LATIN1_LITERALS */
         size_t groups;      /* without the whole match */
         const char **names; /* [groups + 1], NULL where unnamed */
         /* An invalid byte (or a coded surrogate) might match here: text that is not UTF-8 must be made so first. */

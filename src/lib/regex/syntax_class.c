@@ -35,6 +35,8 @@ void syntax_note_range(struct syntax_parser *parser, uint32_t low, uint32_t high
 
 void syntax_emit(struct syntax_parser *parser, uint32_t rune)
 {
+        if (parser->bytes && rune >= 0x80)
+                parser->result->high_literal = true;
         if ((rune >= 'a' && rune <= 'z') || (rune >= 'A' && rune <= 'Z') || (rune >= '0' && rune <= '9'))
                 buf_putc(&parser->result->program, (char)rune);
         else
