@@ -1,0 +1,416 @@
+#include "schema/print.h"
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "schema/print_column.h"
+
+enum { CELL_LEAST = 4, GAP = 2 };
+
+const char *const print_format_names[] = { "table", "lines", "json", "ndjson", "csv", "yaml", NULL };
+_Static_assert(
+        sizeof(print_format_names) / sizeof(print_format_names[0]) == PRINT_FORMATS_MAX + 1, "a format without a name");
+
+struct printer {
+        FILE *out;
+        struct printer_options options;
+        struct print_column *columns;
+        size_t column_count;
+        char *label;
+        size_t rows;      /* of this section */
+        size_t sections;  /* that printed something */
+        bool labelled;    /* the document is a map of sections */
+        VEC(char *) held; /* cells of the first rows, while their widths are not known */
+        size_t held_bytes;
+        bool fitted; /* widths are settled, rows pass through */
+        struct buf line;
+};
+
+struct printer *printer_new(FILE *out, const struct printer_options *options, struct error *err)
+{
+        struct printer *printer = calloc(1, sizeof(*printer));
+        struct print_column *columns = calloc(PRINT_COLUMNS_MAX, sizeof(*columns));
+        if (!printer || !columns) {
+                free(printer);
+                free(columns);
+                return fail_null(err, E_NO_MEMORY, "no memory to print with");
+        }
+        printer->out = out;
+        printer->options = *options;
+        printer->columns = columns;
+        buf_init(&printer->line, PRINT_ROW_MAX);
+        return printer;
+}
+
+static void drop_held(struct printer *printer)
+{
+        vec_foreach (cell, &printer->held)
+                free(*cell);
+        vec_done(&printer->held);
+        printer->held_bytes = 0;
+}
+
+void printer_free(struct printer *printer)
+{
+        if (!printer)
+                return;
+        drop_held(printer);
+        buf_done(&printer->line);
+        free(printer->columns);
+        free(printer->label);
+        free(printer);
+}
+
+static int flush_line(struct printer *printer, struct error *err)
+{
+        if (printer->line.failed)
+                return fail(err, E_TOO_LARGE, "a row is larger than %d bytes", PRINT_ROW_MAX);
+        fwrite(buf_text(&printer->line), 1, printer->line.len, printer->out);
+        buf_clear(&printer->line);
+        return ferror(printer->out) ? fail_errno(err, "writing the output") : 0;
+}
+
+static void put_bold(struct printer *printer, const char *text)
+{
+        buf_printf(&printer->line, printer->options.colour ? "\x1b[1m%s\x1b[0m" : "%s", text);
+}
+
+static void put_label_line(struct printer *printer)
+{
+        struct buf text;
+        buf_init(&text, PRINT_ROW_MAX);
+        print_escape(&text, sv_of(printer->label));
+        buf_putc(&text, ':');
+        put_bold(printer, buf_text(&text));
+        buf_putc(&printer->line, '\n');
+        buf_done(&text);
+}
+
+/* --- table --- */
+
+static void put_cell(struct printer *printer, size_t i, struct sv text)
+{
+        const struct print_column *column = &printer->columns[i];
+        struct buf *line = &printer->line;
+        size_t width = print_width(text);
+        size_t start = line->len + (i ? GAP : 0);
+        buf_printf(line, "%*s", i ? GAP : 0, "");
+        if (column->right && width < column->width)
+                buf_printf(line, "%*s", (int)(column->width - width), "");
+        if (printer->options.width && width > column->width) {
+                /* a wide character that did not fit leaves a column over */
+                print_fitted(line, text, column->width);
+                width = line->failed ? 0 : print_width(sv_n(line->data + start, line->len - start));
+        } else {
+                buf_append(line, text.p, text.n);
+        }
+        if (!column->right && i + 1 < printer->column_count && width < column->width)
+                buf_printf(line, "%*s", (int)(column->width - width), "");
+}
+
+static void end_table_line(struct printer *printer)
+{
+        struct buf *line = &printer->line;
+        while (line->len && line->data[line->len - 1] == ' ')
+                line->data[--line->len] = '\0';
+        buf_putc(line, '\n');
+}
+
+/* The widest columns give way until the line fits; none becomes narrower than CELL_LEAST. */
+static void fit_columns(struct printer *printer)
+{
+        size_t widest = 0, room = printer->options.width;
+        for (size_t i = 0; i < printer->column_count; i++)
+                widest = printer->columns[i].width > widest ? printer->columns[i].width : widest;
+        for (size_t cap = widest; room && cap >= CELL_LEAST; cap--) {
+                size_t total = printer->column_count ? GAP * (printer->column_count - 1) : 0;
+                for (size_t i = 0; i < printer->column_count; i++)
+                        total += printer->columns[i].width < cap ? printer->columns[i].width : cap;
+                if (total > room && cap > CELL_LEAST)
+                        continue;
+                for (size_t i = 0; i < printer->column_count; i++)
+                        if (printer->columns[i].width > cap)
+                                printer->columns[i].width = cap;
+                return;
+        }
+}
+
+static int put_header(struct printer *printer, struct error *err)
+{
+        if (printer->options.no_header)
+                return 0;
+        if (printer->options.colour)
+                buf_puts(&printer->line, "\x1b[1m");
+        for (size_t i = 0; i < printer->column_count; i++) {
+                char name[PRINT_NAME_MAX];
+                size_t n = 0;
+                for (const char *p = printer->columns[i].name; *p; p++)
+                        name[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+                put_cell(printer, i, sv_n(name, n));
+        }
+        if (printer->options.colour)
+                buf_puts(&printer->line, "\x1b[0m");
+        end_table_line(printer);
+        return flush_line(printer, err);
+}
+
+/* Prints label, header and the rows held back. */
+static int settle(struct printer *printer, struct error *err)
+{
+        if (printer->fitted)
+                return 0;
+        printer->fitted = true;
+        fit_columns(printer);
+        if (printer->sections++)
+                buf_putc(&printer->line, '\n');
+        if (printer->label)
+                put_label_line(printer);
+        if (put_header(printer, err) < 0)
+                return -1;
+        for (size_t i = 0; i < printer->held.count; i++) {
+                put_cell(printer, i % printer->column_count, sv_of(printer->held.items[i]));
+                if ((i + 1) % printer->column_count == 0) {
+                        end_table_line(printer);
+                        if (flush_line(printer, err) < 0)
+                                return -1;
+                }
+        }
+        drop_held(printer);
+        return 0;
+}
+
+static int hold_cell(struct printer *printer, size_t i, const struct buf *cell, struct error *err)
+{
+        char **held = vec_add(&printer->held, (size_t)PRINT_PROBE_ROWS * PRINT_COLUMNS_MAX);
+        if (!held || !(*held = strdup(buf_text(cell))))
+                return fail(err, E_NO_MEMORY, "no memory for a table");
+        size_t width = print_width(sv_of(*held));
+        if (width > printer->columns[i].width)
+                printer->columns[i].width = width;
+        printer->held_bytes += cell->len + 1;
+        return 0;
+}
+
+static int table_row(struct printer *printer, const json_t *row, struct error *err)
+{
+        struct buf cell;
+        int result = 0;
+        buf_init(&cell, PRINT_ROW_MAX);
+        for (size_t i = 0; i < printer->column_count && result == 0; i++) {
+                buf_clear(&cell);
+                print_cell(&cell, printer->columns[i].field, print_column_value(&printer->columns[i], row), true);
+                if (cell.failed)
+                        result = fail(err, E_TOO_LARGE, "a row is larger than %d bytes", PRINT_ROW_MAX);
+                else if (printer->fitted)
+                        put_cell(printer, i, sv_n(buf_text(&cell), cell.len));
+                else
+                        result = hold_cell(printer, i, &cell, err);
+        }
+        buf_done(&cell);
+        if (result < 0)
+                return -1;
+        if (!printer->fitted)
+                return printer->rows >= PRINT_PROBE_ROWS || printer->held_bytes >= PRINT_PROBE_BYTES
+                               ? settle(printer, err)
+                               : 0;
+        end_table_line(printer);
+        return flush_line(printer, err);
+}
+
+/* --- the other formats --- */
+
+static void lines_row(struct printer *printer, const json_t *row)
+{
+        struct buf *line = &printer->line;
+        if (printer->rows == 1) {
+                if (printer->sections++)
+                        buf_putc(line, '\n');
+                if (printer->label)
+                        put_label_line(printer);
+        } else {
+                buf_putc(line, '\n');
+        }
+        for (size_t i = 0; i < printer->column_count; i++) {
+                const json_t *value = print_column_value(&printer->columns[i], row);
+                if (!value || json_is_null(value))
+                        continue;
+                put_bold(printer, printer->columns[i].name);
+                buf_puts(line, ": ");
+                print_cell(line, printer->columns[i].field, value, true);
+                buf_putc(line, '\n');
+        }
+}
+
+static void csv_header(struct printer *printer)
+{
+        if (printer->options.no_header)
+                return;
+        if (printer->label)
+                buf_puts(&printer->line, "label");
+        for (size_t i = 0; i < printer->column_count; i++) {
+                if (i || printer->label)
+                        buf_putc(&printer->line, ',');
+                print_csv(&printer->line, sv_of(printer->columns[i].name));
+        }
+        buf_puts(&printer->line, "\r\n");
+}
+
+static void csv_row(struct printer *printer, const json_t *row)
+{
+        struct buf cell;
+        if (printer->sections++ == 0)
+                csv_header(printer);
+        buf_init(&cell, PRINT_ROW_MAX);
+        if (printer->label)
+                print_csv(&printer->line, sv_of(printer->label));
+        for (size_t i = 0; i < printer->column_count; i++) {
+                buf_clear(&cell);
+                print_cell(&cell, printer->columns[i].field, print_column_value(&printer->columns[i], row), false);
+                if (i || printer->label)
+                        buf_putc(&printer->line, ',');
+                print_csv(&printer->line, sv_n(buf_text(&cell), cell.len));
+                printer->line.failed |= cell.failed;
+        }
+        buf_puts(&printer->line, "\r\n");
+        buf_done(&cell);
+}
+
+static void put_key(struct printer *printer)
+{
+        json_t *key = json_string(printer->label);
+        if (key)
+                print_json(&printer->line, key, 0);
+        else
+                buf_puts(&printer->line, "\"\"");
+        json_decref(key);
+}
+
+/* Opens the document, and in a labelled one the section. */
+static void json_open(struct printer *printer)
+{
+        if (printer->rows > 1 || (!printer->label && printer->sections)) {
+                buf_puts(&printer->line, ",\n");
+                return;
+        }
+        buf_puts(&printer->line, printer->sections ? ",\n" : printer->label ? "{\n" : "[\n");
+        printer->sections++;
+        if (printer->label) {
+                put_key(printer);
+                buf_puts(&printer->line, ": [\n");
+        }
+}
+
+static void document_row(struct printer *printer, const json_t *row)
+{
+        struct buf *line = &printer->line;
+        unsigned indent = printer->label ? 2 : 0;
+        switch (printer->options.format) {
+        case PRINT_JSON:
+                json_open(printer);
+                print_json(line, row, 0);
+                break;
+        case PRINT_YAML:
+                if (printer->label && printer->rows == 1) {
+                        put_key(printer);
+                        buf_puts(line, ":\n");
+                }
+                printer->sections++;
+                buf_printf(line, "%*s- ", (int)indent, "");
+                print_yaml(line, row, indent + 2);
+                break;
+        default:
+                if (printer->label) {
+                        json_t *with_label = json_pack("{s:s}", "label", printer->label);
+                        json_object_update(with_label, (json_t *)(uintptr_t)row);
+                        print_json(line, with_label, 0);
+                        json_decref(with_label);
+                } else {
+                        print_json(line, row, 0);
+                }
+                buf_putc(line, '\n');
+        }
+}
+
+/* --- sections --- */
+
+int printer_begin(struct printer *printer, const struct record *record, const char *label, struct error *err)
+{
+        free(printer->label);
+        printer->label = NULL;
+        if (label && !(printer->label = strdup(label)))
+                return fail(err, E_NO_MEMORY, "no memory to print with");
+        printer->labelled |= label != NULL;
+        printer->rows = 0;
+        printer->fitted = false;
+        drop_held(printer);
+        if (print_columns(record, printer->options.fields, printer->columns, &printer->column_count, err) < 0)
+                return -1;
+        for (size_t i = 0; i < printer->column_count; i++)
+                printer->columns[i].width = printer->options.no_header ? 0 : strlen(printer->columns[i].name);
+        return 0;
+}
+
+int printer_row(struct printer *printer, const json_t *row, struct error *err)
+{
+        json_t *chosen = NULL;
+        printer->rows++;
+        switch (printer->options.format) {
+        case PRINT_TABLE:
+                return table_row(printer, row, err);
+        case PRINT_LINES:
+                lines_row(printer, row);
+                break;
+        case PRINT_CSV:
+                csv_row(printer, row);
+                break;
+        default:
+                if (printer->options.fields)
+                        row = chosen = print_selected(printer->columns, printer->column_count, row);
+                document_row(printer, row);
+                json_decref(chosen);
+        }
+        return flush_line(printer, err);
+}
+
+int printer_end(struct printer *printer, struct error *err)
+{
+        struct buf *line = &printer->line;
+        bool people = printer->options.format == PRINT_TABLE || printer->options.format == PRINT_LINES;
+        if (printer->rows && printer->options.format == PRINT_TABLE && settle(printer, err) < 0)
+                return -1;
+        if (printer->rows && printer->options.format == PRINT_JSON && printer->label)
+                buf_puts(line, "\n]");
+        if (!printer->rows && printer->label && !printer->options.results_only) {
+                if (people) {
+                        if (printer->sections++)
+                                buf_putc(line, '\n');
+                        put_label_line(printer);
+                        line->len -= line->len > 0;
+                        buf_puts(line, " nothing\n");
+                } else if (printer->options.format == PRINT_JSON) {
+                        buf_puts(line, printer->sections++ ? ",\n" : "{\n");
+                        put_key(printer);
+                        buf_puts(line, ": []");
+                } else if (printer->options.format == PRINT_YAML) {
+                        printer->sections++;
+                        put_key(printer);
+                        buf_puts(line, ": []\n");
+                }
+        }
+        return flush_line(printer, err);
+}
+
+int printer_finish(struct printer *printer, struct error *err)
+{
+        struct buf *line = &printer->line;
+        if (printer->options.format == PRINT_JSON) {
+                if (printer->sections)
+                        buf_puts(line, printer->labelled ? "\n}\n" : "\n]\n");
+                else
+                        buf_puts(line, printer->labelled ? "{}\n" : "[]\n");
+        } else if (printer->options.format == PRINT_YAML && !printer->sections) {
+                buf_puts(line, printer->labelled ? "{}\n" : "[]\n");
+        }
+        if (flush_line(printer, err) < 0)
+                return -1;
+        return fflush(printer->out) ? fail_errno(err, "writing the output") : 0;
+}
