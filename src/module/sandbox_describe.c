@@ -2,7 +2,50 @@
 
 #include "base/timefmt.h"
 
-#include <cap-ng.h>
+/* A table of our own: libcap-ng for this alone would cost every worker the loading of a library. */
+static const char *const capability_names[] = {
+        [CAP_CHOWN] = "chown",
+        [CAP_DAC_OVERRIDE] = "dac_override",
+        [CAP_DAC_READ_SEARCH] = "dac_read_search",
+        [CAP_FOWNER] = "fowner",
+        [CAP_FSETID] = "fsetid",
+        [CAP_KILL] = "kill",
+        [CAP_SETGID] = "setgid",
+        [CAP_SETUID] = "setuid",
+        [CAP_SETPCAP] = "setpcap",
+        [CAP_LINUX_IMMUTABLE] = "linux_immutable",
+        [CAP_NET_BIND_SERVICE] = "net_bind_service",
+        [CAP_NET_BROADCAST] = "net_broadcast",
+        [CAP_NET_ADMIN] = "net_admin",
+        [CAP_NET_RAW] = "net_raw",
+        [CAP_IPC_LOCK] = "ipc_lock",
+        [CAP_IPC_OWNER] = "ipc_owner",
+        [CAP_SYS_MODULE] = "sys_module",
+        [CAP_SYS_RAWIO] = "sys_rawio",
+        [CAP_SYS_CHROOT] = "sys_chroot",
+        [CAP_SYS_PTRACE] = "sys_ptrace",
+        [CAP_SYS_PACCT] = "sys_pacct",
+        [CAP_SYS_ADMIN] = "sys_admin",
+        [CAP_SYS_BOOT] = "sys_boot",
+        [CAP_SYS_NICE] = "sys_nice",
+        [CAP_SYS_RESOURCE] = "sys_resource",
+        [CAP_SYS_TIME] = "sys_time",
+        [CAP_SYS_TTY_CONFIG] = "sys_tty_config",
+        [CAP_MKNOD] = "mknod",
+        [CAP_LEASE] = "lease",
+        [CAP_AUDIT_WRITE] = "audit_write",
+        [CAP_AUDIT_CONTROL] = "audit_control",
+        [CAP_SETFCAP] = "setfcap",
+        [CAP_MAC_OVERRIDE] = "mac_override",
+        [CAP_MAC_ADMIN] = "mac_admin",
+        [CAP_SYSLOG] = "syslog",
+        [CAP_WAKE_ALARM] = "wake_alarm",
+        [CAP_BLOCK_SUSPEND] = "block_suspend",
+        [CAP_AUDIT_READ] = "audit_read",
+        [CAP_PERFMON] = "perfmon",
+        [CAP_BPF] = "bpf",
+        [CAP_CHECKPOINT_RESTORE] = "checkpoint_restore",
+};
 
 static void list_paths(const char *verb, const char *const *paths, struct buf *out)
 {
@@ -42,10 +85,9 @@ static void list_capabilities(uint64_t capabilities, struct buf *out)
         for (unsigned i = 0; i < 64; i++) {
                 if (!(capabilities & CAP_BIT(i)))
                         continue;
-                const char *name = capng_capability_to_name(i);
                 buf_puts(out, count++ ? ", " : "capabilities: ");
-                if (name)
-                        buf_puts(out, name);
+                if (i < sizeof(capability_names) / sizeof(capability_names[0]))
+                        buf_puts(out, capability_names[i]);
                 else
                         buf_printf(out, "%u", i);
         }

@@ -178,7 +178,8 @@ static void emit_leaf(struct program *program, enum verdict verdict)
         }
 }
 
-/* A balanced tree over ranges[first, end): one comparison a level. The depth is the logarithm of NUMBERS_MAX. */
+/* A balanced tree over ranges[first, end): one comparison a level. The depth is the logarithm of NUMBERS_MAX. A tree
+ * of n ranges takes 2n - 1 instructions while no jump inside exceeds the 255 that a conditional one reaches. */
 static void emit_tree(struct program *program, const struct range *ranges, unsigned first, unsigned end)
 {
         if (end - first == 1) {
@@ -186,12 +187,18 @@ static void emit_tree(struct program *program, const struct range *ranges, unsig
                 return;
         }
         unsigned middle = first + (end - first) / 2;
-        emit(program, BPF_JMP | BPF_JGE | BPF_K, 0, 1, ranges[middle].first);
-        unsigned jump = program->length;
-        emit(program, BPF_JMP | BPF_JA, 0, 0, 0); /* a conditional jump reaches 255 only */
-        emit_tree(program, ranges, first, middle);
-        if (!program->failed)
-                program->code[jump].k = program->length - jump - 1;
+        unsigned lower = 2 * (middle - first) - 1;
+        if (lower <= UINT8_MAX) {
+                emit(program, BPF_JMP | BPF_JGE | BPF_K, (uint8_t)lower, 0, ranges[middle].first);
+                emit_tree(program, ranges, first, middle);
+        } else {
+                emit(program, BPF_JMP | BPF_JGE | BPF_K, 0, 1, ranges[middle].first);
+                unsigned jump = program->length;
+                emit(program, BPF_JMP | BPF_JA, 0, 0, 0);
+                emit_tree(program, ranges, first, middle);
+                if (!program->failed)
+                        program->code[jump].k = program->length - jump - 1;
+        }
         emit_tree(program, ranges, middle, end);
 }
 
