@@ -3,17 +3,9 @@
 #pragma once
 
 #include "loop/loop.h"
+#include "module/budget.h"
 #include "module/catalog.h"
 #include "module/result.h"
-
-/* What a run may use; 0 = the module's own limit, or none. Kept by throttling (cpu_share, io_rate), by a ceiling
- * (memory) and by a stop with what there is so far (wall_ns). */
-struct budget {
-        double cpu_share; /* of one core, 0.1 = 10 % */
-        uint64_t io_rate; /* bytes a second */
-        uint64_t memory;  /* bytes */
-        int64_t wall_ns;
-};
 
 struct execution;
 
@@ -24,6 +16,12 @@ struct execution_options {
         struct budget budget;
         bool privacy;
         bool strict; /* unknown keys are errors: every door but the wire */
+
+        /* Ask an agent instead: "http(s)://HOST:PORT" or the path of its socket. The bridging worker (libexec/tarsier-remote)
+         * speaks HTTP and sends the same frames. token: NULL or its credential; bridge: path of the program. */
+        const char *agent;
+        const char *token;
+        const char *bridge;
         void (*on_row)(struct execution *execution, struct sv label, struct sv json, void *cookie); /* may be NULL */
         void (*on_done)(
                 struct execution *execution, void *cookie); /* the result is complete; called once, from the loop */
@@ -35,6 +33,9 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
 
 /* Asks the module to end. 80 ms later it is killed and the result closed from the frames that came. */
 void execution_stop(struct execution *execution, const char *reason);
+
+/* After on_done: the loop may be freed, the result stays. */
+void execution_detach(struct execution *execution);
 
 /* After on_done. Kills what still runs otherwise. */
 void execution_free(struct execution *execution);

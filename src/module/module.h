@@ -9,7 +9,7 @@
 struct run;
 struct service;
 struct request;
-struct printer;
+struct line_printer;
 
 enum shape {
         SHAPE_OBJECT,       /* elements is one element record; run_emit once, label NULL */
@@ -68,19 +68,20 @@ struct module {
 
         int (*validate)(const void *params, struct error *err); /* only the rules that join two fields */
         int (*run)(struct run *run, struct error *err);         /* standard: the run; persistent: a query */
-        int (*prepare)(
-                struct run *run, struct error *err); /* before the sandbox closes: opens what the run needs; or NULL */
 
         /* Lines for people; NULL = derived from the table. row is the element struct; label (and group) NULL where the
          * shape has none. print_empty is asked for a label without rows, unless only results are wanted. */
-        void (*print_row)(struct printer *printer, const char *group, const char *label, const void *row);
-        void (*print_empty)(struct printer *printer, const char *group, const char *label);
-        void (*print_statistics)(struct printer *printer, const void *statistics);
+        void (*print_row)(struct line_printer *printer, const char *group, const char *label, const void *row);
+        void (*print_empty)(struct line_printer *printer, const char *group, const char *label);
+        void (*print_statistics)(struct line_printer *printer, const void *statistics);
 
-        /* persistent modules (service.h) */
+        /* persistent modules (service.h). adjust: what the configuration adds to the sandbox (paths, mostly), before it
+         * closes */
+        int (*adjust)(struct sandbox *sandbox, const void *config, struct arena *arena, struct error *err);
         int (*start)(struct service *service, struct error *err);
         void (*stop)(struct service *service);
         int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
+        void (*alert)(struct service *service, struct sv json);    /* takes the agent's alerts: dispatch */
         const struct route *routes;                                /* ends with .path == NULL */
         const struct listener *listeners;                          /* ends with .name == NULL */
 };

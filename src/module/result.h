@@ -20,9 +20,6 @@ void result_free(struct result *result);
 /* Takes a worker's frame (ROW … DONE). -1 for a frame that cannot be: the worker is to be ended then. */
 int result_add_frame(struct result *result, const struct frame_header *header, struct sv payload, struct error *err);
 
-/* Takes a complete foreign result (JSON text of the envelope). */
-int result_add_envelope(struct result *result, struct sv json, struct error *err);
-
 void result_add_error(struct result *result, const char *text);
 void result_fail(struct result *result, const struct error *why); /* success = false and this error */
 void result_set_partial(struct result *result, const char *reason);
@@ -45,5 +42,3 @@ int result_write(struct result *result, unsigned indent, int (*write)(const void
 int result_each_row(struct result *result,
         int (*row)(const char *group, const char *label, struct sv json, void *cookie), void *cookie,
         struct error *err);
-
-/* Masks what privacy mode hides in a foreign envelope. */

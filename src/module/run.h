@@ -39,6 +39,12 @@ void run_skipped(struct run *run, const char *path, const char *format, ...) __a
  * returns. */
 void run_statistics(struct run *run, const void *statistics);
 
+/* The same for statistics that are JSON already; copied. NULL is nothing. */
+void run_statistics_json(struct run *run, const char *json);
+
+/* Marks the result as partial for this reason. */
+void run_set_partial(struct run *run, const char *reason);
+
 /* Overrides "found anything = at least one row". */
 void run_set_found(struct run *run, bool found);
 

@@ -12,6 +12,7 @@ struct service {
         const void *config;          /* the struct of module->config */
         void *state;                 /* the module's own, zero at the start */
         const char *state_directory; /* its own, writable; NULL when it runs without an agent */
+        bool ready_later;            /* set by start(): it calls service_ready itself */
         struct service_channel *channel;
 };
 
@@ -20,7 +21,8 @@ struct service {
 void service_log(struct service *service, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void service_alert(struct service *service, struct sv json);
 
-/* The module works now: dependants may start. Called by itself after start() returns 0 unless start() set `later`. */
+/* The module works now: dependants may start. Happens by itself after start() returned 0, unless
+ * start() set ready_later. */
 void service_ready(struct service *service);
 
 /* The socket the agent bound for module->listeners[index], or -1 when none is configured. Owned by the service. */

@@ -286,14 +286,15 @@ static void put_entry(struct buf *out, const char *label, const char *meaning, s
         put_wrapped(out, sv_of(meaning), TEXT_COLUMN, TEXT_COLUMN, width);
 }
 
-static void put_section(struct buf *out, const struct usage_line *lines, size_t count, bool positional, size_t width)
+static void put_section(struct buf *out, const char *name, const struct usage_line *lines, size_t count, bool positional,
+        size_t width)
 {
         bool title = false;
         for (size_t i = 0; i < count; i++) {
                 if ((!lines[i].entry_option && lines[i].field->positional) != positional)
                         continue;
                 if (!title)
-                        buf_puts(out, positional ? "\nArguments:\n" : "\nOptions:\n");
+                        buf_printf(out, "\n%s:\n", name);
                 title = true;
                 struct buf label, meaning;
                 buf_init(&label, 1024);
@@ -355,6 +356,14 @@ void usage_print(struct buf *out, const char *command, const char *summary, cons
                 buf_putc(out, '\n');
                 put_wrapped(out, paragraph, 0, 0, columns_max);
         }
-        put_section(out, lines, count, true, columns_max);
-        put_section(out, lines, count, false, columns_max);
+        put_section(out, "Arguments", lines, count, true, columns_max);
+        put_section(out, "Options", lines, count, false, columns_max);
+}
+
+void usage_options(struct buf *out, const char *title, const struct record *params, unsigned width)
+{
+        struct flag_spec flags[FLAGS_MAX];
+        struct usage_line lines[USAGE_LINES_MAX];
+        size_t count = usage_lines(params, flags, lines, USAGE_LINES_MAX);
+        put_section(out, title, lines, count, false, !width ? WIDTH_DEFAULT : width < WIDTH_LEAST ? WIDTH_LEAST : width);
 }

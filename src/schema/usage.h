@@ -16,6 +16,9 @@ struct usage_example {
 void usage_print(struct buf *out, const char *command, const char *summary, const char *description,
         const struct record *params, const struct usage_example *examples, unsigned width);
 
+/* One more list of options below it, such as those that every module has. */
+void usage_options(struct buf *out, const char *title, const struct record *params, unsigned width);
+
 /* The one synopsis line: "tarsier ping [options] DESTINATION". */
 void usage_synopsis(struct buf *out, const char *command, const struct record *params);
 

@@ -1,0 +1,89 @@
+/* The command line: verbs, and the way a module is run from a terminal. */
+#pragma once
+
+#include "module/budget.h"
+#include "module/catalog.h"
+#include "module/result.h"
+
+#include <stdio.h>
+
+struct verb {
+        const char *name;
+        const char *summary; /* NULL: hidden */
+        int (*main)(int argc, char **argv); /* argv[0] is the verb */
+};
+
+/* The one table of reserved verbs, sorted; a module must not have one of these names (a test checks it). */
+extern const struct verb cli_verbs[];
+const struct verb *cli_find_verb(const char *name);
+
+/* How a run goes and how its result is shown. */
+struct run_flags {
+        bool json;
+        int format; /* index into print_format_names, -1 = by the module's shape */
+        bool results_only;
+        bool no_header;
+        bool interactive;
+        bool privacy;
+        bool help;
+        const char *agent;
+        const char *fields;
+        double max_cpu;
+        uint64_t max_io;
+        uint64_t max_memory;
+        int64_t max_time_ns;
+};
+
+int cmd_agent_verb(int argc, char **argv); /* serve, runs, status: executes libexec/tarsier/tarsier-agent */
+int cmd_complete(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_message(int argc, char **argv); /* tarsier -m NAME [--privacy] */
+int cmd_modules(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_man(int argc, char **argv);
+int cmd_spawn(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
+int cmd_confine(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+/* Runs on an agent (flags->agent, or the local one) and shows the result; the exit status. */
+int run_on_agent(const struct catalog_entry *entry, const json_t *params, const struct run_flags *flags);
+
+int module_help(const struct catalog_entry *entry);
+int module_manual(const struct catalog_entry *entry); /* scdoc source on stdout */
+
+/* tarsier MODULE …; argv[0] is the module's name. */
+int cmd_module(const struct catalog_entry *entry, int argc, char **argv);
+
+/* This program's modules (area "host"). */
+extern const struct module *const host_modules[];
+
+/* The catalog of this installation; exits with a message when there is none. Freed at exit. */
+struct catalog *cli_catalog(void);
+
+/* Says why on stderr and returns the exit status that fits. */
+int cli_fail(const struct error *err);
+
+
+
+extern const struct record run_flags_record;
+
+/* Takes the common flags out of argv (in place; *argc shrinks): those that are not the module's own. */
+int run_flags_take(const struct record *params, int *argc, char **argv, struct run_flags *ret, struct arena *arena,
+        struct error *err);
+
+/* Which agent to ask instead of running here. */
+struct run_target {
+        const char *agent;
+        const char *token; /* NULL = none */
+        const char *bridge;
+};
+
+/* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. With stop_fd >= 0,
+ * a line with a stop message read from it stops the run too. target NULL: on this machine. NULL on failure to start. */
+struct execution;
+struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
+        bool strict, int stop_fd, const struct run_target *target, struct error *err);
+
+/* Shows a result on stdout and its errors on stderr; the exit status. */
+int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags);

@@ -1,0 +1,135 @@
+/* tarsier modules, schema, help, man. */
+#include "cli/cli.h"
+#include "base/cleanup.h"
+#include "module/descriptor.h"
+#include "schema/json_schema.h"
+#include "schema/json_writer.h"
+
+static bool take_word(int *argc, char **argv, const char *word)
+{
+        for (int i = 1; i < *argc; i++) {
+                if (strcmp(argv[i], word) != 0)
+                        continue;
+                for (; i + 1 < *argc; i++)
+                        argv[i] = argv[i + 1];
+                (*argc)--;
+                return true;
+        }
+        return false;
+}
+
+static void print_json_list(const struct catalog_entry *const *entries, size_t count)
+{
+        struct buf out;
+        struct json_writer writer;
+        buf_init(&out, 256 << 20);
+        json_writer_init(&writer, &out, 0);
+        json_begin_array(&writer);
+        for (size_t i = 0; i < count; i++) {
+                const struct module *module = entries[i]->module;
+                json_begin_object(&writer);
+                json_field(&writer, "name", json_put_text, module->name);
+                json_field(&writer, "summary", json_put_text, module->summary);
+                json_field(&writer, "area", json_put_text, entries[i]->area);
+                json_field(&writer, "kind", json_put_text, module->persistent ? "persistent" : "standard");
+                json_field(&writer, "role", json_put_text, role_name(module_role(module)));
+                json_field(&writer, "local_only", json_put_bool, module->local_only);
+                json_field(&writer, "foreign", json_put_bool, entries[i]->origin == ORIGIN_FOREIGN);
+                json_end_object(&writer);
+        }
+        json_end_array(&writer);
+        puts(buf_text(&out));
+        buf_done(&out);
+}
+
+int cmd_modules(int argc, char **argv)
+{
+        struct error err;
+        const struct catalog_entry *const *entries;
+        size_t refused;
+        bool json = take_word(&argc, argv, "--json");
+        if (argc > 1) {
+                fprintf(stderr, "usage: tarsier modules [--json]\n");
+                return 2;
+        }
+        size_t count = catalog_all(cli_catalog(), &entries, &refused, &err);
+        if (json) {
+                print_json_list(entries, count);
+                return 0;
+        }
+        for (size_t i = 0; i < count; i++) {
+                const struct module *module = entries[i]->module;
+                printf("%-16s %-12s %s%s\n", module->name, *entries[i]->area ? entries[i]->area : "(foreign)",
+                        module->summary, module->persistent ? " (persistent)" : "");
+        }
+        if (refused)
+                fprintf(stderr, "%zu modules were left out\n", refused);
+        return 0;
+}
+
+int cmd_schema(int argc, char **argv)
+{
+        struct error err;
+        bool result = take_word(&argc, argv, "--result");
+        if (argc != 2) {
+                fprintf(stderr, "usage: tarsier schema MODULE [--result]\n");
+                return 2;
+        }
+        const struct catalog_entry *entry = catalog_find(cli_catalog(), argv[1], &err);
+        if (!entry)
+                return cli_fail(&err);
+        const struct module *module = entry->module;
+        const struct record *record = result ? module->element : module->params;
+        char id[128];
+        snprintf(id, sizeof(id), "urn:tarsier:module:%s:%s", module->name, result ? "element" : "parameters");
+        json_t *schema = record ? record_json_schema(record, module->name, id,
+                                          result ? JSON_SCHEMA_RESULT : JSON_SCHEMA_STRICT)
+                                : json_object();
+        if (!schema)
+                return 1;
+        json_dumpf(schema, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+        putchar('\n');
+        json_decref(schema);
+        return 0;
+}
+
+int cmd_man(int argc, char **argv)
+{
+        struct error err;
+        const struct catalog_entry *entry = argc == 2 ? catalog_find(cli_catalog(), argv[1], &err) : NULL;
+        if (argc != 2)
+                return 2;
+        return entry ? module_manual(entry) : cli_fail(&err);
+}
+
+int cmd_help(int argc, char **argv)
+{
+        struct error err;
+        if (argc > 1 && argv[1][0] != '-') {
+                const struct catalog_entry *entry = catalog_find(cli_catalog(), argv[1], &err);
+                if (entry)
+                        return module_help(entry);
+                const struct verb *verb = cli_find_verb(argv[1]);
+                if (!verb || !verb->summary)
+                        return cli_fail(&err);
+                printf("tarsier %s: %s\n", verb->name, verb->summary);
+                return 0;
+        }
+        puts("tarsier asks this host, or an agent, a question.\n\n"
+             "  tarsier file --path /etc --name '\\.conf$' --content 'PermitRootLogin yes'\n"
+             "  tarsier netstat --listeningport 22\n"
+             "  tarsier ps --tree\n"
+             "  tarsier -m ping < message.json\n"
+             "  tarsier --agent http://127.0.0.1:7077 ping 127.0.0.1\n\n"
+             "usage: tarsier [--agent URL] MODULE [flags]      tarsier MODULE --help explains them\n"
+             "       tarsier COMMAND [arguments]\n\nCommands:");
+        for (const struct verb *verb = cli_verbs; verb->name; verb++)
+                if (verb->summary)
+                        printf("  %-10s %s\n", verb->name, verb->summary);
+        puts("\nModules:");
+        const struct catalog_entry *const *entries;
+        size_t count = catalog_all(cli_catalog(), &entries, NULL, &err);
+        for (size_t i = 0; i < count; i++)
+                printf("  %-16s %s\n", entries[i]->module->name, entries[i]->module->summary);
+        return 0;
+}

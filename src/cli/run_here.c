@@ -1,0 +1,93 @@
+/* A run on this machine, with the terminal's signals as its stop. */
+#include "cli/cli.h"
+#include "base/cleanup.h"
+#include "module/execution.h"
+#include "schema/json.h"
+
+#include <errno.h>
+
+struct local_run {
+        struct loop *loop;
+        struct execution *execution;
+        struct buf stop_line;
+        loop_id stop_id;
+        int stop_fd;
+        int interrupts;
+};
+
+static void on_done(struct execution *execution, void *cookie)
+{
+        struct local_run *run = cookie;
+        (void)execution;
+        loop_stop(run->loop);
+}
+
+static void on_signal(struct loop *loop, loop_id id, const struct signalfd_siginfo *signal, void *cookie)
+{
+        struct local_run *run = cookie;
+        (void)loop;
+        (void)id;
+        (void)signal;
+        if (++run->interrupts > 1)
+                _exit(128 + SIGINT);
+        execution_stop(run->execution, "interrupted");
+}
+
+/* The contract lets a stop message follow the parameters on standard input. End of file means nothing. */
+static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct local_run *run = cookie;
+        (void)events;
+        char *room = buf_reserve(&run->stop_line, 4096);
+        ssize_t got = room ? read(run->stop_fd, room, 4096) : 0;
+        if (got < 0 && errno == EINTR)
+                return;
+        if (got <= 0) {
+                loop_remove(loop, id);
+                return;
+        }
+        run->stop_line.len += (size_t)got;
+        struct sv line;
+        struct sv rest = sv_n(run->stop_line.data, run->stop_line.len);
+        while (sv_find(rest, '\n') < rest.n && sv_line(&rest, &line)) {
+                cleanup(json_decref) json_t *message = json_parse(line, false, NULL);
+                const char *class = json_string_value(json_get_nocase(message, "class"));
+                if (class && strcmp(class, "stop") == 0)
+                        execution_stop(run->execution, "stopped");
+        }
+        buf_consume(&run->stop_line, run->stop_line.len - rest.n);
+}
+
+struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
+        bool strict, int stop_fd, const struct run_target *target, struct error *err)
+{
+        struct local_run run = { .stop_fd = stop_fd };
+        struct execution_options options = { .entry = entry, .message = message, .budget = *budget, .privacy = privacy,
+                .strict = strict, .on_done = on_done, .cookie = &run };
+        if (target) {
+                options.agent = target->agent;
+                options.token = target->token;
+                options.bridge = target->bridge;
+        }
+        run.loop = loop_new(NULL, err);
+        if (!run.loop)
+                return NULL;
+        buf_init(&run.stop_line, 1 << 20);
+        struct error ignored;
+        loop_add_signal(run.loop, SIGINT, on_signal, &run, NULL, &ignored);
+        loop_add_signal(run.loop, SIGTERM, on_signal, &run, NULL, &ignored);
+        run.execution = execution_start(run.loop, &options, err);
+        if (run.execution) {
+                if (stop_fd >= 0) /* a regular file cannot be polled and cannot say stop later */
+                        loop_add_fd(run.loop, stop_fd, LOOP_READ, LOOP_LEVEL, on_input, &run, &run.stop_id, &ignored);
+                if (loop_run(run.loop, err) < 0) {
+                        execution_free(run.execution);
+                        run.execution = NULL;
+                }
+        }
+        buf_done(&run.stop_line);
+        if (run.execution)
+                execution_detach(run.execution);
+        loop_free(run.loop);
+        return run.execution;
+}

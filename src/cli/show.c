@@ -1,0 +1,221 @@
+/* How a result is shown: JSON as it is, a module's own lines, or a table derived from its record. */
+#include "cli/cli.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "module/lines.h"
+#include "schema/json.h"
+#include "schema/json_writer.h"
+#include "schema/print.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+enum { FIELDS_MAX = 64 };
+
+struct shower {
+        const struct catalog_entry *entry;
+        const struct run_flags *flags;
+        FILE *pipe;               /* to the program that prints for the module */
+        struct line_printer lines;
+        struct buf text;
+        struct printer *printer;  /* derived tables */
+        bool open;                /* a section of the printer */
+        char group[LABEL_MAX];
+        char label[LABEL_MAX];
+        struct error err;
+};
+
+static int write_stdout(const void *bytes, size_t size, void *cookie)
+{
+        (void)cookie;
+        return write_all(STDOUT_FILENO, bytes, size, NULL);
+}
+
+static unsigned terminal_width(void)
+{
+        struct winsize size;
+        if (!isatty(STDOUT_FILENO))
+                return 0;
+        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+/* ---- lines of the module's own, printed here or by its program ---- */
+
+static int own_row(const char *group, const char *label, struct sv json, void *cookie)
+{
+        struct shower *shower = cookie;
+        int status = print_module_row(shower->entry->module, &shower->lines, group, label, json, &shower->err);
+        if (shower->text.len > 32 << 10 && (write_stdout(shower->text.data, shower->text.len, NULL) < 0 || status < 0))
+                return -1;
+        if (shower->text.len > 32 << 10)
+                buf_clear(&shower->text);
+        return status;
+}
+
+static int piped_row(const char *group, const char *label, struct sv json, void *cookie)
+{
+        struct shower *shower = cookie;
+        struct json_writer writer;
+        buf_clear(&shower->text);
+        json_writer_init(&writer, &shower->text, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "group", json_put_text, group);
+        json_field(&writer, "label", json_put_text, label);
+        if (json.n)
+                json_field(&writer, "row", json_put_raw, json);
+        json_end_object(&writer);
+        buf_putc(&shower->text, '\n');
+        return fwrite(shower->text.data, 1, shower->text.len, shower->pipe) == shower->text.len ? 0 : -1;
+}
+
+static pid_t start_printer(struct shower *shower)
+{
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -1;
+        pid_t pid = fork();
+        if (pid == 0) {
+                dup2(ends[0], STDIN_FILENO);
+                execl(shower->entry->program, shower->entry->program, "print", shower->entry->module->name,
+                        shower->flags->results_only ? "--results-only" : NULL, NULL);
+                _exit(127);
+        }
+        close(ends[0]);
+        shower->pipe = pid > 0 ? fdopen(ends[1], "w") : NULL;
+        if (!shower->pipe)
+                close(ends[1]);
+        return pid;
+}
+
+static int show_lines(struct shower *shower, struct result *result)
+{
+        const char *statistics = result_statistics(result);
+        if (shower->entry->origin == ORIGIN_BUILTIN) {
+                int status = result_each_row(result, own_row, shower, &shower->err);
+                if (status == 0 && statistics)
+                        status = print_module_statistics(
+                                shower->entry->module, &shower->lines, sv_of(statistics), &shower->err);
+                write_stdout(buf_text(&shower->text), shower->text.len, NULL);
+                return status;
+        }
+        pid_t pid = start_printer(shower);
+        if (!shower->pipe)
+                return fail_errno(&shower->err, "starting %s", shower->entry->program);
+        int status = result_each_row(result, piped_row, shower, &shower->err);
+        if (status == 0 && statistics)
+                fprintf(shower->pipe, "{\"statistics\":%s}\n", statistics);
+        fclose(shower->pipe);
+        int ended;
+        waitpid(pid, &ended, 0);
+        return status;
+}
+
+/* ---- derived tables ---- */
+
+static int close_section(struct shower *shower)
+{
+        if (!shower->open)
+                return 0;
+        shower->open = false;
+        return printer_end(shower->printer, &shower->err);
+}
+
+static int table_row(const char *group, const char *label, struct sv json, void *cookie)
+{
+        struct shower *shower = cookie;
+        bool same = shower->open && strcmp(shower->group, group ? group : "") == 0 &&
+                strcmp(shower->label, label ? label : "") == 0;
+        if (json.n == 0 && shower->flags->results_only)
+                return 0;
+        if (!same) {
+                char title[2 * LABEL_MAX];
+                snprintf(shower->group, sizeof(shower->group), "%s", group ? group : "");
+                snprintf(shower->label, sizeof(shower->label), "%s", label ? label : "");
+                snprintf(title, sizeof(title), "%s%s%s", shower->group, group && label ? " " : "", shower->label);
+                if (close_section(shower) < 0 ||
+                        printer_begin(shower->printer, shower->entry->module->element, label || group ? title : NULL,
+                                &shower->err) < 0)
+                        return -1;
+                shower->open = true;
+        }
+        if (json.n == 0)
+                return 0;
+        cleanup(json_decref) json_t *row = json_parse(json, false, &shower->err);
+        return row ? printer_row(shower->printer, row, &shower->err) : -1;
+}
+
+/* "a,b.c" as the list the printer takes; text is cut in place. */
+static void split_fields(char *text, const char **ret)
+{
+        size_t count = 0;
+        for (char *at = text; at && *at && count < FIELDS_MAX; count++) {
+                char *comma = strchr(at, ',');
+                ret[count] = at;
+                if (comma)
+                        *comma++ = '\0';
+                at = comma;
+        }
+        ret[count] = NULL;
+}
+
+static int show_table(struct shower *shower, struct result *result)
+{
+        const char *fields[FIELDS_MAX + 1];
+        cleanup(free) char *names = shower->flags->fields ? strdup(shower->flags->fields) : NULL;
+        const struct module *module = shower->entry->module;
+        if (!module->element || module->shape == SHAPE_SCALAR)
+                return result_write(result, 2, write_stdout, NULL, &shower->err);
+        split_fields(names, fields);
+        enum print_format format = shower->flags->format >= 0 ? (enum print_format)shower->flags->format
+                : module->shape == SHAPE_OBJECT               ? PRINT_LINES
+                                                              : PRINT_TABLE;
+        struct printer_options options = { .format = format, .results_only = shower->flags->results_only,
+                .no_header = shower->flags->no_header, .fields = names ? fields : NULL, .width = terminal_width() };
+        cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &shower->err);
+        if (!printer)
+                return -1;
+        shower->printer = printer;
+        if (result_each_row(result, table_row, shower, &shower->err) < 0 || close_section(shower) < 0)
+                return -1;
+        return printer_finish(printer, &shower->err);
+}
+
+/* Errors, and for derived tables the statistics: talk, so on stderr. */
+static void show_talk(struct shower *shower, struct result *result, bool own_lines)
+{
+        if (shower->flags->results_only && result_success(result))
+                return;
+        for (size_t i = 0; i < result_error_count(result); i++) {
+                struct buf text;
+                buf_init(&text, 1 << 20);
+                print_escape(&text, sv_of(result_error(result, i)));
+                fprintf(stderr, "error: %s\n", buf_text(&text));
+                buf_done(&text);
+        }
+        if (result_partial(result))
+                fprintf(stderr, "partial: %s\n", result_partial(result));
+        const char *statistics = result_statistics(result);
+        if (statistics && !own_lines && !shower->flags->results_only)
+                fprintf(stderr, "statistics: %s\n", statistics);
+}
+
+int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags)
+{
+        struct shower shower = { .entry = entry, .flags = flags };
+        buf_init(&shower.text, 64 << 20);
+        shower.lines = (struct line_printer){ &shower.text, flags->results_only };
+        int status = 0;
+        bool own_lines = entry->prints && flags->format < 0 && !flags->fields;
+        if (flags->json || (flags->format == PRINT_JSON && !flags->fields)) {
+                status = result_write(result, flags->json ? 0 : 2, write_stdout, NULL, &shower.err);
+        } else {
+                status = own_lines ? show_lines(&shower, result) : show_table(&shower, result);
+                fflush(stdout);
+                show_talk(&shower, result, own_lines);
+        }
+        buf_done(&shower.text);
+        if (status < 0)
+                return cli_fail(&shower.err);
+        return error_exit_status(result_code(result));
+}

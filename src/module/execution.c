@@ -1,0 +1,401 @@
+#include "module/execution.h"
+
+#include "base/log.h"
+#include "module/program.h"
+#include "module/wire.h"
+#include "module/worker.h"
+#include "schema/json_writer.h"
+#include "tarsier/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+
+struct execution {
+        struct loop *loop;
+        const struct catalog_entry *entry;
+        struct execution_options options;
+        struct worker *worker;
+        struct result *result;
+        int frames; /* our end of the socket */
+        struct buf in;
+        struct buf out; /* the message and a stop, until the worker takes them */
+        loop_id frames_id;
+        loop_id status_id;
+        loop_id write_id;
+        loop_id pidfd_id;
+        loop_id deadline_id;
+        loop_id kill_id;
+        int64_t cpu_ns;
+        uint64_t peak;
+        char reason[64]; /* why it was stopped, "" if it was not */
+        bool wall;       /* stopped by its deadline */
+        bool frames_ended;
+        bool exited;
+        bool finished; /* on_done was called */
+        bool handshake_failed;
+        struct worker_exit exit;
+};
+
+static void finish_if_over(struct execution *execution);
+
+static void drop(struct execution *execution, loop_id *id)
+{
+        if (*id)
+                loop_remove(execution->loop, *id);
+        *id = 0;
+}
+
+static void set_config(struct tarsier_config *config, const char *key, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static void set_config(struct tarsier_config *config, const char *key, const char *format, ...)
+{
+        char text[256];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        tarsier_config_set(config, key, text);
+}
+
+static struct tarsier_config *make_config(const struct execution_options *options)
+{
+        struct tarsier_config *config = tarsier_config_new();
+        if (!config)
+                return NULL;
+        set_config(config, WORKER_CONFIG_BUILD, "%s", TARSIER_BUILD);
+        set_config(config, WORKER_CONFIG_MODE, "run");
+        set_config(config, WORKER_CONFIG_PRIVACY, options->privacy ? "on" : "off");
+        set_config(config, WORKER_CONFIG_STRICT, options->strict ? "on" : "off");
+        if (options->budget.cpu_share > 0)
+                set_config(config, WORKER_CONFIG_CPU_SHARE, "%.6f", options->budget.cpu_share);
+        if (options->budget.io_rate)
+                set_config(config, WORKER_CONFIG_IO_RATE, "%llu", (unsigned long long)options->budget.io_rate);
+        uint64_t memory = options->budget.memory ? options->budget.memory : module_memory(options->entry->module);
+        set_config(config, WORKER_CONFIG_MEMORY, "%llu", (unsigned long long)memory);
+        return config;
+}
+
+static int make_worker(struct execution *execution, int child_end, struct error *err)
+{
+        const struct catalog_entry *entry = execution->entry;
+        struct tarsier_config *config = make_config(&execution->options);
+        const struct execution_options *asked = &execution->options;
+        bool foreign = entry->origin == ORIGIN_FOREIGN && !asked->agent;
+        /* a foreign module is bridged by our own program, which locks itself before it executes the file */
+        const char *program = asked->agent ? asked->bridge : foreign ? "/proc/self/exe" : entry->program;
+        const char *argv[] = { foreign ? "tarsier" : program, "worker", entry->module->name, NULL, NULL, NULL };
+        if (asked->agent) {
+                argv[3] = asked->agent;
+        } else if (foreign) {
+                argv[2] = "--foreign";
+                argv[3] = entry->program;
+        }
+        const char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+                NULL, NULL };
+        char asan[512];
+        if (getenv("ASAN_OPTIONS")) {
+                snprintf(asan, sizeof(asan), "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS"));
+                environment[2] = asan;
+        }
+        struct worker_option options[] = {
+                entry->program_fd >= 0 && !foreign && !asked->agent ? WORKER_OPT_PROGRAM_FD(entry->program_fd, entry->program)
+                                                   : WORKER_OPT_PROGRAM(program),
+                WORKER_OPT_ARGV(argv),
+                WORKER_OPT_ENVIRONMENT(environment),
+                WORKER_OPT_CONFIG(config),
+                WORKER_OPT_SECRET(asked->token ? asked->token : "", asked->token ? strlen(asked->token) : 0),
+                WORKER_OPT_FILE(child_end),
+                WORKER_OPT_STDIN(-1),
+                WORKER_OPT_STDOUT(-1),
+                WORKER_OPT_DEATH_SIGNAL(SIGKILL),
+                WORKER_OPT_END,
+        };
+        execution->worker = config ? worker_new(options, err) : NULL;
+        tarsier_config_free(config);
+        return execution->worker ? worker_start(execution->worker, err) : -1;
+}
+
+static void flush(struct execution *execution)
+{
+        size_t sent = 0;
+        while (sent < execution->out.len) {
+                ssize_t put = send(execution->frames, execution->out.data + sent, execution->out.len - sent,
+                        MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0)
+                        break;
+                sent += (size_t)put;
+        }
+        bool blocked = sent < execution->out.len && errno == EAGAIN;
+        buf_consume(&execution->out, blocked ? sent : execution->out.len);
+        if (execution->frames_id)
+                loop_modify_fd(execution->loop, execution->frames_id, blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ, NULL);
+}
+
+static void report_row(struct execution *execution, const struct frame_header *header, struct sv payload)
+{
+        struct sv label;
+        struct sv json;
+        if (header->type == FRAME_ROW && execution->options.on_row && frame_split_row(payload, &label, &json, NULL) == 0)
+                execution->options.on_row(execution, label, json, execution->options.cookie);
+}
+
+/* A worker that breaks the protocol is ended; what it sent before stays. */
+static void take_frames(struct execution *execution)
+{
+        struct frame_header header;
+        struct sv payload;
+        size_t size;
+        size_t at = 0;
+        struct error err;
+        int have = 0;
+        while (!execution->frames_ended &&
+                (have = frame_next(&execution->in, at, &header, &payload, &size, &err)) > 0) {
+                if (result_add_frame(execution->result, &header, payload, &err) < 0) {
+                        have = -1;
+                        break;
+                }
+                report_row(execution, &header, payload);
+                at += size;
+        }
+        if (have < 0) {
+                result_fail(execution->result, &err);
+                execution->frames_ended = true;
+                worker_kill(execution->worker, NULL);
+        }
+        buf_consume(&execution->in, at);
+}
+
+static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        if (events & LOOP_WRITE)
+                flush(execution);
+        for (int turns = 0; turns < 16 && !execution->frames_ended; turns++) {
+                char *room = buf_reserve(&execution->in, 64 << 10);
+                ssize_t got = room ? recv(execution->frames, room, 64 << 10, MSG_DONTWAIT) : 0;
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0 && errno == EAGAIN)
+                        break;
+                if (got <= 0) {
+                        execution->frames_ended = true;
+                        break;
+                }
+                execution->in.len += (size_t)got;
+                take_frames(execution);
+        }
+        if (execution->frames_ended)
+                drop(execution, &execution->frames_id);
+        finish_if_over(execution);
+}
+
+/* What is still in the socket when the worker is gone was sent before it died: it counts. */
+static void read_rest(struct execution *execution)
+{
+        while (!execution->frames_ended) {
+                char *room = buf_reserve(&execution->in, 64 << 10);
+                ssize_t got = room ? recv(execution->frames, room, 64 << 10, MSG_DONTWAIT) : 0;
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got <= 0)
+                        break;
+                execution->in.len += (size_t)got;
+                take_frames(execution);
+        }
+        execution->frames_ended = true;
+        drop(execution, &execution->frames_id);
+}
+
+static void watch_worker(struct execution *execution);
+
+static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        (void)events;
+        enum worker_state before = worker_state(execution->worker);
+        enum worker_state state = worker_progress(execution->worker);
+        if (before == WORKER_HANDSHAKE && state == WORKER_FAILED) {
+                struct error why;
+                worker_verdict(execution->worker, &why);
+                error_prefix(&why, "module %s", execution->entry->module->name);
+                result_fail(execution->result, &why);
+                execution->handshake_failed = true;
+                worker_kill(execution->worker, NULL);
+        }
+        if (!execution->exited && worker_exited(execution->worker, &execution->exit)) {
+                execution->exited = true;
+                execution->cpu_ns = execution->exit.cpu_ns;
+                execution->peak = execution->exit.max_rss;
+                read_rest(execution);
+        }
+        watch_worker(execution);
+        finish_if_over(execution);
+}
+
+/* The worker's fds come and go with the handshake. */
+static void watch_worker(struct execution *execution)
+{
+        drop(execution, &execution->status_id);
+        drop(execution, &execution->write_id);
+        int status = worker_status_fd(execution->worker);
+        int data = worker_write_fd(execution->worker);
+        if (status >= 0)
+                loop_add_fd(execution->loop, status, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->status_id, NULL);
+        if (data >= 0)
+                loop_add_fd(execution->loop, data, LOOP_WRITE, LOOP_LEVEL, on_worker, execution, &execution->write_id, NULL);
+        if (execution->exited)
+                drop(execution, &execution->pidfd_id);
+}
+
+static void explain_death(struct execution *execution)
+{
+        struct error why;
+        struct worker_exit *end = &execution->exit;
+        if (execution->reason[0])
+                fail(&why, execution->wall ? E_TIMEOUT : E_STOPPED, "%s; ended %d ms later, with what there was",
+                        execution->reason, EXECUTION_KILL_MS);
+        else if (end->signal)
+                fail(&why, E_FAILED, "the worker died: signal %d (%s)%s", end->signal, sigabbrev_np(end->signal),
+                        end->signal == SIGABRT || end->signal == SIGSEGV ? ", perhaps out of memory" : "");
+        else
+                fail(&why, E_FAILED, "the worker ended with status %d before its result was complete", end->status);
+        result_fail(execution->result, &why);
+        if (!result_partial(execution->result))
+                result_set_partial(execution->result, execution->reason[0] ? execution->reason : "worker died");
+}
+
+static void finish_if_over(struct execution *execution)
+{
+        if (execution->finished || !execution->exited || !execution->frames_ended)
+                return;
+        execution->finished = true;
+        drop(execution, &execution->deadline_id);
+        drop(execution, &execution->kill_id);
+        if (!result_done(execution->result) && !execution->handshake_failed)
+                explain_death(execution);
+        else if (execution->reason[0] && result_partial(execution->result))
+                result_set_partial(execution->result, execution->reason);
+        execution->options.on_done(execution, execution->options.cookie);
+}
+
+static void on_kill(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        execution->kill_id = 0;
+        worker_kill(execution->worker, NULL);
+}
+
+void execution_stop(struct execution *execution, const char *reason)
+{
+        if (execution->finished || execution->reason[0])
+                return;
+        snprintf(execution->reason, sizeof(execution->reason), "%s", reason);
+        frame_append(&execution->out, FRAME_MESSAGE, 0, SV("{\"class\":\"stop\"}"));
+        flush(execution);
+        loop_add_timer(execution->loop, EXECUTION_KILL_MS * MILLISECOND, 0, on_kill, execution, &execution->kill_id, NULL);
+}
+
+static void on_deadline(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        execution->deadline_id = 0;
+        execution->wall = true;
+        execution_stop(execution, "out of time");
+}
+
+struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err)
+{
+        const struct module *module = options->entry->module;
+        int pair[2] = { -1, -1 };
+        if (module->persistent && !options->agent)
+                return fail_null(err, E_INVALID, "module %s keeps running in the agent; ask the agent", module->name);
+        struct execution *execution = calloc(1, sizeof(*execution));
+        if (!execution)
+                return fail_null(err, E_NO_MEMORY, "no memory for a run");
+        execution->loop = loop;
+        execution->entry = options->entry;
+        execution->options = *options;
+        execution->frames = -1;
+        buf_init(&execution->in, FRAME_LENGTH_MAX + (128 << 10));
+        buf_init(&execution->out, FRAME_LENGTH_MAX + 4096);
+        execution->result = result_new(module->shape, module_result_size(module), err);
+        if (!execution->result)
+                goto failed;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+                fail_errno(err, "socketpair");
+                goto failed;
+        }
+        execution->frames = pair[0];
+        if (make_worker(execution, pair[1], err) < 0)
+                goto failed;
+        fd_close(&pair[1]);
+        frame_append(&execution->out, FRAME_MESSAGE, 0, options->message);
+        int64_t wall = options->budget.wall_ns ? options->budget.wall_ns : module_wall_ns(module);
+        if (loop_add_fd(loop, execution->frames, LOOP_READ, LOOP_LEVEL, on_frames, execution, &execution->frames_id, err) <
+                        0 ||
+                loop_add_fd(loop, worker_pidfd(execution->worker), LOOP_READ, LOOP_LEVEL, on_worker, execution,
+                        &execution->pidfd_id, err) < 0 ||
+                loop_add_timer(loop, wall, 0, on_deadline, execution, &execution->deadline_id, err) < 0)
+                goto failed;
+        watch_worker(execution);
+        flush(execution);
+        return execution;
+failed:
+        fd_close(&pair[1]);
+        execution_free(execution);
+        return NULL;
+}
+
+void execution_detach(struct execution *execution)
+{
+        loop_id *ids[] = { &execution->frames_id, &execution->status_id, &execution->write_id, &execution->pidfd_id,
+                &execution->deadline_id, &execution->kill_id };
+        for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+                drop(execution, ids[i]);
+}
+
+void execution_free(struct execution *execution)
+{
+        if (!execution)
+                return;
+        execution_detach(execution);
+        worker_free(execution->worker);
+        fd_close(&execution->frames);
+        buf_done(&execution->in);
+        buf_done(&execution->out);
+        result_free(execution->result);
+        free(execution);
+}
+
+struct result *execution_result(struct execution *execution)
+{
+        return execution->result;
+}
+
+pid_t execution_pid(const struct execution *execution)
+{
+        return worker_pid(execution->worker);
+}
+
+int64_t execution_cpu_ns(const struct execution *execution)
+{
+        return execution->cpu_ns;
+}
+
+uint64_t execution_peak(const struct execution *execution)
+{
+        return execution->peak;
+}

@@ -1,0 +1,334 @@
+#include "module/request.h"
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/map.h"
+#include "module/wire.h"
+#include "schema/json.h"
+#include "schema/json_writer.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { REQUESTS_MAX = 1024, BODY_MAX = 8 << 20, ANSWER_MAX = 64 << 20 };
+
+struct pending {
+        struct request request; /* first: handlers hold its address */
+        struct request_server *server;
+        uint16_t stream;
+        json_t *head; /* owns method, path, query, headers */
+        struct buf body;
+        struct buf answer; /* not yet within the credit */
+        size_t credit;
+        bool head_sent;
+        bool ending; /* END follows when `answer` is sent */
+        char *decoded; /* the last value request_query gave out */
+};
+
+struct request_server {
+        struct service *service;
+        int fd;
+        loop_id id;
+        struct buf in;
+        struct buf out;
+        struct map open; /* stream → struct pending */
+        uint64_t refused;
+};
+
+static struct sv stream_key(const uint16_t *stream)
+{
+        return sv_n((const char *)stream, sizeof(*stream));
+}
+
+static void pending_free(struct pending *pending)
+{
+        json_decref(pending->head);
+        buf_done(&pending->body);
+        buf_done(&pending->answer);
+        free(pending->decoded);
+        free(pending);
+}
+
+static void forget(struct pending *pending)
+{
+        map_remove(&pending->server->open, stream_key(&pending->stream));
+        pending_free(pending);
+}
+
+/* The socket is non-blocking and its queue bounded by the credits of at most REQUESTS_MAX streams. */
+static void flush(struct request_server *server)
+{
+        size_t sent = 0;
+        while (sent < server->out.len) {
+                ssize_t put = send(server->fd, server->out.data + sent, server->out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0)
+                        break;
+                sent += (size_t)put;
+        }
+        buf_consume(&server->out, sent);
+        loop_modify_fd(server->service->loop, server->id, server->out.len ? LOOP_READ | LOOP_WRITE : LOOP_READ, NULL);
+}
+
+/* Moves what the credit allows from the answer to the socket; the request is gone after its END. */
+static void pump(struct pending *pending)
+{
+        struct request_server *server = pending->server;
+        size_t size = pending->answer.len < pending->credit ? pending->answer.len : pending->credit;
+        if (size) {
+                frame_append(&server->out, FRAME_DATA, pending->stream, sv_n(pending->answer.data, size));
+                buf_consume(&pending->answer, size);
+                pending->credit -= size;
+        }
+        bool done = pending->ending && pending->answer.len == 0;
+        if (done)
+                frame_append(&server->out, FRAME_END, pending->stream, (struct sv){ 0 });
+        flush(server);
+        if (done)
+                forget(pending);
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+        const struct pending *pending = (const struct pending *)request;
+        return json_string_value(json_get_nocase(json_object_get(pending->head, "headers"), name));
+}
+
+static char *percent_decode(struct sv text)
+{
+        char *out = malloc(text.n + 1);
+        size_t length = 0;
+        for (size_t i = 0; out && i < text.n; i++) {
+                uint64_t byte;
+                if (text.p[i] == '%' && i + 2 < text.n && sv_parse_u64(sv_n(text.p + i + 1, 2), 16, &byte) && byte) {
+                        out[length++] = (char)byte;
+                        i += 2;
+                } else {
+                        out[length++] = text.p[i] == '+' ? ' ' : text.p[i];
+                }
+        }
+        if (out)
+                out[length] = '\0';
+        return out;
+}
+
+const char *request_query(const struct request *request, const char *name)
+{
+        struct pending *pending = (struct pending *)(uintptr_t)request;
+        struct sv part;
+        for (struct sv rest = sv_of(request->query); sv_split(&rest, '&', &part);) {
+                size_t equals = sv_find(part, '=');
+                if (!sv_eq(sv_n(part.p, equals), sv_of(name)))
+                        continue;
+                free(pending->decoded);
+                pending->decoded = percent_decode(
+                        equals < part.n ? sv_n(part.p + equals + 1, part.n - equals - 1) : (struct sv){ "", 0 });
+                return pending->decoded;
+        }
+        return NULL;
+}
+
+void request_head(struct request *request, int status, const char *content_type)
+{
+        struct pending *pending = (struct pending *)request;
+        if (pending->head_sent)
+                return;
+        pending->head_sent = true;
+        cleanup(buf_done) struct buf json;
+        struct json_writer writer;
+        buf_init(&json, 4096);
+        json_writer_init(&writer, &json, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "status", json_put_int, status);
+        json_key(&writer, "headers");
+        json_begin_object(&writer);
+        json_field(&writer, "Content-Type", json_put_text, content_type ? content_type : "application/json");
+        json_end_object(&writer);
+        json_end_object(&writer);
+        frame_append(&pending->server->out, FRAME_HEAD, pending->stream, sv_n(json.data, json.len));
+        flush(pending->server);
+}
+
+size_t request_write(struct request *request, struct sv bytes)
+{
+        struct pending *pending = (struct pending *)request;
+        size_t room = pending->credit > pending->answer.len ? pending->credit - pending->answer.len : 0;
+        size_t taken = bytes.n < room ? bytes.n : room;
+        buf_append(&pending->answer, bytes.p, taken);
+        pump(pending);
+        return taken;
+}
+
+void request_end(struct request *request)
+{
+        struct pending *pending = (struct pending *)request;
+        pending->ending = true;
+        pump(pending);
+}
+
+void request_reply(struct request *request, int status, const char *content_type, struct sv body)
+{
+        struct pending *pending = (struct pending *)request;
+        request_head(request, status, content_type);
+        buf_append(&pending->answer, body.p, body.n);
+        request_end(request);
+}
+
+void request_fail(struct request *request, const struct error *err)
+{
+        cleanup(buf_done) struct buf json;
+        struct json_writer writer;
+        buf_init(&json, 64 << 10);
+        json_writer_init(&writer, &json, 0);
+        json_begin_object(&writer);
+        json_key(&writer, "error");
+        json_begin_object(&writer);
+        json_field(&writer, "code", json_put_text, error_code_name(err->code));
+        json_field(&writer, "message", json_put_text, err->message);
+        json_end_object(&writer);
+        json_end_object(&writer);
+        request_reply(request, error_http_status(err->code), NULL, sv_n(json.data, json.len));
+}
+
+static bool route_matches(const struct route *route, const char *method, const char *path)
+{
+        size_t length = strlen(route->path);
+        bool prefix = length && route->path[length - 1] == '*';
+        if (strcmp(route->method, method) != 0 && !(strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0))
+                return false;
+        return prefix ? strncmp(route->path, path, length - 1) == 0 : strcmp(route->path, path) == 0;
+}
+
+static void dispatch(struct pending *pending)
+{
+        struct request *request = &pending->request;
+        request->body = sv_n(buf_text(&pending->body), pending->body.len);
+        for (const struct route *route = request->service->module->routes; route->path; route++) {
+                if (!route_matches(route, request->method, request->path))
+                        continue;
+                route->handle(request->service, request);
+                return;
+        }
+        struct error err;
+        fail(&err, E_NOT_FOUND, "%s %.200s: no such route", request->method, request->path);
+        request_fail(request, &err);
+}
+
+static const char *head_text(const struct pending *pending, const char *key)
+{
+        const char *text = json_string_value(json_object_get(pending->head, key));
+        return text ? text : "";
+}
+
+static void open_request(struct request_server *server, uint16_t stream, struct sv payload)
+{
+        struct pending *pending = calloc(1, sizeof(*pending));
+        if (!pending)
+                return;
+        pending->server = server;
+        pending->stream = stream;
+        pending->credit = FRAME_CREDIT_WINDOW;
+        pending->head = json_parse(payload, false, NULL);
+        buf_init(&pending->body, BODY_MAX);
+        buf_init(&pending->answer, ANSWER_MAX);
+        pending->request = (struct request){ .service = server->service, .method = head_text(pending, "method"),
+                .path = head_text(pending, "path"), .query = head_text(pending, "query") };
+        if (map_get(&server->open, stream_key(&stream)) || map_put(&server->open, stream_key(&stream), pending) < 0) {
+                server->refused++;
+                pending_free(pending);
+        }
+}
+
+static void take_frame(struct request_server *server, const struct frame_header *header, struct sv payload)
+{
+        if (header->type == FRAME_REQUEST) {
+                open_request(server, header->stream, payload);
+                return;
+        }
+        struct pending *pending = map_get(&server->open, stream_key(&header->stream));
+        uint32_t credit;
+        if (!pending)
+                return;
+        switch (header->type) {
+        case FRAME_BODY:
+                if (payload.n)
+                        buf_append(&pending->body, payload.p, payload.n);
+                else
+                        dispatch(pending);
+                break;
+        case FRAME_CREDIT:
+                if (payload.n != sizeof(credit))
+                        break;
+                memcpy(&credit, payload.p, sizeof(credit));
+                pending->credit += credit;
+                if (pending->answer.len || pending->ending)
+                        pump(pending);
+                else if (pending->request.on_credit)
+                        pending->request.on_credit(&pending->request);
+                break;
+        case FRAME_CANCEL:
+                if (pending->request.on_cancel)
+                        pending->request.on_cancel(&pending->request);
+                forget(pending);
+                break;
+        default:
+                break;
+        }
+}
+
+static void on_api(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct request_server *server = cookie;
+        struct frame_header header;
+        struct sv payload;
+        size_t size;
+        (void)events;
+        for (;;) {
+                char *room = buf_reserve(&server->in, 64 << 10);
+                ssize_t got = room ? recv(server->fd, room, 64 << 10, MSG_DONTWAIT) : -1;
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got == 0) { /* api is gone; it comes back with a new socket when the agent restarts us */
+                        loop_remove(loop, id);
+                        return;
+                }
+                if (got < 0)
+                        break;
+                server->in.len += (size_t)got;
+        }
+        while (frame_next(&server->in, 0, &header, &payload, &size, NULL) > 0) {
+                take_frame(server, &header, payload);
+                buf_consume(&server->in, size);
+        }
+        flush(server);
+}
+
+struct request_server *request_server_new(struct service *service, int fd, struct error *err)
+{
+        struct request_server *server = calloc(1, sizeof(*server));
+        if (!server)
+                return fail_null(err, E_NO_MEMORY, "no memory to serve requests");
+        server->service = service;
+        server->fd = fd;
+        buf_init(&server->in, FRAME_LENGTH_MAX + (128 << 10));
+        buf_init(&server->out, (size_t)REQUESTS_MAX * (FRAME_CREDIT_WINDOW + 4096));
+        map_init(&server->open, REQUESTS_MAX);
+        if (loop_add_fd(service->loop, fd, LOOP_READ, LOOP_LEVEL, on_api, server, &server->id, err) < 0) {
+                request_server_free(server);
+                return NULL;
+        }
+        return server;
+}
+
+void request_server_free(struct request_server *server)
+{
+        if (!server)
+                return;
+        map_foreach(entry, &server->open)
+                pending_free(entry->value);
+        map_done(&server->open);
+        buf_done(&server->in);
+        buf_done(&server->out);
+        free(server);
+}

@@ -1,0 +1,611 @@
+#include "module/result.h"
+
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "module/spool.h"
+#include "schema/json.h"
+#include "schema/json_writer.h"
+
+#include <errno.h>
+
+/* Rows of one label stand in the spool as a chain of extents, each an unbroken run of that label's rows:
+ *
+ *      extent:  u64 offset of the label's next extent (0 = last), u64 bytes of rows in this one
+ *      row:     u32 length, JSON
+ */
+struct extent {
+        uint64_t next;
+        uint64_t size;
+};
+
+struct label {
+        char *name; /* as sent: "group\x1flabel" or "label"; owned by the map */
+        size_t length;
+        uint64_t first; /* offset + 1 of the first extent, 0 = no rows */
+        uint64_t last;  /* offset of the last one */
+        struct extent open;
+        uint64_t rows;
+        unsigned flags;
+};
+
+struct result {
+        enum shape shape;
+        struct spool spool;
+        uint64_t spool_max;
+        struct map labels;
+        struct label *current; /* whose extent is open at the end of the spool */
+        VEC(char *) errors;
+        VEC(char *) skipped;
+        char *statistics;
+        char *partial;
+        char *cursor;
+        uint64_t rows;
+        uint64_t rows_lost;
+        uint64_t errors_lost;
+        bool found;
+        bool success;
+        bool failed; /* by the parent's word, whatever the worker says */
+        bool done;
+        enum error_code code;
+};
+
+enum { TEXTS_MAX_BYTES = 64 << 10 };
+
+struct result *result_new(enum shape shape, uint64_t spool_max, struct error *err)
+{
+        struct result *result = calloc(1, sizeof(*result));
+        if (!result)
+                return fail_null(err, E_NO_MEMORY, "no memory for a result");
+        result->shape = shape;
+        result->spool_max = spool_max;
+        spool_init(&result->spool);
+        map_init(&result->labels, RESULT_LABELS_MAX);
+        return result;
+}
+
+void result_free(struct result *result)
+{
+        if (!result)
+                return;
+        map_foreach (entry, &result->labels)
+                free(entry->value);
+        map_done(&result->labels);
+        spool_done(&result->spool);
+        vec_foreach (text, &result->errors)
+                free(*text);
+        vec_done(&result->errors);
+        vec_foreach (text, &result->skipped)
+                free(*text);
+        vec_done(&result->skipped);
+        free(result->statistics);
+        free(result->partial);
+        free(result->cursor);
+        free(result);
+}
+
+static struct label *label_of(struct result *result, struct sv name, struct error *err)
+{
+        struct label *label = map_get(&result->labels, name);
+        if (label)
+                return label;
+        label = calloc(1, sizeof(*label));
+        if (!label || map_put(&result->labels, name, label) < 0) {
+                free(label);
+                return fail_null(err, E_TOO_LARGE, "more than %d labels in one result", RESULT_LABELS_MAX);
+        }
+        return label;
+}
+
+/* Writes the final size of the open extent into its header. */
+static int close_extent(struct result *result, struct error *err)
+{
+        struct label *label = result->current;
+        result->current = NULL;
+        return label ? spool_patch(&result->spool, label->last, &label->open, sizeof(label->open), err) : 0;
+}
+
+static int open_extent(struct result *result, struct label *label, struct error *err)
+{
+        if (close_extent(result, err) < 0)
+                return -1;
+        uint64_t at = spool_size(&result->spool);
+        if (label->first) { /* the label's last extent now has a successor */
+                label->open.next = at;
+                if (spool_patch(&result->spool, label->last, &label->open, sizeof(label->open), err) < 0)
+                        return -1;
+        } else {
+                label->first = at + 1;
+        }
+        label->open = (struct extent){ 0 };
+        label->last = at;
+        result->current = label;
+        return spool_append(&result->spool, &label->open, sizeof(label->open), err);
+}
+
+static int add_row(struct result *result, struct sv payload, struct error *err)
+{
+        struct sv name;
+        struct sv json;
+        if (frame_split_row(payload, &name, &json, err) < 0)
+                return -1;
+        if (!json_valid(json))
+                return fail(err, E_PROTOCOL, "a row of %zu bytes is not JSON", json.n);
+        if (spool_size(&result->spool) + json.n > result->spool_max) {
+                if (result->rows_lost++ == 0)
+                        result_set_partial(result, "result limit");
+                return 0;
+        }
+        struct label *label = label_of(result, name, err);
+        if (!label || (result->current != label && open_extent(result, label, err) < 0))
+                return -1;
+        uint32_t length = (uint32_t)json.n;
+        if (spool_append(&result->spool, &length, sizeof(length), err) < 0 ||
+                spool_append(&result->spool, json.p, json.n, err) < 0)
+                return -1;
+        label->open.size += sizeof(length) + json.n;
+        label->rows++;
+        result->rows++;
+        return 0;
+}
+
+static int add_label(struct result *result, struct sv payload, struct error *err)
+{
+        struct sv name;
+        unsigned flags;
+        if (frame_split_label(payload, &name, &flags, err) < 0)
+                return -1;
+        struct label *label = label_of(result, name, err);
+        if (!label)
+                return -1;
+        label->flags = flags;
+        return 0;
+}
+
+static char *copy_of(struct sv text)
+{
+        return strndup(text.p, text.n < TEXTS_MAX_BYTES ? text.n : TEXTS_MAX_BYTES);
+}
+
+static void replace(char **text, char *fresh)
+{
+        free(*text);
+        *text = fresh;
+}
+
+static int add_done(struct result *result, struct sv payload, struct error *err)
+{
+        cleanup(json_decref) json_t *done = json_parse(payload, false, err);
+        if (!json_is_object(done))
+                return fail(err, E_PROTOCOL, "the worker's last frame is not an object");
+        result->done = true;
+        result->found = json_is_true(json_object_get(done, "foundanything"));
+        result->success = json_is_true(json_object_get(done, "success"));
+        json_int_t code = json_integer_value(json_object_get(done, "code"));
+        result->code = code > 0 && code < E_CODES_MAX ? (enum error_code)code : E_NONE;
+        const char *partial = json_string_value(json_object_get(done, "partial"));
+        if (partial && !result->partial)
+                replace(&result->partial, copy_of(sv_of(partial)));
+        const char *cursor = json_string_value(json_object_get(done, "cursor"));
+        if (cursor)
+                replace(&result->cursor, copy_of(sv_of(cursor)));
+        return 0;
+}
+
+int result_add_frame(struct result *result, const struct frame_header *header, struct sv payload, struct error *err)
+{
+        if (result->done)
+                return fail(err, E_PROTOCOL, "the worker sent a frame after its last one");
+        switch (header->type) {
+        case FRAME_ROW:
+                return add_row(result, payload, err);
+        case FRAME_LABEL:
+                return add_label(result, payload, err);
+        case FRAME_STATISTICS:
+                if (!json_valid(payload) || payload.n > TEXTS_MAX_BYTES)
+                        return fail(err, E_PROTOCOL, "the statistics are not JSON");
+                replace(&result->statistics, copy_of(payload));
+                return 0;
+        case FRAME_ERROR: {
+                char *text = copy_of(payload);
+                if (text)
+                        result_add_error(result, text);
+                free(text);
+                return 0;
+        }
+        case FRAME_SKIPPED: {
+                if (!json_valid(payload) || payload.n > TEXTS_MAX_BYTES)
+                        return fail(err, E_PROTOCOL, "a skipped path is not JSON");
+                char **text = vec_add(&result->skipped, 2 * RESULT_ERRORS_MAX + 10000);
+                if (text)
+                        *text = copy_of(payload);
+                return 0;
+        }
+        case FRAME_DONE:
+                return add_done(result, payload, err);
+        default:
+                return fail(err, E_PROTOCOL, "unexpected frame of type %u", header->type);
+        }
+}
+
+void result_add_error(struct result *result, const char *text)
+{
+        char **slot = vec_add(&result->errors, RESULT_ERRORS_MAX);
+        if (slot)
+                *slot = strdup(text);
+        else
+                result->errors_lost++;
+}
+
+void result_fail(struct result *result, const struct error *why)
+{
+        result->failed = true;
+        if (result->code == E_NONE)
+                result->code = why->code;
+        result_add_error(result, why->message);
+}
+
+void result_set_partial(struct result *result, const char *reason)
+{
+        replace(&result->partial, strdup(reason));
+}
+
+bool result_done(const struct result *result)
+{
+        return result->done;
+}
+
+bool result_success(const struct result *result)
+{
+        return result->success && !result->failed;
+}
+
+bool result_found(const struct result *result)
+{
+        return result->found || (!result->done && result->rows > 0);
+}
+
+const char *result_partial(const struct result *result)
+{
+        return result->partial;
+}
+
+enum error_code result_code(const struct result *result)
+{
+        if (result_success(result))
+                return E_NONE;
+        return result->code != E_NONE ? result->code : E_FAILED;
+}
+
+uint64_t result_rows(const struct result *result)
+{
+        return result->rows;
+}
+
+size_t result_error_count(const struct result *result)
+{
+        return result->errors.count;
+}
+
+const char *result_error(const struct result *result, size_t index)
+{
+        return index < result->errors.count ? result->errors.items[index] : NULL;
+}
+
+const char *result_statistics(const struct result *result)
+{
+        return result->statistics;
+}
+
+static int by_name(const void *left, const void *right)
+{
+        const struct label *a = *(const struct label *const *)left;
+        const struct label *b = *(const struct label *const *)right;
+        size_t least = a->length < b->length ? a->length : b->length;
+        int order = memcmp(a->name, b->name, least);
+        return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* All labels in the order of their bytes; to be freed. */
+static struct label **sorted_labels(struct result *result, struct error *err)
+{
+        struct label **labels = calloc(result->labels.count + 1, sizeof(struct label *));
+        if (!labels || close_extent(result, err) < 0) {
+                free(labels);
+                return fail_null(err, E_NO_MEMORY, "no memory to sort the labels");
+        }
+        size_t count = 0;
+        map_foreach (entry, &result->labels) {
+                struct label *label = entry->value;
+                label->name = entry->key; /* the map moves no keys, but its entries: taken anew each time */
+                label->length = entry->key_length;
+                labels[count++] = label;
+        }
+        qsort(labels, count, sizeof(struct label *), by_name);
+        return labels;
+}
+
+struct row_reader {
+        const struct result *result;
+        struct extent extent;
+        uint64_t at;   /* of the next row */
+        uint64_t left; /* bytes in this extent */
+        struct buf row;
+};
+
+static int reader_enter(struct row_reader *reader, uint64_t offset, struct error *err)
+{
+        if (spool_read(&reader->result->spool, offset, &reader->extent, sizeof(reader->extent), err) < 0)
+                return -1;
+        reader->at = offset + sizeof(struct extent);
+        reader->left = reader->extent.size;
+        return 0;
+}
+
+static int reader_begin(struct row_reader *reader, const struct label *label, struct error *err)
+{
+        reader->left = 0;
+        reader->extent = (struct extent){ 0 };
+        return label->first ? reader_enter(reader, label->first - 1, err) : 0;
+}
+
+/* 1 = the next row is in reader->row, 0 = no more. */
+static int reader_next(struct row_reader *reader, struct error *err)
+{
+        if (reader->left == 0) {
+                if (reader->extent.next == 0)
+                        return 0;
+                if (reader_enter(reader, reader->extent.next, err) < 0)
+                        return -1;
+        }
+        uint32_t length;
+        if (spool_read(&reader->result->spool, reader->at, &length, sizeof(length), err) < 0)
+                return -1;
+        buf_clear(&reader->row);
+        char *room = buf_reserve(&reader->row, length);
+        if (!room)
+                return fail(err, E_NO_MEMORY, "no memory for a row of %u bytes", length);
+        if (spool_read(&reader->result->spool, reader->at + sizeof(length), room, length, err) < 0)
+                return -1;
+        reader->row.len = length;
+        reader->at += sizeof(length) + length;
+        reader->left -= sizeof(length) + length;
+        return 1;
+}
+
+struct envelope {
+        struct json_writer json;
+        struct buf out;
+        int (*write)(const void *bytes, size_t size, void *cookie);
+        void *cookie;
+        struct row_reader reader;
+        struct error *err;
+};
+
+static int drain(struct envelope *envelope)
+{
+        if (envelope->out.failed)
+                return fail(envelope->err, E_NO_MEMORY, "no memory to write the result");
+        if (envelope->out.len && envelope->write(envelope->out.data, envelope->out.len, envelope->cookie) < 0)
+                return fail(envelope->err, E_IO, "the result could not be written");
+        buf_clear(&envelope->out);
+        return 0;
+}
+
+/* The rows of one label as a list, or the one row of an object or a scalar. */
+static int write_rows(struct envelope *envelope, const struct label *label, bool list)
+{
+        if (label->rows == 0) {
+                if (list && !(label->flags & LABEL_NULL)) {
+                        json_begin_array(&envelope->json);
+                        json_end_array(&envelope->json);
+                } else {
+                        json_put_null(&envelope->json);
+                }
+                return 0;
+        }
+        if (reader_begin(&envelope->reader, label, envelope->err) < 0)
+                return -1;
+        if (list)
+                json_begin_array(&envelope->json);
+        int more;
+        while ((more = reader_next(&envelope->reader, envelope->err)) > 0) {
+                json_put_raw(&envelope->json, sv_n(envelope->reader.row.data, envelope->reader.row.len));
+                if (!list) /* an object is emitted once; a second would make two values */
+                        return 0;
+                if (envelope->out.len > 48 << 10 && drain(envelope) < 0)
+                        return -1;
+        }
+        if (list)
+                json_end_array(&envelope->json);
+        return more;
+}
+
+static void put_key(struct envelope *envelope, struct sv key)
+{
+        char name[LABEL_MAX + 1];
+        memcpy(name, key.p, key.n);
+        name[key.n] = '\0';
+        json_key(&envelope->json, name);
+}
+
+static int write_map(struct envelope *envelope, struct label **labels)
+{
+        if (!labels[0]) {
+                json_put_null(&envelope->json);
+                return 0;
+        }
+        json_begin_object(&envelope->json);
+        for (size_t i = 0; labels[i]; i++) {
+                put_key(envelope, sv_n(labels[i]->name, labels[i]->length));
+                if (write_rows(envelope, labels[i], true) < 0)
+                        return -1;
+        }
+        json_end_object(&envelope->json);
+        return 0;
+}
+
+/* {group: {label: rows}}; a group that was declared alone is null, or {} . */
+static int write_groups(struct envelope *envelope, struct label **labels)
+{
+        if (!labels[0]) {
+                json_put_null(&envelope->json);
+                return 0;
+        }
+        json_begin_object(&envelope->json);
+        for (size_t i = 0; labels[i];) {
+                struct sv whole = sv_n(labels[i]->name, labels[i]->length);
+                struct sv group = sv_n(whole.p, sv_find(whole, LABEL_SEPARATOR));
+                put_key(envelope, group);
+                bool alone = group.n == whole.n;
+                struct label *first = labels[i];
+                if (alone)
+                        i++;
+                bool open = false;
+                for (; labels[i]; i++) {
+                        struct sv next = sv_n(labels[i]->name, labels[i]->length);
+                        if (next.n <= group.n || next.p[group.n] != LABEL_SEPARATOR ||
+                                !sv_eq(sv_n(next.p, group.n), group))
+                                break;
+                        if (!open)
+                                json_begin_object(&envelope->json);
+                        open = true;
+                        put_key(envelope, sv_n(next.p + group.n + 1, next.n - group.n - 1));
+                        if (write_rows(envelope, labels[i], true) < 0)
+                                return -1;
+                }
+                if (open) {
+                        json_end_object(&envelope->json);
+                } else if (first->flags & LABEL_NULL) {
+                        json_put_null(&envelope->json);
+                } else {
+                        json_begin_object(&envelope->json);
+                        json_end_object(&envelope->json);
+                }
+        }
+        json_end_object(&envelope->json);
+        return 0;
+}
+
+static int write_elements(struct envelope *envelope, struct result *result)
+{
+        struct label **labels = sorted_labels(result, envelope->err);
+        if (!labels)
+                return -1;
+        int status = 0;
+        if (result->shape == SHAPE_MAP_OF_LISTS)
+                status = write_map(envelope, labels);
+        else if (result->shape == SHAPE_GROUPS)
+                status = write_groups(envelope, labels);
+        else if (labels[0])
+                status = write_rows(envelope, labels[0], result->shape == SHAPE_LIST);
+        else
+                json_put_null(&envelope->json);
+        free(labels);
+        return status;
+}
+
+static void write_tail(struct envelope *envelope, const struct result *result)
+{
+        struct json_writer *json = &envelope->json;
+        json_key(json, "statistics");
+        if (result->statistics)
+                json_put_raw(json, sv_of(result->statistics));
+        else
+                json_put_null(json);
+        json_key(json, "errors");
+        if (result->errors.count == 0) {
+                json_put_null(json);
+        } else {
+                json_begin_array(json);
+                for (size_t i = 0; i < result->errors.count; i++)
+                        json_put_text(json, result->errors.items[i]);
+                if (result->errors_lost) {
+                        char text[64];
+                        snprintf(text, sizeof(text), "%llu more errors are not listed",
+                                (unsigned long long)result->errors_lost);
+                        json_put_text(json, text);
+                }
+                json_end_array(json);
+        }
+        if (result->partial)
+                json_field(json, "partial", json_put_text, result->partial);
+        if (result->cursor)
+                json_field(json, "cursor", json_put_text, result->cursor);
+        if (result->skipped.count) {
+                json_key(json, "skipped");
+                json_begin_array(json);
+                for (size_t i = 0; i < result->skipped.count; i++)
+                        json_put_raw(json, sv_of(result->skipped.items[i]));
+                json_end_array(json);
+        }
+}
+
+int result_write(struct result *result, unsigned indent, int (*write)(const void *bytes, size_t size, void *cookie),
+        void *cookie, struct error *err)
+{
+        struct envelope envelope = { .write = write, .cookie = cookie, .err = err };
+        buf_init(&envelope.out, 2 * (size_t)FRAME_LENGTH_MAX + (4 << 20));
+        buf_init(&envelope.reader.row, FRAME_LENGTH_MAX);
+        envelope.reader.result = result;
+        json_writer_init(&envelope.json, &envelope.out, indent);
+
+        json_begin_object(&envelope.json);
+        json_field(&envelope.json, "foundanything", json_put_bool, result_found(result));
+        json_field(&envelope.json, "success", json_put_bool, result_success(result));
+        json_key(&envelope.json, "elements");
+        int status = write_elements(&envelope, result);
+        if (status == 0) {
+                write_tail(&envelope, result);
+                json_end_object(&envelope.json);
+                buf_putc(&envelope.out, '\n');
+                status = drain(&envelope);
+        }
+        buf_done(&envelope.out);
+        buf_done(&envelope.reader.row);
+        return status;
+}
+
+static int each_row_of(struct row_reader *reader, const struct label *label, const char *group, const char *name,
+        int (*row)(const char *group, const char *label, struct sv json, void *cookie), void *cookie, struct error *err)
+{
+        if (label->rows == 0)
+                return row(group, name, (struct sv){ 0 }, cookie);
+        if (reader_begin(reader, label, err) < 0)
+                return -1;
+        int more;
+        while ((more = reader_next(reader, err)) > 0)
+                if (row(group, name, sv_n(reader->row.data, reader->row.len), cookie) < 0)
+                        return -1;
+        return more;
+}
+
+int result_each_row(struct result *result,
+        int (*row)(const char *group, const char *label, struct sv json, void *cookie), void *cookie, struct error *err)
+{
+        struct label **labels = sorted_labels(result, err);
+        if (!labels)
+                return -1;
+        struct row_reader reader = { .result = result };
+        buf_init(&reader.row, FRAME_LENGTH_MAX);
+        bool labelled = result->shape == SHAPE_MAP_OF_LISTS || result->shape == SHAPE_GROUPS;
+        int status = 0;
+        for (size_t i = 0; labels[i] && status == 0; i++) {
+                char *name = labels[i]->name;
+                char *split = result->shape == SHAPE_GROUPS ? strchr(name, LABEL_SEPARATOR) : NULL;
+                if (result->shape == SHAPE_GROUPS && !split)
+                        continue; /* a group without labels has no rows */
+                if (split)
+                        *split = '\0';
+                status = each_row_of(&reader, labels[i], split ? name : NULL,
+                        !labelled ? NULL
+                        : split   ? split + 1
+                                  : name,
+                        row, cookie, err);
+                if (split)
+                        *split = LABEL_SEPARATOR;
+        }
+        free(labels);
+        buf_done(&reader.row);
+        return status;
+}

@@ -1,0 +1,398 @@
+#include "module/run.h"
+
+#include "base/path.h"
+#include "module/channel.h"
+#include "schema/json.h"
+#include "schema/write.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+enum {
+        SEND_BATCH = 64 << 10,       /* rows are sent in pieces of about this size */
+        RUN_ARENA_MAX = 1 << 30,     /* RLIMIT_DATA is the real ceiling */
+        LOOK_NS = 4 * 1000 * 1000,   /* between looks at the socket */
+        SEND_NS = 100 * 1000 * 1000, /* rows wait at most so long */
+        THROTTLE_BURST_NS = 20 * 1000 * 1000,
+};
+
+/* CLOCK_MONOTONIC_COARSE costs a memory read, which is what a checkpoint may cost. */
+static int64_t coarse_ns(void)
+{
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int channel_flush(struct run_channel *channel, struct error *err)
+{
+        size_t sent = 0;
+        while (!channel->gone && sent < channel->out.len) {
+                ssize_t put = send(channel->fd, channel->out.data + sent, channel->out.len - sent, MSG_NOSIGNAL);
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0 && errno == EAGAIN) {
+                        struct pollfd room = { channel->fd, POLLOUT, 0 };
+                        poll(&room, 1, -1);
+                        continue;
+                }
+                if (put < 0)
+                        channel->gone = true;
+                else
+                        sent += (size_t)put;
+        }
+        buf_clear(&channel->out);
+        return channel->gone ? fail(err, E_STOPPED, "the parent is gone") : 0;
+}
+
+/* Stop messages are the only ones that may come while a run is under way on its stream. */
+static void take_frames(struct run_channel *channel)
+{
+        struct frame_header header;
+        struct sv payload;
+        size_t size;
+        size_t at = 0;
+        while (frame_next(channel->in, at, &header, &payload, &size, NULL) > 0) {
+                bool mine = header.type == FRAME_MESSAGE && header.stream == channel->stream;
+                json_t *message = mine ? json_parse(payload, false, NULL) : NULL;
+                const char *class = json_string_value(json_get_nocase(message, "class"));
+                bool stop = class && strcmp(class, "stop") == 0;
+                json_decref(message);
+                if (!stop) { /* of another stream: stays for the service */
+                        at += size;
+                        continue;
+                }
+                channel->stop = true;
+                memmove(channel->in->data + at, channel->in->data + at + size, channel->in->len - at - size);
+                channel->in->len -= size;
+        }
+}
+
+void channel_look(struct run_channel *channel)
+{
+        while (!channel->gone) {
+                char *room = buf_reserve(channel->in, 4096);
+                if (!room) { /* a parent that floods us is not ours */
+                        channel->gone = true;
+                        break;
+                }
+                ssize_t got = recv(channel->fd, room, 4096, MSG_DONTWAIT);
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        break;
+                if (got == 0)
+                        channel->gone = true;
+                channel->in->len += (size_t)got;
+        }
+        if (channel->in->len)
+                take_frames(channel);
+}
+
+/* How long to sleep so that what was used fits what was granted until now; 0 when it does. */
+static int64_t throttle_ns(const struct run *run)
+{
+        const struct run_channel *channel = run->channel;
+        const struct budget *budget = &channel->budget;
+        int64_t elapsed = time_monotonic_ns() - run->started_ns;
+        int64_t due = 0;
+        if (budget->cpu_share > 0) {
+                double used = (double)(time_cpu_ns() - channel->cpu_started_ns - THROTTLE_BURST_NS);
+                due = (int64_t)(used / budget->cpu_share) - elapsed;
+        }
+        if (budget->io_rate) {
+                double seconds = (double)channel->io_bytes / (double)budget->io_rate;
+                int64_t io_due = (int64_t)(seconds * (double)SECOND) - elapsed;
+                if (io_due > due)
+                        due = io_due;
+        }
+        return due > 0 ? due : 0;
+}
+
+static void sleep_on_socket(struct run_channel *channel, int64_t ns)
+{
+        struct timespec time = { ns / SECOND, ns % SECOND };
+        struct pollfd wake = { channel->fd, POLLIN, 0 };
+        ppoll(&wake, 1, &time, NULL);
+}
+
+bool run_checkpoint(struct run *run)
+{
+        struct run_channel *channel = run->channel;
+        int64_t now = coarse_ns();
+        if (now - channel->last_look_ns < LOOK_NS)
+                return channel->stop || channel->gone;
+        channel->last_look_ns = now;
+        channel_look(channel);
+        if (channel->out.len && now - channel->last_send_ns > SEND_NS) {
+                channel->last_send_ns = now;
+                channel_flush(channel, NULL);
+        }
+        for (int64_t due; !channel->stop && !channel->gone && (due = throttle_ns(run)) > 0;) {
+                channel_flush(channel, NULL);
+                sleep_on_socket(channel, due < SECOND ? due : SECOND);
+                channel_look(channel);
+        }
+        return channel->stop || channel->gone;
+}
+
+bool run_stopped(const struct run *run)
+{
+        return run->channel->stop || run->channel->gone;
+}
+
+void run_charge_io(struct run *run, uint64_t bytes)
+{
+        run->channel->io_bytes += bytes;
+}
+
+int run_stop_fd(const struct run *run)
+{
+        return run->channel->fd;
+}
+
+int run_poll(struct run *run, struct pollfd *fds, size_t count, int64_t timeout_ns, struct error *err)
+{
+        enum { FDS_MAX = 64 };
+        struct pollfd all[FDS_MAX + 1];
+        struct run_channel *channel = run->channel;
+        if (count > FDS_MAX)
+                return fail(err, E_TOO_LARGE, "cannot wait for %zu files at once", count);
+        if (channel_flush(channel, err) < 0)
+                return -1;
+        int64_t deadline = timeout_ns < 0 ? INT64_MAX : time_monotonic_ns() + timeout_ns;
+        for (;;) {
+                channel_look(channel);
+                if (channel->stop || channel->gone)
+                        return fail(err, E_STOPPED, "stopped");
+                if (count)
+                        memcpy(all, fds, count * sizeof(*fds));
+                all[count] = (struct pollfd){ channel->fd, POLLIN, 0 };
+                int64_t left = deadline == INT64_MAX ? -1 : deadline - time_monotonic_ns();
+                if (deadline != INT64_MAX && left < 0)
+                        left = 0;
+                struct timespec time = { left / SECOND, left % SECOND };
+                int ready = ppoll(all, count + 1, left < 0 ? NULL : &time, NULL);
+                if (ready < 0 && errno != EINTR)
+                        return fail_errno(err, "poll");
+                int mine = 0;
+                for (size_t i = 0; ready > 0 && i < count; i++) {
+                        fds[i].revents = all[i].revents;
+                        mine += all[i].revents != 0;
+                }
+                if (mine || ready == 0)
+                        return mine;
+        }
+}
+
+static int emit(struct run *run, struct sv label, struct sv json, struct error *err)
+{
+        struct run_channel *channel = run->channel;
+        channel->found = true;
+        if (frame_append_row(&channel->out, channel->stream, label, json) < 0)
+                return fail(err, E_TOO_LARGE, "a row of %zu bytes is too large", json.n);
+        return channel->out.len >= SEND_BATCH ? channel_flush(channel, err) : 0;
+}
+
+static struct sv join_label(const char *group, const char *label, char *text)
+{
+        if (!group)
+                return sv_of(label);
+        int length = snprintf(text, LABEL_MAX, "%s%c%s", group, LABEL_SEPARATOR, label ? label : "");
+        if (!label)
+                length--;
+        return sv_n(text, length < LABEL_MAX ? (size_t)length : LABEL_MAX - 1);
+}
+
+int run_emit_json(struct run *run, const char *group, const char *label, struct sv json, struct error *err)
+{
+        char text[LABEL_MAX];
+        return emit(run, join_label(group, label, text), json, err);
+}
+
+int run_emit_in(struct run *run, const char *group, const char *label, const void *row, struct error *err)
+{
+        struct buf json;
+        struct json_writer writer;
+        buf_init(&json, JSON_MESSAGE_MAX);
+        json_writer_init(&writer, &json, 0);
+        record_write(&writer, run->module->element, row, run->privacy ? WRITE_PRIVACY : 0);
+        struct sv value = sv_n(json.data, json.len);
+        if (run->module->shape == SHAPE_SCALAR && json.len > 2) { /* {"value":X} is written as X */
+                size_t colon = sv_find(value, ':');
+                value = sv_n(value.p + colon + 1, value.n - colon - 2);
+        }
+        int status = json.failed ? fail(err, E_TOO_LARGE, "a row is larger than %d bytes", JSON_MESSAGE_MAX)
+                                 : run_emit_json(run, group, label, value, err);
+        buf_done(&json);
+        return status;
+}
+
+int run_emit(struct run *run, const char *label, const void *row, struct error *err)
+{
+        return run_emit_in(run, NULL, label, row, err);
+}
+
+int run_declare(struct run *run, const char *group, const char *label, bool null_when_empty, struct error *err)
+{
+        char text[LABEL_MAX];
+        struct run_channel *channel = run->channel;
+        struct sv name = join_label(group, label, text);
+        if (frame_append_label(&channel->out, channel->stream, name, null_when_empty ? LABEL_NULL : 0) < 0)
+                return fail(err, E_TOO_LARGE, "a label of %zu bytes is too long", name.n);
+        return channel->out.len >= SEND_BATCH ? channel_flush(channel, err) : 0;
+}
+
+static void send_text(struct run_channel *channel, enum frame_type type, struct sv text)
+{
+        frame_append(&channel->out, type, channel->stream, text);
+        if (channel->out.len >= SEND_BATCH)
+                channel_flush(channel, NULL);
+}
+
+static void send_error(struct run *run, const char *text)
+{
+        bool masked = run->privacy && run->module->errors_private;
+        send_text(run->channel, FRAME_ERROR, sv_of(masked ? "masked" : text));
+}
+
+void run_error(struct run *run, const char *format, ...)
+{
+        if (run->channel->errors++ >= RUN_ERRORS_MAX)
+                return;
+        char text[4096 + 512];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        send_error(run, text);
+}
+
+void run_skipped(struct run *run, const char *path, const char *format, ...)
+{
+        struct run_channel *channel = run->channel;
+        if (channel->skipped++ >= RUN_SKIPPED_MAX)
+                return;
+        char reason[256];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(reason, sizeof(reason), format, args);
+        va_end(args);
+
+        struct skipped {
+                const char *path;
+                const char *reason;
+        } skipped = { path, reason };
+        static const struct field fields[] = {
+                FIELD_PATH(struct skipped, path, .private_ = true),
+                FIELD_STRING(struct skipped, reason),
+        };
+        struct buf json;
+        struct json_writer writer;
+        buf_init(&json, JSON_MESSAGE_MAX);
+        json_writer_init(&writer, &json, 0);
+        record_write(&writer, RECORD(struct skipped, fields), &skipped, run->privacy ? WRITE_PRIVACY : 0);
+        send_text(channel, FRAME_SKIPPED, sv_n(json.data, json.len));
+        buf_done(&json);
+}
+
+void run_statistics(struct run *run, const void *statistics)
+{
+        run->channel->statistics = statistics;
+}
+
+void run_statistics_json(struct run *run, const char *json)
+{
+        free(run->channel->statistics_json);
+        run->channel->statistics_json = json ? strdup(json) : NULL;
+}
+
+void run_set_partial(struct run *run, const char *reason)
+{
+        snprintf(run->channel->partial, sizeof(run->channel->partial), "%s", reason);
+}
+
+void run_set_found(struct run *run, bool found)
+{
+        run->channel->found_set = true;
+        run->channel->found = found;
+}
+
+void run_set_success(struct run *run, bool success)
+{
+        run->channel->success_set = true;
+        run->channel->success = success;
+}
+
+void run_begin(struct run *run, struct run_channel *channel)
+{
+        run->channel = channel;
+        run->started_ns = time_monotonic_ns();
+        channel->cpu_started_ns = time_cpu_ns();
+        channel->last_look_ns = channel->last_send_ns = coarse_ns();
+        buf_init(&channel->out, FRAME_LENGTH_MAX + SEND_BATCH + 4096);
+        arena_init(&run->arena, RUN_ARENA_MAX);
+}
+
+static void send_statistics(struct run *run)
+{
+        struct buf json;
+        struct json_writer writer;
+        buf_init(&json, JSON_MESSAGE_MAX);
+        json_writer_init(&writer, &json, 0);
+        record_write(&writer, run->module->statistics, run->channel->statistics, run->privacy ? WRITE_PRIVACY : 0);
+        send_text(run->channel, FRAME_STATISTICS, sv_n(json.data, json.len));
+        buf_done(&json);
+}
+
+void run_end(struct run *run, int result, const struct error *err)
+{
+        struct run_channel *channel = run->channel;
+        bool stopped = channel->stop || channel->gone;
+        const char *partial = stopped                                                    ? "stopped"
+                              : result < 0 && err->code == E_NO_MEMORY && channel->found ? "out of memory"
+                                   : channel->partial[0]                                 ? channel->partial
+                                                                      : NULL;
+        if (channel->errors > RUN_ERRORS_MAX) {
+                char text[64];
+                snprintf(text, sizeof(text), "%llu more errors are not listed",
+                        (unsigned long long)(channel->errors - RUN_ERRORS_MAX));
+                send_error(run, text);
+        }
+        if (channel->skipped > RUN_SKIPPED_MAX) {
+                char text[64];
+                snprintf(text, sizeof(text), "%llu more skipped paths are not listed",
+                        (unsigned long long)(channel->skipped - RUN_SKIPPED_MAX));
+                send_error(run, text);
+        }
+        if (stopped)
+                send_text(channel, FRAME_ERROR, SV("stop message received, terminating early"));
+        else if (result < 0)
+                send_error(run, err->message);
+        if (channel->statistics && run->module->statistics)
+                send_statistics(run);
+        else if (channel->statistics_json)
+                send_text(channel, FRAME_STATISTICS, sv_of(channel->statistics_json));
+        free(channel->statistics_json);
+
+        struct buf json;
+        struct json_writer writer;
+        buf_init(&json, 4096);
+        json_writer_init(&writer, &json, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "foundanything", json_put_bool, channel->found);
+        json_field(&writer, "success", json_put_bool,
+                channel->success_set && !stopped ? channel->success : result == 0 && !stopped);
+        if (stopped || result < 0)
+                json_field(&writer, "code", json_put_int, stopped ? E_STOPPED : err->code);
+        if (partial)
+                json_field(&writer, "partial", json_put_text, partial);
+        json_end_object(&writer);
+        send_text(channel, FRAME_DONE, sv_n(json.data, json.len));
+        buf_done(&json);
+        channel_flush(channel, NULL);
+        buf_done(&channel->out);
+        arena_done(&run->arena);
+}

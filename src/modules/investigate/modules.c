@@ -1,0 +1,12 @@
+/* The modules of area investigate, sorted by name. */
+#include "module/module.h"
+
+extern const struct module example_module;
+extern const struct module example_persist_module;
+
+const struct module *const investigate_modules[] = {
+        &example_module,
+        &example_persist_module,
+        NULL,
+};
+
