@@ -1,0 +1,11 @@
+/* Small one-value files. Inside this room only. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/sv.h"
+
+enum { TEXT_FILE_MAX = 4096 };
+
+/* The trimmed first line of the file in the arena; NULL when it is absent, unreadable, empty or beyond TEXT_FILE_MAX.
+ */
+const char *text_file_line(int dirfd, const char *path, struct arena *arena);
