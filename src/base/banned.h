@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#undef sprintf /* macros in a fortified clang build */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf stpcpy /* no bound: buf_printf, snprintf */
 #pragma GCC poison strncpy strncat                       /* do not always terminate: snprintf */
 #pragma GCC poison strtok                                /* global state: sv_split */
