@@ -122,7 +122,7 @@ static void put_notes(struct buf *out, const struct field *field)
                 buf_puts(&notes, "; a bare number counts ");
                 put_bound(&notes, field, field->unit);
         }
-        if (def && *def && !(field->type == FIELD_TYPE_BOOL && !strcmp(def, "false")))
+        if (def && *def && !field->secret && !(field->type == FIELD_TYPE_BOOL && !strcmp(def, "false")))
                 buf_printf(&notes, "; default: %s", def);
         if (field->required)
                 buf_puts(&notes, "; required");
@@ -286,8 +286,8 @@ static void put_entry(struct buf *out, const char *label, const char *meaning, s
         put_wrapped(out, sv_of(meaning), TEXT_COLUMN, TEXT_COLUMN, width);
 }
 
-static void put_section(struct buf *out, const char *name, const struct usage_line *lines, size_t count, bool positional,
-        size_t width)
+static void put_section(
+        struct buf *out, const char *name, const struct usage_line *lines, size_t count, bool positional, size_t width)
 {
         bool title = false;
         for (size_t i = 0; i < count; i++) {
@@ -365,5 +365,8 @@ void usage_options(struct buf *out, const char *title, const struct record *para
         struct flag_spec flags[FLAGS_MAX];
         struct usage_line lines[USAGE_LINES_MAX];
         size_t count = usage_lines(params, flags, lines, USAGE_LINES_MAX);
-        put_section(out, title, lines, count, false, !width ? WIDTH_DEFAULT : width < WIDTH_LEAST ? WIDTH_LEAST : width);
+        put_section(out, title, lines, count, false,
+                !width                ? WIDTH_DEFAULT
+                : width < WIDTH_LEAST ? WIDTH_LEAST
+                                      : width);
 }
