@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,12 +167,14 @@ static int run_raw(const char *text, int stay)
 
 static int run_without_status(const char *verb)
 {
-        tarsier_child_free(attach());
-        if (strcmp(verb, "exit-early") == 0)
-                return 1;
-        wait_for_go();
-        fprintf(stderr, "never ready\n");
-        return 0;
+        struct tarsier_child *child = attach();
+        bool early = strcmp(verb, "exit-early") == 0;
+        if (!early) {
+                wait_for_go();
+                fprintf(stderr, "never ready\n");
+        }
+        tarsier_child_free(child);
+        return early;
 }
 
 static int run_fail(const char *message)
