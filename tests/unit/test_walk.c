@@ -381,7 +381,7 @@ static void test_deep_trees_and_wild_names(void **state)
         memset(name, 0xff, 255);
         name[0] = '\n';
         name[255] = '\0';
-        tree_make(&tree);
+        tree_make_large(&tree);
         make_deep(&tree, 3000, name);
         for (unsigned open_max = 4; open_max <= 512; open_max *= 8) {
                 size_t longest = 0;
@@ -407,7 +407,7 @@ static void test_depth_has_a_ceiling(void **state)
         struct walk_counts counts;
         struct tree tree;
 
-        tree_make(&tree);
+        tree_make_large(&tree);
         make_deep(&tree, WALK_DEPTH_MAX + 2, "d");
         record_walk(&record, tree.path, (struct walk_options){ 0 }, &counts);
         assert_int_equal(counts.too_deep, 2); /* "d" and "beside" of the last level */
@@ -497,7 +497,7 @@ static void test_crowded_directory(void **state)
         struct walk_counts counts = { 0 };
         struct tree tree;
 
-        tree_make(&tree);
+        tree_make_large(&tree);
         for (int i = 0; i < 20000; i++) {
                 char name[128];
 

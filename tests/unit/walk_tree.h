@@ -21,9 +21,9 @@ struct tree {
         int fd;
 };
 
-static inline void tree_make(struct tree *tree)
+static inline void tree_make_in(struct tree *tree, const char *directory)
 {
-        snprintf(tree->path, sizeof(tree->path), "/tmp/tarsier-walk-XXXXXX");
+        snprintf(tree->path, sizeof(tree->path), "%s/tarsier-walk-XXXXXX", directory);
         assert_non_null(mkdtemp(tree->path));
         tree->fd = open(tree->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(tree->fd >= 0);
@@ -43,6 +43,17 @@ static inline void tree_remove(struct tree *tree)
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
+}
+
+static inline void tree_make(struct tree *tree)
+{
+        tree_make_in(tree, "/tmp");
+}
+
+/* For trees of many thousand entries: in memory where that is mounted. */
+static inline void tree_make_large(struct tree *tree)
+{
+        tree_make_in(tree, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 static inline void tree_file(const struct tree *tree, const char *path)
