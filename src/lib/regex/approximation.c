@@ -225,3 +225,38 @@ bool approximation_write(const struct syntax *syntax, struct buf *out)
                 buf_puts(out, RE2_LATIN1_LITERALS);
         return write_node(&writer, syntax->root, 1) && !out->failed;
 }
+
+/* The one byte that a set is, or -1. */
+static int single_byte(const struct syntax_node *node)
+{
+        const struct syntax_set *set = &node->set;
+        if (node->op != SYNTAX_CHARACTER || set->wide || set->rune_count > 0)
+                return -1;
+        if (__builtin_popcountll(set->ascii[0]) + __builtin_popcountll(set->ascii[1]) != 1)
+                return -1;
+        int byte = set->ascii[0] ? __builtin_ctzll(set->ascii[0]) : 64 + __builtin_ctzll(set->ascii[1]);
+        return byte == '\n' ? -1 : byte;
+}
+
+size_t approximation_literal(const struct syntax *syntax, char *ret)
+{
+        char run[APPROXIMATION_LITERAL_MAX];
+        size_t length = 0;
+        size_t longest = 0;
+        const struct syntax_node *node = syntax->root;
+        while (node->op == SYNTAX_CAPTURE)
+                node = node->child;
+        for (node = node->op == SYNTAX_CONCAT ? node->child : node; node; node = node->next) {
+                int byte = single_byte(node);
+                if (byte < 0 || length == sizeof(run))
+                        length = 0;
+                if (byte < 0)
+                        continue;
+                run[length++] = (char)byte;
+                if (length > longest) {
+                        longest = length;
+                        memcpy(ret, run, length);
+                }
+        }
+        return longest;
+}

@@ -9,11 +9,13 @@
 #define STEP_MAX (1U << 20)             /* bytes scanned at once: a longer block is taken in steps */
 #define CARRY_KEPT_MAX (1U << 20)       /* a larger carry buffer is given back after its line */
 #define PREFILTER_MEMORY_MAX (8U << 20) /* of the built-in prefilter of one pattern */
+#define LITERAL_MIN 3U                  /* bytes: shorter ones are in most lines */
 #define VECTORSCAN_AFTER (8U << 20)     /* bytes fed before libhs is loaded: loading and compiling take milliseconds */
 
 struct pattern {
         const struct regex *regex;
         unsigned asked;
+        bool literal;                /* regex->literal is the prefilter: memmem beats an automaton */
         struct re2_program *builtin; /* the approximation, or NULL */
         struct hyperscan *hyperscan; /* the approximation, or NULL */
         struct regex_verdict verdict;
@@ -64,7 +66,8 @@ bool regex_lines_preload(struct regex_lines *lines)
 static void prepare_builtin(struct pattern *pattern)
 {
         const char *approximation = pattern->regex->approximation;
-        if (!approximation)
+        pattern->literal = pattern->regex->literal_length >= LITERAL_MIN;
+        if (!approximation || pattern->literal)
                 return;
         if (re2_program_new(approximation, strlen(approximation), RE2_LATIN1, PREFILTER_MEMORY_MAX, &pattern->builtin,
                     NULL, 0) != RE2_OK)
@@ -142,6 +145,13 @@ static int next_candidate(
                 if (found > 0)
                         *ret_at = start + end;
                 return found;
+        }
+        if (pattern->literal) {
+                const char *place =
+                        memmem(text.p + start, text.n - start, pattern->regex->literal, pattern->regex->literal_length);
+                if (place)
+                        *ret_at = (size_t)(place - text.p);
+                return place != NULL;
         }
         *ret_at = start;
         if (!pattern->builtin)

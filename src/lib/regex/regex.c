@@ -11,6 +11,7 @@
 #define APPROXIMATION_MAX (64U << 10)
 #define SYNTAX_MEMORY_MAX (48U << 20) /* the tree of the longest pattern; given back at once */
 
+_Static_assert(sizeof(((struct regex *)0)->literal) == APPROXIMATION_LITERAL_MAX, "room for the longest literal");
 _Static_assert(RE2_SPANS_MAX == REGEX_CAPTURES_MAX, "the shim holds as many groups as the API");
 
 static int compile(
@@ -59,6 +60,7 @@ static void approximate(struct regex *regex, const struct syntax *syntax)
 {
         cleanup(buf_done) struct buf text;
         buf_init(&text, APPROXIMATION_MAX);
+        regex->literal_length = approximation_literal(syntax, regex->literal);
         if (approximation_write(syntax, &text))
                 regex->approximation = strdup(buf_text(&text));
 }

@@ -11,8 +11,10 @@ struct regex {
         size_t pattern_length;
         unsigned flags;
         size_t groups;
-        char **names;           /* [groups + 1] */
-        char *approximation;    /* for prefilters, see approximation.h; NULL if there is none */
+        char **names;        /* [groups + 1] */
+        char *approximation; /* for prefilters, see approximation.h; NULL if there is none */
+        char literal[64];    /* bytes that every match holds */
+        size_t literal_length;
         bool sees_invalid;      /* see struct syntax */
         bool not_word_boundary; /* see struct syntax */
 };
