@@ -194,6 +194,7 @@ static json_t *parse_all(const char *const *texts, size_t count)
 /* What record_write makes of the good values, in the open and masked. */
 static json_t *written(json_t *values)
 {
+        static char raw_path[] = "/\xff", password[] = "secret";
         json_t *list = json_array();
         size_t i;
         json_t *value;
@@ -209,10 +210,10 @@ static json_t *written(json_t *values)
                         if (record_read(fixture_record, value, &params, &arena, READ_STRICT, &err) < 0)
                                 fail_msg("%s", err.message);
                         if (i == 1)
-                                params.path = (char[]){ "/\xff" };
+                                params.path = raw_path;
                         if (i == 2)
                                 params.mode = -1;
-                        params.password = (char[]){ "secret" };
+                        params.password = password;
                         buf_init(&text, 1 << 20);
                         json_writer_init(&writer, &text, 0);
                         record_write(&writer, fixture_record, &params, flags);
