@@ -6,6 +6,7 @@
 
 #include "base/banned.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 /*        name                 JSON "code"          exit HTTP  */

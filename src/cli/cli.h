@@ -41,7 +41,7 @@ int cmd_message(int argc, char **argv); /* tarsier -m NAME [--privacy] */
 int cmd_modules(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_man(int argc, char **argv);
-int cmd_spawn(int argc, char **argv);
+int cmd_spawn(int argc, char **argv) __attribute__((weak));
 int cmd_worker(int argc, char **argv);
 int cmd_confine(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -91,6 +91,7 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
         const struct module *module = entry->module;
         cleanup(arena_done) struct arena arena;
         cleanup(buf_done) struct buf message;
+        cleanup(json_decref) json_t *params = NULL;
         arena_init(&arena, 1 << 20);
         buf_init(&message, JSON_MESSAGE_MAX);
         if (argc == 2 && strcmp(argv[1], "help") == 0)
@@ -99,7 +100,7 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
                 goto misused;
         if (flags.help)
                 return module_help(entry);
-        cleanup(json_decref) json_t *params = make_parameters(module, &flags, argc, argv, &err);
+        params = make_parameters(module, &flags, argc, argv, &err);
         if (!params || make_message(params, &message, &err) < 0)
                 goto misused;
         struct budget budget = { flags.max_cpu, flags.max_io, flags.max_memory, flags.max_time_ns };

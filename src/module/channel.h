@@ -25,7 +25,7 @@ struct run_channel {
         struct budget budget;
         int64_t cpu_started_ns;
         uint64_t io_bytes;
-        const void *statistics;
+        void *statistics;
         char *statistics_json;
         char partial[64];
 };

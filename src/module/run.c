@@ -298,9 +298,14 @@ void run_skipped(struct run *run, const char *path, const char *format, ...)
         buf_done(&json);
 }
 
-void run_statistics(struct run *run, const void *statistics)
+void *run_statistics(struct run *run)
 {
-        run->channel->statistics = statistics;
+        struct run_channel *channel = run->channel;
+        if (!channel->statistics)
+                channel->statistics = arena_alloc(&run->arena, run->module->statistics->size);
+        if (!channel->statistics) /* some hundred bytes before anything else: only a machine without memory gets here */
+                abort();
+        return channel->statistics;
 }
 
 void run_statistics_json(struct run *run, const char *json)

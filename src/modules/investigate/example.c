@@ -140,16 +140,15 @@ static int example_run(struct run *run, struct error *err)
 {
         const struct example_params *params = run->params;
         struct example_element element = { 0 };
-        struct example_statistics statistics = { 0 };
+        struct example_statistics *statistics = run_statistics(run);
         char hostname[256];
-        run_statistics(run, &statistics);
         if (params->get_hostname) {
                 if (gethostname(hostname, sizeof(hostname)) < 0)
                         return fail_errno(err, "the name of this host");
                 element.hostname = hostname;
-                statistics.stuff_found++;
+                statistics->stuff_found++;
         }
-        if (params->get_addresses && find_addresses(run, &element, &statistics.stuff_found, err) < 0)
+        if (params->get_addresses && find_addresses(run, &element, &statistics->stuff_found, err) < 0)
                 return -1;
         size_t names = params->lookup_host.count;
         element.looked_up.keys = params->lookup_host.items;
@@ -163,7 +162,7 @@ static int example_run(struct run *run, struct error *err)
         }
         if (run_emit(run, NULL, &element, err) < 0)
                 return -1;
-        run_set_found(run, statistics.stuff_found > 0);
+        run_set_found(run, statistics->stuff_found > 0);
         return 0;
 }
 
