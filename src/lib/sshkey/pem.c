@@ -16,7 +16,7 @@ static bool describe(struct buf *blob, struct sshkey *key)
 
 static bool rsa_blob(struct sv modulus, struct sv exponent, struct sshkey *key)
 {
-        CLEANUP_WIPE struct buf blob;
+        CLEANUP_WIPE struct buf blob = { 0 };
         buf_init(&blob, SSHKEY_MAX_BLOB);
         wire_put_string(&blob, SV("ssh-rsa"));
         wire_put_integer(&blob, exponent);
@@ -41,7 +41,7 @@ bool pem_rsa_public(struct sv der, struct sshkey *key)
 
 static bool dsa_blob(struct sv p, struct sv q, struct sv g, struct sv y, struct sshkey *key)
 {
-        CLEANUP_WIPE struct buf blob;
+        CLEANUP_WIPE struct buf blob = { 0 };
         buf_init(&blob, SSHKEY_MAX_BLOB);
         wire_put_string(&blob, SV("ssh-dss"));
         wire_put_integer(&blob, p);
@@ -90,7 +90,7 @@ static void name_ecdsa(struct sv curve, unsigned bits, struct sshkey *key)
 
 static bool ec_blob(struct sv curve, struct sv point, struct sshkey *key)
 {
-        CLEANUP_WIPE struct buf blob;
+        CLEANUP_WIPE struct buf blob = { 0 };
         char name[32];
         if (point.n < 3 || point.p[0] != 4) /* SSH knows uncompressed points only (RFC 5656 §3.1) */
                 return false;
@@ -117,7 +117,7 @@ static bool ec_private(struct sv der, struct sv curve_oid, struct sshkey *key)
         if (der_take(&sequence, DER_CONTEXT_1, &wrapped) && der_bits(&wrapped, DER_BIT_STRING, &point) &&
                 ec_blob(curve, point, key))
                 return true;
-        CLEANUP_WIPE struct buf derived;
+        CLEANUP_WIPE struct buf derived = { 0 };
         buf_init(&derived, 256);
         name_ecdsa(curve, bits, key);
         if (derive_ecdsa(curve, secret, &derived))
@@ -139,7 +139,7 @@ static bool dsa_parameters(struct sv algorithm, struct sv *p, struct sv *q, stru
 
 static bool ed25519_blob(struct sv public_key, struct sshkey *key)
 {
-        CLEANUP_WIPE struct buf blob;
+        CLEANUP_WIPE struct buf blob = { 0 };
         if (public_key.n != 32)
                 return false;
         buf_init(&blob, SSHKEY_MAX_BLOB);
@@ -157,7 +157,7 @@ bool pem_pkcs8_private(struct sv der, struct sshkey *key)
                 return false;
         if (sv_eq(oid, OID_RSA))
                 return pem_rsa_private(content, key);
-        CLEANUP_WIPE struct buf derived;
+        CLEANUP_WIPE struct buf derived = { 0 };
         buf_init(&derived, SSHKEY_MAX_BLOB);
         if (sv_eq(oid, OID_EC)) {
                 struct sv curve = SV("");

@@ -43,7 +43,7 @@ static void hand_out(struct walk *walk, const struct sshkey *key)
  * growing buffer. */
 static bool decode(struct sv text, struct buf *out)
 {
-        CLEANUP_WIPE struct buf compact;
+        CLEANUP_WIPE struct buf compact = { 0 };
         buf_init(&compact, SSHKEY_MAX_TEXT);
         buf_init(out, SSHKEY_MAX_BLOB);
         if (text.n > SSHKEY_MAX_BLOB || !buf_reserve(&compact, text.n + 1) || !buf_reserve(out, text.n + 1))
