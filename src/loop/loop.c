@@ -92,23 +92,19 @@ int64_t loop_now_ns(const struct loop *loop)
 
 int loop_remove(struct loop *loop, loop_id id)
 {
-        static const struct {
-                size_t table;
-                void (*drop)(struct loop *loop, loop_id id);
-        } kinds[] = {
-                [SLOT_FD] = { offsetof(struct loop, fds), loop_drop_fd },
-                [SLOT_TIMER] = { offsetof(struct loop, timers), loop_drop_timer },
-                [SLOT_SIGNAL] = { offsetof(struct loop, signals), loop_drop_signal },
-                [SLOT_CHILD] = { offsetof(struct loop, children), loop_drop_child },
-                [SLOT_WATCH] = { offsetof(struct loop, watches), loop_drop_watch },
-        };
-        enum slot_kind kind = slot_kind_of(id);
-        if (kind == SLOT_NONE || kind > SLOT_WATCH)
+        /* An id carries its kind: at most one table knows it. */
+        if (slots_get(&loop->fds, id))
+                loop_drop_fd(loop, id);
+        else if (slots_get(&loop->timers, id))
+                loop_drop_timer(loop, id);
+        else if (slots_get(&loop->signals, id))
+                loop_drop_signal(loop, id);
+        else if (slots_get(&loop->children, id))
+                loop_drop_child(loop, id);
+        else if (slots_get(&loop->watches, id))
+                loop_drop_watch(loop, id);
+        else
                 return -1;
-        const struct slots *slots = (const struct slots *)((const char *)loop + kinds[kind].table);
-        if (!slots_get(slots, id))
-                return -1;
-        kinds[kind].drop(loop, id);
         return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "loop/pool.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/un.h>
 
@@ -267,6 +268,44 @@ static void test_too_many_connections_are_refused(void **state)
         assert_true(recv(f->fds[0], &byte, 1, 0) <= 0);
 }
 
+/* The lowest free fd becomes the limit: whatever opens one now gets EMFILE. */
+static struct rlimit forbid_new_fds(void)
+{
+        struct rlimit before;
+        getrlimit(RLIMIT_NOFILE, &before);
+        int lowest = dup(0);
+        assert_true(lowest >= 0);
+        close(lowest);
+        struct rlimit none = { .rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        return before;
+}
+
+static void test_without_fds_accepting_rests(void **state)
+{
+        struct fixture *f = *state;
+        struct sockaddr_storage bound;
+        struct pool *pool = start_pool(f, (struct pool_options){ .threads = 1 }, AF_INET, &bound);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct rlimit before = forbid_new_fds();
+        int connected = connect(fd, (struct sockaddr *)&bound, sizeof(struct sockaddr_in));
+        struct pool_counters counters;
+        do {
+                sched_yield();
+                pool_read_counters(pool, &counters);
+        } while (connected == 0 && counters.accept_errors == 0);
+        setrlimit(RLIMIT_NOFILE, &before);
+        assert_int_equal(connected, 0);
+        char byte = 'x';
+        assert_int_equal(send(fd, &byte, 1, 0), 1);
+        assert_int_equal(recv(fd, &byte, 1, 0), 1); /* it waited in the backlog */
+        pool_read_counters(pool, &counters);
+        assert_int_equal(counters.accepted, 1);
+        assert_in_range(counters.accept_errors, 1, 100); /* ten a second, not a million */
+        close(fd);
+        pool_free(pool);
+}
+
 enum { PAGE = 900000 }; /* more than the kernel's socket buffers hold unread */
 
 static void send_page(struct stream *stream, struct buf *input, void *cookie)
@@ -378,6 +417,7 @@ int main(void)
                 LOOP_TEST(test_a_port_in_use_is_an_error),
                 LOOP_TEST(test_an_adopted_listener),
                 LOOP_TEST(test_too_many_connections_are_refused),
+                LOOP_TEST(test_without_fds_accepting_rests),
                 LOOP_TEST(test_a_stop_drains),
                 LOOP_TEST(test_ten_thousand_connections_leave_no_fd),
         };

@@ -1,6 +1,12 @@
 /* Timers and idle times on a fake clock: hours pass, nothing sleeps. */
 #include "loop_fixture.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 static void note_timer(struct loop *loop, loop_id id, void *cookie)
 {
         (void)loop, (void)id;
@@ -321,6 +327,46 @@ static void test_the_real_clock_waits_and_fires(void **state)
         assert_true(counters.iterations <= 2); /* one wait, to the nanosecond; no spinning through a millisecond */
 }
 
+/* A kernel before 5.11 answers ENOSYS to epoll_pwait2; a filter stands in for it. */
+static bool forbid_pwait2(void)
+{
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void test_without_pwait2_no_timer_is_early(void **state)
+{
+        struct fixture *f = *state;
+        pid_t pid = fork();
+        if (pid == 0) {
+                struct named a = { f, "a" };
+                struct loop *loop = loop_new(NULL, NULL);
+                if (!loop || !forbid_pwait2())
+                        _exit(77);
+                int64_t start_ns = time_monotonic_ns();
+                loop_add_timer(loop, 1500 * MICROSECOND, 0, note_timer, &a, NULL, NULL);
+                while (f->count == 0)
+                        if (loop_run_once(loop, LOOP_NEVER, NULL) < 0)
+                                _exit(1);
+                struct loop_counters counters;
+                loop_read_counters(loop, &counters);
+                _exit(time_monotonic_ns() - start_ns >= 1500 * MICROSECOND && counters.iterations <= 2 ? 0 : 2);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WEXITSTATUS(status) == 77) {
+                print_message("skipped: needs seccomp filters\n");
+                skip();
+        }
+        assert_int_equal(status, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -339,6 +385,7 @@ int main(void)
                 LOOP_TEST(test_idle_times),
                 LOOP_TEST(test_bytes_in_the_same_batch_are_activity),
                 LOOP_TEST(test_the_real_clock_waits_and_fires),
+                LOOP_TEST(test_without_pwait2_no_timer_is_early),
         };
         return cmocka_run_group_tests_name("loop_timers", tests, NULL, NULL);
 }
