@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+enum { STATUS_TEXT_MAX = 2 << 20 }; /* a group list may have 65536 entries (NGROUPS_MAX) */
+
 const char *const process_namespace_names[PROCESS_NS_COUNT] = { [PROCESS_NS_CGROUP] = "cgroup",
         [PROCESS_NS_IPC] = "ipc",
         [PROCESS_NS_MNT] = "mnt",
@@ -99,6 +101,31 @@ static int read_text(
         return 0;
 }
 
+/* A file that is small for nearly every process and large for some: a small buffer first, since a large one would be
+ * mapped and unmapped for each process. *ret_cut: there was more than max. *buf is initialised in every case. */
+static int read_growing(
+        const struct process *process, const char *name, size_t max, struct buf *buf, bool *ret_cut, struct error *err)
+{
+        struct error one;
+        *ret_cut = false;
+        buf_init(buf, PROCESS_FILE_MAX);
+        if (process_read_file(process, name, buf, &one) == 0)
+                return 0;
+        if (one.code == E_TOO_LARGE) {
+                buf_done(buf);
+                buf_init(buf, max);
+                if (process_read_file(process, name, buf, &one) == 0)
+                        return 0;
+                if (one.code == E_TOO_LARGE) {
+                        *ret_cut = true;
+                        return 0;
+                }
+        }
+        if (err)
+                *err = one;
+        return -1;
+}
+
 int process_read_stat(const struct process *process, struct process_stat *ret, struct error *err)
 {
         cleanup(buf_done) struct buf buf;
@@ -122,11 +149,12 @@ int64_t process_start_unix_ns(uint64_t start_ticks, int64_t boot_unix_ns)
 int process_read_status(const struct process *process, struct process_status *ret, struct error *err)
 {
         cleanup(buf_done) struct buf buf;
-        buf_init(&buf, 2 * MIB); /* a group list may have 65536 entries */
-        struct sv text;
-        if (read_text(process, "status", &buf, &text, err) < 0)
+        bool cut;
+        if (read_growing(process, "status", STATUS_TEXT_MAX, &buf, &cut, err) < 0)
                 return -1;
-        return process_parse_status(text, ret, err);
+        if (cut)
+                return fail(err, E_TOO_LARGE, "process %d: status beyond %d bytes", process->pid, STATUS_TEXT_MAX);
+        return process_parse_status(sv_n(buf_text(&buf), buf.len), ret, err);
 }
 
 int process_read_io(const struct process *process, struct process_io *ret, struct error *err)
@@ -143,23 +171,9 @@ static int read_arguments(const struct process *process, const char *name, struc
         struct process_arguments *ret, struct error *err)
 {
         cleanup(buf_done) struct buf buf;
-        struct error first;
-        /* small first: most command lines are, and the large buffer would be mapped anew for each process */
-        buf_init(&buf, PROCESS_FILE_MAX);
-        int verdict = process_read_file(process, name, &buf, &first);
-        bool cut = false;
-        if (verdict < 0 && first.code == E_TOO_LARGE) {
-                buf_done(&buf);
-                buf_init(&buf, PROCESS_ARGUMENTS_MAX);
-                verdict = process_read_file(process, name, &buf, &first);
-                cut = verdict < 0 && first.code == E_TOO_LARGE;
-        }
-        if (verdict < 0 && !cut) {
-                if (err)
-                        *err = first;
-                return -1;
-        }
-        if (process_parse_arguments(sv_n(buf_text(&buf), buf.len), arena, ret, err) < 0)
+        bool cut;
+        if (read_growing(process, name, PROCESS_ARGUMENTS_MAX, &buf, &cut, err) < 0 ||
+                process_parse_arguments(sv_n(buf_text(&buf), buf.len), arena, ret, err) < 0)
                 return -1;
         ret->truncated |= cut;
         return 0;
