@@ -40,20 +40,32 @@ void usage_metavar(const struct field *field, char *ret)
                         ret[i] = key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
                 ret[i] = '\0';
                 return;
-        } else if (field->container == FIELD_MAP || field->container == FIELD_MAP_OF_LISTS)
-                word = field->type == FIELD_TYPE_STRING ? "KEY=VALUE" : "KEY=JSON";
-        snprintf(ret, 64, "%s", word);
+        }
+        bool map = !field->metavar && (field->container == FIELD_MAP || field->container == FIELD_MAP_OF_LISTS);
+        snprintf(ret, 64, "%s%s", map ? "KEY=" : "", map && field->type == FIELD_TYPE_STRING ? "VALUE" : word);
+}
+
+/* "1h", where Go's form is "1h0m0s" */
+static void drop_zeros(char *text)
+{
+        size_t n = strlen(text);
+        if (n > 3 && !strcmp(text + n - 3, "m0s"))
+                text[n -= 2] = '\0';
+        if (n > 3 && !strcmp(text + n - 3, "h0m"))
+                text[n - 2] = '\0';
 }
 
 static void put_bound(struct buf *out, const struct field *field, int64_t bound)
 {
         char text[TIME_TEXT_MAX];
-        if (field->type == FIELD_TYPE_DURATION)
+        if (field->type == FIELD_TYPE_DURATION) {
                 duration_format(bound, text);
-        else if (field->type == FIELD_TYPE_SIZE && bound >= 0)
+                drop_zeros(text);
+        } else if (field->type == FIELD_TYPE_SIZE && bound >= 0) {
                 size_format((uint64_t)bound, text);
-        else
+        } else {
                 snprintf(text, sizeof(text), "%lld", (long long)bound);
+        }
         buf_puts(out, text);
 }
 

@@ -68,7 +68,7 @@ static void the_rules_are_said(void **state)
         has(text, "      --file FILE ");
         has(text, "      --word TEXT               words to look for (may be given several times)\n");
         has(text, "      --label KEY=VALUE         labels to set (may be given several times)\n");
-        has(text, "      --maxtime DURATION        how long to look (1s to 1h0m0s; default: 30s)\n");
+        has(text, "      --maxtime DURATION        how long to look (1s to 1h; default: 30s)\n");
         has(text, "      --matchall                all expressions must match (--matchany is its opposite; default: "
                   "true)\n");
         has(text, "      --search NAME ");
