@@ -7,6 +7,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 static struct worker *start_with(const char *verb, const char *argument, struct worker_option extra)
 {
         const char *argv[] = { child_program(), verb, argument, NULL };
@@ -420,18 +426,20 @@ static void test_driven_by_a_loop(void **state)
 }
 
 /* What a child does with pipes of any content; env(1) puts back the version a plain start removes. */
-static void check_attach(const char *version, const char *bytes, size_t size, const char *expected)
+static void check_attach(const char *version, const char *bytes, size_t size, const char *expected, bool silent)
 {
         struct pipe_ends pipe = make_pipe(), output = make_pipe();
         assert_int_equal(write(pipe.write, bytes, size), size);
-        close(pipe.write);
-        const char *argv[] = { "env", version, child_program(), "version", NULL };
+        if (!silent)
+                fd_close(&pipe.write);
+        const char *argv[] = { "env", version, child_program(), silent ? "impatient" : "version", NULL };
         struct worker *worker = start(
                 (struct worker_option[]){ WORKER_OPT_PROGRAM("env"), WORKER_OPT_ARGV(argv), WORKER_OPT_PROTOCOL(false),
                         WORKER_OPT_FILE(pipe.read), WORKER_OPT_STDOUT(output.write), WORKER_OPT_END });
         close(pipe.read);
         close(output.write);
         assert_string_equal(read_all(output.read), expected);
+        fd_close(&pipe.write);
         worker_wait(worker, 0, NULL);
         worker_free(worker);
 }
@@ -439,14 +447,26 @@ static void check_attach(const char *version, const char *bytes, size_t size, co
 static void test_attach_errors(void **state)
 {
         (void)state;
-        check_attach("V23_EXEC_VERSION=2.0.0", "", 0, "-2 the parent speaks an unsupported version of the handshake\n");
-        check_attach("V23_EXEC_VERSION=1.0.0", "", 0, "-4 partial read\n");
-        check_attach("V23_EXEC_VERSION=1.0.0", "\0\0\0\0\0\0\0\2{", 9, "-4 partial read\n");
-        check_attach("V23_EXEC_VERSION=1.0.0", "\x7f\0\0\0\0\0\0\0", 8, "-6 configuration is too large\n");
-        check_attach(
-                "V23_EXEC_VERSION=1.0.0", "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "-6 configuration is too large\n");
-        check_attach("V23_EXEC_VERSION=1.0.0", "\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1", 16, "-5 secret is too large\n");
-        check_attach("V23_EXEC_VERSION=1.0.0", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "0 success\n");
+        static const struct {
+                const char *bytes;
+                size_t size;
+                const char *expected;
+                bool silent; /* the parent writes no more and keeps the pipe open */
+        } cases[] = {
+                { "", 0, "-4 partial read\n", false },
+                { "\0\0\0\0\0\0\0\2{", 9, "-4 partial read\n", false },
+                { "\x7f\0\0\0\0\0\0\0", 8, "-6 configuration is too large\n", false },
+                { "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "-6 configuration is too large\n", false },
+                { "\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1", 16, "-5 secret is too large\n", false },
+                { "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "0 success\n", false },
+                { "\0\0\0\0\0\0\0\2{", 9, "-3 timeout in auth handshake\n", true },
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                check_attach(
+                        "V23_EXEC_VERSION=1.0.0", cases[i].bytes, cases[i].size, cases[i].expected, cases[i].silent);
+        check_attach("V23_EXEC_VERSION=2.0.0", "", 0, "-2 the parent speaks an unsupported version of the handshake\n",
+                false);
+        check_attach("VEYRON_EXEC_VERSION=1.0.0", cases[5].bytes, cases[5].size, "0 success\n", false);
 }
 
 static int64_t hurrying_now(void *cookie)
@@ -487,7 +507,7 @@ static unsigned count_temporary_files(void)
 static void test_ten_thousand_spawns(void **state)
 {
         (void)state;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(SANITIZED)
         enum { SPAWNS = 400, AT_ONCE = 8 }; /* thirty times as slow */
 #else
         enum { SPAWNS = 10000, AT_ONCE = 8 };

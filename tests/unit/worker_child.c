@@ -69,10 +69,10 @@ static int run_secret(void)
         return 0;
 }
 
-static int run_version(void)
+static int run_version(int64_t timeout_ns)
 {
         struct tarsier_child *child = NULL;
-        int result = tarsier_child_attach(&child, 1000000);
+        int result = tarsier_child_attach(&child, timeout_ns);
         printf("%d %s\n", result, tarsier_child_strerror(result));
         tarsier_child_free(child);
         return 0;
@@ -207,7 +207,9 @@ int main(int argc, char **argv)
         if (strcmp(verb, "secret") == 0)
                 return run_secret();
         if (strcmp(verb, "version") == 0)
-                return run_version();
+                return run_version(20000000000);
+        if (strcmp(verb, "impatient") == 0)
+                return run_version(1000000);
         if (strcmp(verb, "fail") == 0)
                 return run_fail(text);
         if (strcmp(verb, "exit-early") == 0 || strcmp(verb, "never-ready") == 0)
