@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -495,6 +496,11 @@ static void test_rpm_sqlite(void **state)
                 assert_int_equal(theirs.all.count, 2);
                 for (size_t i = 0; i < 2; i++)
                         assert_string_equal(ours.all.items[i], theirs.all.items[i]);
+                write_file(path, "var/lib/rpm/rpmdb.sqlite-wal", "x", 1); /* not merged: said, not hidden */
+                struct lines behind = { 0 };
+                assert_int_equal(read_root(path, &behind).packages, 2);
+                assert_int_equal(behind.problems, 1);
+                lines_free(&behind);
                 expect(&ours, 1, "rpm|tiny|3:1.2~rc1-4.el9|noarch|tiny|1.2~rc1-4.el9|0");
                 lines_free(&ours);
                 lines_free(&theirs);
@@ -506,7 +512,38 @@ static void test_rpm_sqlite(void **state)
         }
 }
 
+/* A schema that would compute without end, and one without the table. */
+static void test_hostile_sqlite(void **state)
+{
+        (void)state;
+        static const char *const schemas[] = {
+                "CREATE VIEW Packages(blob) AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                "SELECT CAST(i AS BLOB) FROM n",
+                "CREATE TABLE Other(blob)",
+        };
+        for (size_t i = 0; i < 2; i++) {
+                char root[] = "/tmp/test-pkgdb-XXXXXX", path[256];
+                struct lines lines = { 0 };
+                sqlite3 *db;
+                assert_non_null(mkdtemp(root));
+                write_file(root, "var/lib/rpm/rpmdb.sqlite", "", 0);
+                snprintf(path, sizeof(path), "%s/var/lib/rpm/rpmdb.sqlite", root);
+                assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+                assert_int_equal(sqlite3_exec(db, schemas[i], NULL, NULL, NULL), SQLITE_OK);
+                sqlite3_close(db);
+                assert_int_equal(read_root(root, &lines).packages, 0);
+                assert_int_equal(lines.problems, 1);
+                remove_tree(root);
+        }
+}
+
 /* --- whole roots --- */
+
+#define LINE_OF_TEXT "not a database at all, only text "
+#define NOT_A_DATABASE                                                                                                 \
+        LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT        \
+                LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT             \
+                        LINE_OF_TEXT LINE_OF_TEXT LINE_OF_TEXT
 
 static void test_roots(void **state)
 {
@@ -525,7 +562,7 @@ static void test_roots(void **state)
         write_file(root, "usr/lib/apk/db/installed", apk, sizeof(apk) - 1);
         write_file(root, "var/lib/pacman/local/foo-1-1/desc", desc, sizeof(desc) - 1);
         write_file(root, "var/lib/pacman/local/ALPM_DB_VERSION", "9\n", 2);
-        write_file(root, "usr/lib/sysimage/rpm/rpmdb.sqlite", "not a database at all, only text", 32);
+        write_file(root, "usr/lib/sysimage/rpm/rpmdb.sqlite", NOT_A_DATABASE, sizeof(NOT_A_DATABASE) - 1);
         snprintf(path, sizeof(path), "%s/lib", root);
         assert_int_equal(symlink("usr/lib", path), 0); /* the same apk database by two names counts once */
         struct pkgdb_counts counts = read_root(root, &lines);
@@ -585,6 +622,7 @@ int main(void)
                 cmocka_unit_test(test_rpm_ndb),
                 cmocka_unit_test(test_rpm_bdb),
                 cmocka_unit_test(test_rpm_sqlite),
+                cmocka_unit_test(test_hostile_sqlite),
                 cmocka_unit_test(test_roots),
                 cmocka_unit_test(test_bad_root),
                 cmocka_unit_test(test_long_fields),

@@ -103,7 +103,7 @@ static int parse_status_d(
 
 static int parse_text_fd(struct reading *reading, int fd, size_t size, text_parser *parse, struct error *err)
 {
-        cleanup(buf_done) struct buf text;
+        cleanup(buf_done) struct buf text = { 0 };
         buf_init(&text, PKGDB_MAX_TEXT);
         char *room = buf_reserve(&text, size + 1);
         if (!room)
@@ -158,7 +158,7 @@ static bool read_sqlite(struct reading *reading, const char *path)
 
         char log[256];
         snprintf(log, sizeof(log), "%s-wal", path);
-        cleanup(fd_close) int log_fd = open_below(reading->rootfd, log, O_PATH);
+        cleanup(fd_close) int log_fd = open_below(reading->rootfd, log, 0);
         if (log_fd >= 0 && fstat(log_fd, &st) == 0 && st.st_size > 0) {
                 fail(&err, E_UNAVAILABLE, "%s: a write-ahead log is not merged yet: the latest changes are missing",
                         path);
