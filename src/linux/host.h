@@ -32,7 +32,7 @@ int host_read_identity(int root, struct arena *arena, struct host_identity *ret,
 
 struct host_cpu {
         uint32_t logical; /* CPUs online */
-        uint32_t cores;   /* physical, 0 when not told */
+        uint32_t cores;   /* physical, with a CPU online; 0 when not told; counted up to 12,288 */
         uint32_t sockets;
         const char *model; /* "AMD EPYC …"; NULL when not told */
         const char *vendor;

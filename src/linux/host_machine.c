@@ -9,15 +9,33 @@
 
 #include <fcntl.h>
 
-enum { CPUINFO_MAX = 32 << 20, SOCKETS_MAX = 1024, ENVIRON_MAX = 2 << 20 };
+enum {
+        CPUINFO_MAX = 32 << 20,
+        SOCKETS_MAX = 1024,
+        CORE_SLOTS = 16384,
+        CORES_MAX = CORE_SLOTS / 4 * 3,
+        ENVIRON_MAX = 2 << 20
+};
 
 struct cpu_scan {
-        uint32_t cores_of[SOCKETS_MAX]; /* "cpu cores" of each physical id */
         bool seen[SOCKETS_MAX];
+        uint32_t cores[CORE_SLOTS]; /* set of physical id << 16 | core id, plus 1; open addressing */
         uint64_t physical;
         bool has_physical;
         struct sv model, vendor, board;
 };
+
+/* Threads of one core share its ids; "cpu cores" would count those that are offline too. */
+static void note_core(struct cpu_scan *scan, uint32_t key, struct host_cpu *into)
+{
+        if (into->cores >= CORES_MAX)
+                return;
+        uint32_t at = key * UINT32_C(2654435761) % CORE_SLOTS;
+        while (scan->cores[at] && scan->cores[at] != key + 1)
+                at = (at + 1) % CORE_SLOTS;
+        into->cores += scan->cores[at] == 0;
+        scan->cores[at] = key + 1;
+}
 
 static void scan_cpu_row(struct sv key, struct sv value, struct cpu_scan *scan, struct host_cpu *into)
 {
@@ -40,10 +58,9 @@ static void scan_cpu_row(struct sv key, struct sv value, struct cpu_scan *scan, 
                 scan->has_physical = true;
                 into->sockets += !scan->seen[number];
                 scan->seen[number] = true;
-        } else if (sv_eq(key, SV("cpu cores")) && scan->has_physical && sv_parse_u64(value, 10, &number) &&
+        } else if (sv_eq(key, SV("core id")) && scan->has_physical && sv_parse_u64(value, 10, &number) &&
                    number <= UINT16_MAX) {
-                into->cores += (uint32_t)number - scan->cores_of[scan->physical];
-                scan->cores_of[scan->physical] = (uint32_t)number;
+                note_core(scan, (uint32_t)(scan->physical << 16 | number), into);
         } else if (sv_eq(key, SV("flags")) && !into->hypervisor) {
                 for (rest = value; sv_word(&rest, &word);)
                         into->hypervisor |= sv_eq(word, SV("hypervisor"));

@@ -346,14 +346,14 @@ static void cpus_of_several_kinds(void **state)
 {
         (void)state;
         struct host_cpu cpu;
-        assert_int_equal(host_parse_cpuinfo(SV("processor\t: 0\nmodel name\t: X 9\nphysical id\t: 0\ncpu cores\t: 2\n\n"
-                                               "processor\t: 1\nmodel name\t: X 9\nphysical id\t: 0\ncpu cores\t: 2\n\n"
-                                               "processor\t: 2\nmodel name\t: X 9\nphysical id\t: 3\ncpu cores\t: 2\n"),
+        assert_int_equal(host_parse_cpuinfo(SV("processor\t: 0\nmodel name\t: X 9\nphysical id\t: 0\ncore id\t: 7\n\n"
+                                               "processor\t: 1\nmodel name\t: X 9\nphysical id\t: 0\ncore id\t: 7\n\n"
+                                               "processor\t: 2\nmodel name\t: X 9\nphysical id\t: 3\ncore id\t: 7\n"),
                                  &arena, &cpu, &err),
                 0);
         assert_int_equal(cpu.logical, 3);
         assert_int_equal(cpu.sockets, 2);
-        assert_int_equal(cpu.cores, 4);
+        assert_int_equal(cpu.cores, 2);
         assert_string_equal(cpu.model, "X 9");
         assert_int_equal(
                 host_parse_cpuinfo(SV("processor 0: version = FF\nprocessor 1: version = FF\n"), &arena, &cpu, &err),
@@ -498,6 +498,53 @@ static void the_reference_host_is_read(void **state)
         assert_int_equal(cpu.logical, 8);
 }
 
+static void cpus_of_the_reference_machines(void **state)
+{
+        (void)state;
+        cleanup(fd_close) int root = -1;
+        if (!testdata_open("watch/cadvisor/lib/machine/testdata", &root)) {
+                print_message("skipped: needs the reference data\n");
+                skip();
+        }
+        static const struct {
+                const char *file;
+                uint32_t logical, sockets, cores;
+        } rows[] = { { "cpuinfo", 12, 2, 6 }, { "cpuinfo_arm", 4, 0, 0 },
+                { "cpuinfo_onesocket_many_NUMAs", 32, 16, 16 } };
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                cleanup(buf_done) struct buf buf;
+                struct host_cpu cpu;
+                buf_init(&buf, 1 << 20);
+                assert_int_equal(file_read(root, rows[i].file, &buf, &err), 0);
+                assert_int_equal(host_parse_cpuinfo(sv_n(buf_text(&buf), buf.len), &arena, &cpu, &err), 0);
+                if (cpu.logical != rows[i].logical || cpu.sockets != rows[i].sockets || cpu.cores != rows[i].cores)
+                        fail_msg(
+                                "%s: %u CPUs, %u sockets, %u cores", rows[i].file, cpu.logical, cpu.sockets, cpu.cores);
+        }
+}
+
+/* src/ is searched before the system's directories: <linux/NAME.h> would find ours. */
+static void no_header_hides_one_of_the_kernel(void **state)
+{
+        (void)state;
+        char path[512];
+        const char *source = getenv("TARSIER_SOURCE");
+        snprintf(path, sizeof(path), "%s/src/linux", source ? source : ".");
+        cleanup(closedir) DIR *dir = opendir(path);
+        if (!dir || access("/usr/include/linux/netlink.h", F_OK) < 0) {
+                print_message("skipped: needs the source tree and the kernel's headers\n");
+                skip();
+        }
+        struct dirent *entry;
+        while ((entry = readdir(dir))) {
+                if (!sv_ends(sv_of(entry->d_name), SV(".h")))
+                        continue;
+                snprintf(path, sizeof(path), "/usr/include/linux/%s", entry->d_name);
+                if (access(path, F_OK) == 0)
+                        fail_msg("src/linux/%s has the name of a kernel header", entry->d_name);
+        }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -517,6 +564,8 @@ int main(void)
                 TEST(users_of_utmp),
                 TEST(security_modules),
                 TEST(the_reference_host_is_read),
+                TEST(cpus_of_the_reference_machines),
+                TEST(no_header_hides_one_of_the_kernel),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
