@@ -104,9 +104,16 @@ static void oracle_symbol(struct sv line, const char *table, struct buf *out)
 {
         struct sv word[8] = { 0 };
         struct sv rest = line;
-        for (size_t i = 0; i < 7; i++)
+        for (size_t i = 0; i < 7; i++) {
                 if (!sv_word(&rest, &word[i]))
                         return;
+                struct sv more;
+                if (sv_eq(word[i], SV("<OS"))) { /* "<OS specific>: 10": GNU's, in a file not marked as GNU's */
+                        if (!sv_word(&rest, &more) || !sv_word(&rest, &more))
+                                return;
+                        word[i] = i == 4 ? SV("UNIQUE") : SV("IFUNC");
+                }
+        }
         uint64_t number = 0, size = 0;
         if (!sv_parse_u64(sv_n(word[0].p, word[0].n - 1), 10, &number) || number == 0)
                 return; /* the heading, or the null symbol */

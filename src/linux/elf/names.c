@@ -3,378 +3,241 @@
 
 #include <elf.h>
 
+struct name {
+        int64_t value;
+        const char *text;
+};
+
+static const char *find(const struct name *names, size_t count, int64_t value)
+{
+        for (size_t i = 0; i < count; i++)
+                if (names[i].value == value)
+                        return names[i].text;
+        return NULL;
+}
+
+#define FIND(names, value) find(names, sizeof(names) / sizeof((names)[0]), (value))
+
+static const struct name machines[] = {
+        { EM_386, "x86" },
+        { EM_X86_64, "x86-64" },
+        { EM_ARM, "arm" },
+        { EM_AARCH64, "aarch64" },
+        { EM_RISCV, "riscv" },
+        { EM_PPC, "ppc" },
+        { EM_PPC64, "ppc64" },
+        { EM_S390, "s390" },
+        { EM_MIPS, "mips" },
+        { EM_SPARC, "sparc" },
+        { EM_SPARCV9, "sparcv9" },
+        { EM_SPARC32PLUS, "sparc32plus" },
+        { EM_IA_64, "ia64" },
+        { EM_68K, "m68k" },
+        { EM_PARISC, "parisc" },
+        { EM_ALPHA, "alpha" },
+        { EM_SH, "sh" },
+        { EM_BPF, "bpf" },
+        { EM_ARC, "arc" },
+        { EM_XTENSA, "xtensa" },
+        { EM_MICROBLAZE, "microblaze" },
+        { EM_OPENRISC, "openrisc" },
+        { EM_CSKY, "csky" },
+        { EM_AVR, "avr" },
+        { 258, "loongarch" },
+        { EM_NONE, "none" },
+};
+
 const char *elf_machine_name(uint16_t machine)
 {
-        switch (machine) {
-        case EM_386:
-                return "x86";
-        case EM_X86_64:
-                return "x86-64";
-        case EM_ARM:
-                return "arm";
-        case EM_AARCH64:
-                return "aarch64";
-        case EM_RISCV:
-                return "riscv";
-        case EM_PPC:
-                return "ppc";
-        case EM_PPC64:
-                return "ppc64";
-        case EM_S390:
-                return "s390";
-        case EM_MIPS:
-                return "mips";
-        case EM_SPARC:
-                return "sparc";
-        case EM_SPARCV9:
-                return "sparcv9";
-        case EM_SPARC32PLUS:
-                return "sparc32plus";
-        case EM_IA_64:
-                return "ia64";
-        case EM_68K:
-                return "m68k";
-        case EM_PARISC:
-                return "parisc";
-        case EM_ALPHA:
-                return "alpha";
-        case EM_SH:
-                return "sh";
-        case EM_BPF:
-                return "bpf";
-        case EM_ARC:
-                return "arc";
-        case EM_XTENSA:
-                return "xtensa";
-        case EM_MICROBLAZE:
-                return "microblaze";
-        case EM_OPENRISC:
-                return "openrisc";
-        case EM_CSKY:
-                return "csky";
-        case EM_AVR:
-                return "avr";
-        case 258:
-                return "loongarch";
-        case EM_NONE:
-                return "none";
-        default:
-                return NULL;
-        }
+        return FIND(machines, machine);
 }
+
+static const struct name types[] = {
+        { ET_NONE, "NONE" },
+        { ET_REL, "REL" },
+        { ET_EXEC, "EXEC" },
+        { ET_DYN, "DYN" },
+        { ET_CORE, "CORE" },
+};
 
 const char *elf_type_name(uint16_t type)
 {
-        switch (type) {
-        case ET_NONE:
-                return "NONE";
-        case ET_REL:
-                return "REL";
-        case ET_EXEC:
-                return "EXEC";
-        case ET_DYN:
-                return "DYN";
-        case ET_CORE:
-                return "CORE";
-        default:
-                return NULL;
-        }
+        return FIND(types, type);
 }
+
+static const struct name osabis[] = {
+        { ELFOSABI_SYSV, "SYSV" },
+        { ELFOSABI_GNU, "GNU" },
+        { ELFOSABI_FREEBSD, "FreeBSD" },
+        { ELFOSABI_NETBSD, "NetBSD" },
+        { ELFOSABI_OPENBSD, "OpenBSD" },
+        { ELFOSABI_SOLARIS, "Solaris" },
+        { ELFOSABI_ARM_AEABI, "ARM EABI" },
+        { ELFOSABI_ARM, "ARM" },
+        { ELFOSABI_STANDALONE, "standalone" },
+};
 
 const char *elf_osabi_name(uint8_t osabi)
 {
-        switch (osabi) {
-        case ELFOSABI_SYSV:
-                return "SYSV";
-        case ELFOSABI_GNU:
-                return "GNU";
-        case ELFOSABI_FREEBSD:
-                return "FreeBSD";
-        case ELFOSABI_NETBSD:
-                return "NetBSD";
-        case ELFOSABI_OPENBSD:
-                return "OpenBSD";
-        case ELFOSABI_SOLARIS:
-                return "Solaris";
-        case ELFOSABI_ARM_AEABI:
-                return "ARM EABI";
-        case ELFOSABI_ARM:
-                return "ARM";
-        case ELFOSABI_STANDALONE:
-                return "standalone";
-        default:
-                return NULL;
-        }
+        return FIND(osabis, osabi);
 }
+
+static const struct name segment_types[] = {
+        { PT_NULL, "NULL" },
+        { PT_LOAD, "LOAD" },
+        { PT_DYNAMIC, "DYNAMIC" },
+        { PT_INTERP, "INTERP" },
+        { PT_NOTE, "NOTE" },
+        { PT_SHLIB, "SHLIB" },
+        { PT_PHDR, "PHDR" },
+        { PT_TLS, "TLS" },
+        { PT_GNU_EH_FRAME, "GNU_EH_FRAME" },
+        { PT_GNU_STACK, "GNU_STACK" },
+        { PT_GNU_RELRO, "GNU_RELRO" },
+        { 0x6474e553, "GNU_PROPERTY" },
+        { 0x6474e554, "GNU_SFRAME" },
+};
 
 const char *elf_segment_type_name(uint32_t type)
 {
-        switch (type) {
-        case PT_NULL:
-                return "NULL";
-        case PT_LOAD:
-                return "LOAD";
-        case PT_DYNAMIC:
-                return "DYNAMIC";
-        case PT_INTERP:
-                return "INTERP";
-        case PT_NOTE:
-                return "NOTE";
-        case PT_SHLIB:
-                return "SHLIB";
-        case PT_PHDR:
-                return "PHDR";
-        case PT_TLS:
-                return "TLS";
-        case PT_GNU_EH_FRAME:
-                return "GNU_EH_FRAME";
-        case PT_GNU_STACK:
-                return "GNU_STACK";
-        case PT_GNU_RELRO:
-                return "GNU_RELRO";
-        case 0x6474e553:
-                return "GNU_PROPERTY";
-        case 0x6474e554:
-                return "GNU_SFRAME";
-        default:
-                return NULL;
-        }
+        return FIND(segment_types, type);
 }
+
+static const struct name section_types[] = {
+        { SHT_NULL, "NULL" },
+        { SHT_PROGBITS, "PROGBITS" },
+        { SHT_SYMTAB, "SYMTAB" },
+        { SHT_STRTAB, "STRTAB" },
+        { SHT_RELA, "RELA" },
+        { SHT_HASH, "HASH" },
+        { SHT_DYNAMIC, "DYNAMIC" },
+        { SHT_NOTE, "NOTE" },
+        { SHT_NOBITS, "NOBITS" },
+        { SHT_REL, "REL" },
+        { SHT_SHLIB, "SHLIB" },
+        { SHT_DYNSYM, "DYNSYM" },
+        { SHT_INIT_ARRAY, "INIT_ARRAY" },
+        { SHT_FINI_ARRAY, "FINI_ARRAY" },
+        { SHT_PREINIT_ARRAY, "PREINIT_ARRAY" },
+        { SHT_GROUP, "GROUP" },
+        { SHT_SYMTAB_SHNDX, "SYMTAB_SHNDX" },
+        { 19, "RELR" },
+        { SHT_GNU_ATTRIBUTES, "GNU_ATTRIBUTES" },
+        { SHT_GNU_HASH, "GNU_HASH" },
+        { SHT_GNU_LIBLIST, "GNU_LIBLIST" },
+        { SHT_GNU_verdef, "VERDEF" },
+        { SHT_GNU_verneed, "VERNEED" },
+        { SHT_GNU_versym, "VERSYM" },
+        { 0x6fff4c00, "LLVM_ODRTAB" },
+        { 0x6fff4c03, "LLVM_ADDRSIG" },
+};
 
 const char *elf_section_type_name(uint32_t type)
 {
-        switch (type) {
-        case SHT_NULL:
-                return "NULL";
-        case SHT_PROGBITS:
-                return "PROGBITS";
-        case SHT_SYMTAB:
-                return "SYMTAB";
-        case SHT_STRTAB:
-                return "STRTAB";
-        case SHT_RELA:
-                return "RELA";
-        case SHT_HASH:
-                return "HASH";
-        case SHT_DYNAMIC:
-                return "DYNAMIC";
-        case SHT_NOTE:
-                return "NOTE";
-        case SHT_NOBITS:
-                return "NOBITS";
-        case SHT_REL:
-                return "REL";
-        case SHT_SHLIB:
-                return "SHLIB";
-        case SHT_DYNSYM:
-                return "DYNSYM";
-        case SHT_INIT_ARRAY:
-                return "INIT_ARRAY";
-        case SHT_FINI_ARRAY:
-                return "FINI_ARRAY";
-        case SHT_PREINIT_ARRAY:
-                return "PREINIT_ARRAY";
-        case SHT_GROUP:
-                return "GROUP";
-        case SHT_SYMTAB_SHNDX:
-                return "SYMTAB_SHNDX";
-        case 19:
-                return "RELR";
-        case SHT_GNU_ATTRIBUTES:
-                return "GNU_ATTRIBUTES";
-        case SHT_GNU_HASH:
-                return "GNU_HASH";
-        case SHT_GNU_LIBLIST:
-                return "GNU_LIBLIST";
-        case SHT_GNU_verdef:
-                return "VERDEF";
-        case SHT_GNU_verneed:
-                return "VERNEED";
-        case SHT_GNU_versym:
-                return "VERSYM";
-        case 0x6fff4c00:
-                return "LLVM_ODRTAB";
-        case 0x6fff4c03:
-                return "LLVM_ADDRSIG";
-        default:
-                return NULL;
-        }
+        return FIND(section_types, type);
 }
+
+static const struct name dynamic_tags[] = {
+        { DT_NULL, "NULL" },
+        { DT_NEEDED, "NEEDED" },
+        { DT_PLTRELSZ, "PLTRELSZ" },
+        { DT_PLTGOT, "PLTGOT" },
+        { DT_HASH, "HASH" },
+        { DT_STRTAB, "STRTAB" },
+        { DT_SYMTAB, "SYMTAB" },
+        { DT_RELA, "RELA" },
+        { DT_RELASZ, "RELASZ" },
+        { DT_RELAENT, "RELAENT" },
+        { DT_STRSZ, "STRSZ" },
+        { DT_SYMENT, "SYMENT" },
+        { DT_INIT, "INIT" },
+        { DT_FINI, "FINI" },
+        { DT_SONAME, "SONAME" },
+        { DT_RPATH, "RPATH" },
+        { DT_SYMBOLIC, "SYMBOLIC" },
+        { DT_REL, "REL" },
+        { DT_RELSZ, "RELSZ" },
+        { DT_RELENT, "RELENT" },
+        { DT_PLTREL, "PLTREL" },
+        { DT_DEBUG, "DEBUG" },
+        { DT_TEXTREL, "TEXTREL" },
+        { DT_JMPREL, "JMPREL" },
+        { DT_BIND_NOW, "BIND_NOW" },
+        { DT_INIT_ARRAY, "INIT_ARRAY" },
+        { DT_FINI_ARRAY, "FINI_ARRAY" },
+        { DT_INIT_ARRAYSZ, "INIT_ARRAYSZ" },
+        { DT_FINI_ARRAYSZ, "FINI_ARRAYSZ" },
+        { DT_RUNPATH, "RUNPATH" },
+        { DT_FLAGS, "FLAGS" },
+        { DT_PREINIT_ARRAY, "PREINIT_ARRAY" },
+        { DT_PREINIT_ARRAYSZ, "PREINIT_ARRAYSZ" },
+        { DT_SYMTAB_SHNDX, "SYMTAB_SHNDX" },
+        { DT_GNU_PRELINKED, "GNU_PRELINKED" },
+        { DT_GNU_CONFLICTSZ, "GNU_CONFLICTSZ" },
+        { DT_GNU_LIBLISTSZ, "GNU_LIBLISTSZ" },
+        { DT_CHECKSUM, "CHECKSUM" },
+        { DT_GNU_HASH, "GNU_HASH" },
+        { DT_GNU_CONFLICT, "GNU_CONFLICT" },
+        { DT_GNU_LIBLIST, "GNU_LIBLIST" },
+        { DT_CONFIG, "CONFIG" },
+        { DT_DEPAUDIT, "DEPAUDIT" },
+        { DT_AUDIT, "AUDIT" },
+        { DT_VERSYM, "VERSYM" },
+        { DT_RELACOUNT, "RELACOUNT" },
+        { DT_RELCOUNT, "RELCOUNT" },
+        { DT_FLAGS_1, "FLAGS_1" },
+        { DT_VERDEF, "VERDEF" },
+        { DT_VERDEFNUM, "VERDEFNUM" },
+        { DT_VERNEED, "VERNEED" },
+        { DT_VERNEEDNUM, "VERNEEDNUM" },
+        { DT_AUXILIARY, "AUXILIARY" },
+        { DT_FILTER, "FILTER" },
+        { 35, "RELRSZ" },
+        { 36, "RELR" },
+        { 37, "RELRENT" },
+};
 
 const char *elf_dynamic_tag_name(int64_t tag)
 {
-        switch (tag) {
-        case DT_NULL:
-                return "NULL";
-        case DT_NEEDED:
-                return "NEEDED";
-        case DT_PLTRELSZ:
-                return "PLTRELSZ";
-        case DT_PLTGOT:
-                return "PLTGOT";
-        case DT_HASH:
-                return "HASH";
-        case DT_STRTAB:
-                return "STRTAB";
-        case DT_SYMTAB:
-                return "SYMTAB";
-        case DT_RELA:
-                return "RELA";
-        case DT_RELASZ:
-                return "RELASZ";
-        case DT_RELAENT:
-                return "RELAENT";
-        case DT_STRSZ:
-                return "STRSZ";
-        case DT_SYMENT:
-                return "SYMENT";
-        case DT_INIT:
-                return "INIT";
-        case DT_FINI:
-                return "FINI";
-        case DT_SONAME:
-                return "SONAME";
-        case DT_RPATH:
-                return "RPATH";
-        case DT_SYMBOLIC:
-                return "SYMBOLIC";
-        case DT_REL:
-                return "REL";
-        case DT_RELSZ:
-                return "RELSZ";
-        case DT_RELENT:
-                return "RELENT";
-        case DT_PLTREL:
-                return "PLTREL";
-        case DT_DEBUG:
-                return "DEBUG";
-        case DT_TEXTREL:
-                return "TEXTREL";
-        case DT_JMPREL:
-                return "JMPREL";
-        case DT_BIND_NOW:
-                return "BIND_NOW";
-        case DT_INIT_ARRAY:
-                return "INIT_ARRAY";
-        case DT_FINI_ARRAY:
-                return "FINI_ARRAY";
-        case DT_INIT_ARRAYSZ:
-                return "INIT_ARRAYSZ";
-        case DT_FINI_ARRAYSZ:
-                return "FINI_ARRAYSZ";
-        case DT_RUNPATH:
-                return "RUNPATH";
-        case DT_FLAGS:
-                return "FLAGS";
-        case DT_PREINIT_ARRAY:
-                return "PREINIT_ARRAY";
-        case DT_PREINIT_ARRAYSZ:
-                return "PREINIT_ARRAYSZ";
-        case DT_SYMTAB_SHNDX:
-                return "SYMTAB_SHNDX";
-        case DT_GNU_PRELINKED:
-                return "GNU_PRELINKED";
-        case DT_GNU_CONFLICTSZ:
-                return "GNU_CONFLICTSZ";
-        case DT_GNU_LIBLISTSZ:
-                return "GNU_LIBLISTSZ";
-        case DT_CHECKSUM:
-                return "CHECKSUM";
-        case DT_GNU_HASH:
-                return "GNU_HASH";
-        case DT_GNU_CONFLICT:
-                return "GNU_CONFLICT";
-        case DT_GNU_LIBLIST:
-                return "GNU_LIBLIST";
-        case DT_CONFIG:
-                return "CONFIG";
-        case DT_DEPAUDIT:
-                return "DEPAUDIT";
-        case DT_AUDIT:
-                return "AUDIT";
-        case DT_VERSYM:
-                return "VERSYM";
-        case DT_RELACOUNT:
-                return "RELACOUNT";
-        case DT_RELCOUNT:
-                return "RELCOUNT";
-        case DT_FLAGS_1:
-                return "FLAGS_1";
-        case DT_VERDEF:
-                return "VERDEF";
-        case DT_VERDEFNUM:
-                return "VERDEFNUM";
-        case DT_VERNEED:
-                return "VERNEED";
-        case DT_VERNEEDNUM:
-                return "VERNEEDNUM";
-        case DT_AUXILIARY:
-                return "AUXILIARY";
-        case DT_FILTER:
-                return "FILTER";
-        case 35:
-                return "RELRSZ";
-        case 36:
-                return "RELR";
-        case 37:
-                return "RELRENT";
-        default:
-                return NULL;
-        }
+        return FIND(dynamic_tags, tag);
 }
+
+static const struct name symbol_types[] = {
+        { STT_NOTYPE, "NOTYPE" },
+        { STT_OBJECT, "OBJECT" },
+        { STT_FUNC, "FUNC" },
+        { STT_SECTION, "SECTION" },
+        { STT_FILE, "FILE" },
+        { STT_COMMON, "COMMON" },
+        { STT_TLS, "TLS" },
+        { STT_GNU_IFUNC, "IFUNC" },
+};
 
 const char *elf_symbol_type_name(uint8_t type)
 {
-        switch (type) {
-        case STT_NOTYPE:
-                return "NOTYPE";
-        case STT_OBJECT:
-                return "OBJECT";
-        case STT_FUNC:
-                return "FUNC";
-        case STT_SECTION:
-                return "SECTION";
-        case STT_FILE:
-                return "FILE";
-        case STT_COMMON:
-                return "COMMON";
-        case STT_TLS:
-                return "TLS";
-        case STT_GNU_IFUNC:
-                return "IFUNC";
-        default:
-                return NULL;
-        }
+        return FIND(symbol_types, type);
 }
+
+static const struct name symbol_bindings[] = {
+        { STB_LOCAL, "LOCAL" },
+        { STB_GLOBAL, "GLOBAL" },
+        { STB_WEAK, "WEAK" },
+        { STB_GNU_UNIQUE, "UNIQUE" },
+};
 
 const char *elf_symbol_binding_name(uint8_t binding)
 {
-        switch (binding) {
-        case STB_LOCAL:
-                return "LOCAL";
-        case STB_GLOBAL:
-                return "GLOBAL";
-        case STB_WEAK:
-                return "WEAK";
-        case STB_GNU_UNIQUE:
-                return "UNIQUE";
-        default:
-                return NULL;
-        }
+        return FIND(symbol_bindings, binding);
 }
+
+static const struct name symbol_visibilitys[] = {
+        { STV_DEFAULT, "DEFAULT" },
+        { STV_INTERNAL, "INTERNAL" },
+        { STV_HIDDEN, "HIDDEN" },
+        { STV_PROTECTED, "PROTECTED" },
+};
 
 const char *elf_symbol_visibility_name(uint8_t visibility)
 {
-        switch (visibility) {
-        case STV_DEFAULT:
-                return "DEFAULT";
-        case STV_INTERNAL:
-                return "INTERNAL";
-        case STV_HIDDEN:
-                return "HIDDEN";
-        case STV_PROTECTED:
-                return "PROTECTED";
-        default:
-                return NULL;
-        }
+        return FIND(symbol_visibilitys, visibility);
 }
