@@ -139,7 +139,7 @@ static void test_pieces_do_not_matter(void **state)
 }
 
 /* First word of what the program prints; false if it cannot be started. */
-static bool first_word(char *const argv[], char *ret, size_t size)
+static bool first_word(const char *const argv[], char *ret, size_t size)
 {
         int pipe_fds[2];
         int status;
@@ -149,7 +149,7 @@ static bool first_word(char *const argv[], char *ret, size_t size)
         assert_true(pid >= 0);
         if (pid == 0) {
                 dup2(pipe_fds[1], STDOUT_FILENO);
-                execvp(argv[0], argv);
+                execvp(argv[0], (char *const *)argv);
                 _exit(127);
         }
         close(pipe_fds[1]);
@@ -171,7 +171,7 @@ static void test_agrees_with_programs(void **state)
         char path[] = "/tmp/tarsier-digest-XXXXXX";
         char text[1024];
         uint64_t seed = 7;
-        char *probe[] = { "openssl", "version", NULL };
+        const char *probe[] = { "openssl", "version", NULL };
 
         if (!first_word(probe, text, sizeof(text))) {
                 print_message("skipped: needs openssl\n");
@@ -196,8 +196,8 @@ static void test_agrees_with_programs(void **state)
                 for (int kind = 0; kind < DIGEST_KINDS; kind++) {
                         char option[16];
                         char hex[DIGEST_HEX_MAX];
-                        char *sum[] = { (char *)programs[kind], path, NULL };
-                        char *openssl[] = { "openssl", "dgst", "-r", option, path, NULL };
+                        const char *sum[] = { programs[kind], path, NULL };
+                        const char *openssl[] = { "openssl", "dgst", "-r", option, path, NULL };
 
                         snprintf(option, sizeof(option), "-%s", digest_name((enum digest_kind)kind));
                         assert_true(first_word(programs[kind] ? sum : openssl, text, sizeof(text)));
