@@ -312,7 +312,7 @@ static int act_chown(void)
         snprintf(path, sizeof(path), "%s/owned", directory);
         if (write_file(path))
                 return EIO;
-        int refused = RESULT(chown(path, 65534, 65534));
+        int refused = RESULT(chown(path, 65531, 65531));
         unlink(path);
         return refused;
 }
