@@ -337,12 +337,12 @@ static void test_agrees_with_readelf(void **state)
                         snprintf(path, sizeof(path), "%s/%s", roots[i], entry->d_name);
                         files += compare_file(dirfd(dir), entry->d_name, path, &readelf);
                         if (!readelf) {
-                                print_message("skipped: needs readelf (binutils)\n");
+                                print_message("# skipped: needs readelf (binutils)\n");
                                 skip();
                         }
                 }
         }
-        print_message("%zu ELF files agree with readelf\n", files);
+        print_message("# %zu ELF files agree with readelf\n", files);
         assert_true(files > 0);
 }
 
@@ -624,7 +624,7 @@ static void test_compiler_flags(void **state)
                 struct elf elf;
                 struct elf_checksec check;
                 if (!compile(directory, cases[i].flags, &file)) {
-                        print_message("not built here: %s\n", cases[i].flags);
+                        print_message("# not built here: %s\n", cases[i].flags);
                         continue;
                 }
                 arena_init(&arena, 64 << 20);
@@ -641,7 +641,7 @@ static void test_compiler_flags(void **state)
         }
         rmdir(directory);
         if (!built) {
-                print_message("skipped: needs gcc\n");
+                print_message("# skipped: needs gcc\n");
                 skip();
         }
 }

@@ -23,7 +23,7 @@ static void load(const char *name, struct buf *out)
                 snprintf(path, sizeof(path), "%s/../shared/testdata/%s", source ? source : ".", name);
         buf_init(out, 64 << 20);
         if (file_read(AT_FDCWD, path, out, NULL) < 0) {
-                print_message("skipped: needs the test data (%s)\n", name);
+                print_message("# skipped: needs the test data (%s)\n", name);
                 skip();
         }
 }
@@ -71,7 +71,7 @@ static void infix_file(const char *name, enum evr_order order, size_t may_differ
                         continue;
                 judge(&tally, name, order, a, b, sign_of(relation));
         }
-        print_message("%s: %zu of %zu agree\n", name, tally.agreed, tally.all);
+        print_message("# %s: %zu of %zu agree\n", name, tally.agreed, tally.all);
         assert_true(tally.all > 0);
         assert_in_range(tally.all - tally.agreed, 0, may_differ);
 }
@@ -136,7 +136,7 @@ static void test_dpkg(void **state)
         while (sv_line(&rest, &line))
                 if (sv_word(&line, &a) && sv_word(&line, &b) && sv_word(&line, &order) && sign_of(order) != 2)
                         judge(&tally, "dpkg", EVR_DPKG, a, b, sign_of(order));
-        print_message("dpkg: %zu of %zu agree\n", tally.agreed, tally.all);
+        print_message("# dpkg: %zu of %zu agree\n", tally.agreed, tally.all);
         assert_true(tally.all > 40);
         assert_int_equal(tally.agreed, tally.all);
 }
@@ -159,7 +159,7 @@ static void test_rpm(void **state)
                 tally.all++;
                 tally.agreed += evr_rpmvercmp(sv_trim(a), sv_trim(b)) == sign_of(sv_trim(order));
         }
-        print_message("rpmvercmp: %zu of %zu agree\n", tally.agreed, tally.all);
+        print_message("# rpmvercmp: %zu of %zu agree\n", tally.agreed, tally.all);
         assert_true(tally.all > 80);
         assert_int_equal(tally.agreed, tally.all);
 }
@@ -189,7 +189,8 @@ static void test_apk(void **state)
                         judge(&tally, "apk", EVR_APK, a, b, sign_of(relation));
                 }
         }
-        print_message("apk: %zu of %zu agree, validity %zu of %zu\n", tally.agreed, tally.all, valid.agreed, valid.all);
+        print_message(
+                "# apk: %zu of %zu agree, validity %zu of %zu\n", tally.agreed, tally.all, valid.agreed, valid.all);
         assert_true(tally.all > 700);
         assert_int_equal(tally.agreed, tally.all);
         assert_int_equal(valid.agreed, valid.all);

@@ -137,7 +137,7 @@ static void test_dpkg_query(void **state)
         if (!run("dpkg-query -W -f '${db:Status-Status} "
                  "dpkg|${Package}|${Version}|${Architecture}|${source:Package}|${source:Version}\\n'",
                     &out)) {
-                print_message("skipped: needs dpkg-query\n");
+                print_message("# skipped: needs dpkg-query\n");
                 skip();
         }
         struct sv rest = sv_n(out.data, out.len), line, status;
@@ -170,7 +170,7 @@ static void test_dpkg_query(void **state)
         ours.all.count = kept;
         sort_lines(&ours);
         sort_lines(&theirs);
-        print_message("%zu packages, dpkg-query %zu\n", ours.all.count, theirs.all.count);
+        print_message("# %zu packages, dpkg-query %zu\n", ours.all.count, theirs.all.count);
         for (size_t i = 0; i < ours.all.count && i < theirs.all.count; i++)
                 assert_string_equal(ours.all.items[i], theirs.all.items[i]);
         assert_int_equal(ours.all.count, theirs.all.count);
@@ -507,7 +507,7 @@ static void test_rpm_sqlite(void **state)
         }
         remove_tree(root);
         if (!built) {
-                print_message("skipped: needs rpm and rpmbuild with the SQLite backend\n");
+                print_message("# skipped: needs rpm and rpmbuild with the SQLite backend\n");
                 skip();
         }
 }

@@ -215,10 +215,10 @@ static void test_private_formats(void **state)
                 }
         }
         if (made == 0) {
-                print_message("skipped: needs ssh-keygen\n");
+                print_message("# skipped: needs ssh-keygen\n");
                 skip();
         }
-        print_message("%zu private keys agree with ssh-keygen\n", made);
+        print_message("# %zu private keys agree with ssh-keygen\n", made);
 }
 
 /* Public halves in the exchange formats, and certificates. */
@@ -229,7 +229,7 @@ static void test_public_formats(void **state)
         buf_init(&out, 1 << 16);
         size_t made = 0;
         if (!run(&out, "cd %s && ssh-keygen -q -N '' -t ed25519 -f ca", directory->path)) {
-                print_message("skipped: needs ssh-keygen\n");
+                print_message("# skipped: needs ssh-keygen\n");
                 skip();
         }
         for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -258,7 +258,7 @@ static void test_public_formats(void **state)
                 check("certificate", &key, &expected);
                 made++;
         }
-        print_message("%zu exported keys and certificates agree with ssh-keygen\n", made);
+        print_message("# %zu exported keys and certificates agree with ssh-keygen\n", made);
 }
 
 /* What ssh-keygen does not write: Ed25519 in PKCS#8, EC keys without their public half. */
@@ -293,7 +293,7 @@ static void test_openssl(void **state)
                 made++;
         }
         if (made == 0) {
-                print_message("skipped: needs openssl\n");
+                print_message("# skipped: needs openssl\n");
                 skip();
         }
         assert_int_equal(made, sizeof(makers) / sizeof(makers[0]));
