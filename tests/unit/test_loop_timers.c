@@ -198,10 +198,12 @@ static void test_far_deadlines_do_not_overflow(void **state)
 struct expected {
         loop_id id;
         int64_t deadline_ns;
+        int order; /* of setting */
         struct fixture *fixture;
 };
 
 static int64_t last_deadline_ns;
+static int last_order;
 
 static void check_order(struct loop *loop, loop_id id, void *cookie)
 {
@@ -209,6 +211,9 @@ static void check_order(struct loop *loop, loop_id id, void *cookie)
         assert_true(timer->id == id);
         assert_true(timer->deadline_ns >= last_deadline_ns);
         assert_true(timer->deadline_ns == loop_now_ns(loop));
+        if (timer->deadline_ns == last_deadline_ns)
+                assert_true(timer->order > last_order);
+        last_order = timer->order;
         last_deadline_ns = timer->deadline_ns;
         timer->id = 0;
         timer->fixture->count++;
@@ -227,7 +232,7 @@ static void test_a_thousand_random_timers(void **state)
         struct expected *timers = calloc(TIMERS, sizeof(*timers));
         uint32_t seed = 20;
         for (int i = 0; i < TIMERS; i++) {
-                timers[i] = (struct expected){ .deadline_ns = SECOND + 1 + draw(&seed) % 100000, .fixture = f };
+                timers[i] = (struct expected){ .deadline_ns = SECOND + 1 + draw(&seed) % 50, .order = i, .fixture = f };
                 assert_ok(f, loop_add_timer_at(f->loop, timers[i].deadline_ns, 0, check_order, &timers[i],
                                      &timers[i].id, &f->err));
         }
@@ -238,7 +243,8 @@ static void test_a_thousand_random_timers(void **state)
                         timers[i].id = 0;
                         removed++;
                 } else {
-                        timers[i].deadline_ns = SECOND + 1 + draw(&seed) % 100000;
+                        timers[i].deadline_ns = SECOND + 1 + draw(&seed) % 50;
+                        timers[i].order = TIMERS + i;
                         assert_int_equal(loop_rearm_timer_at(f->loop, timers[i].id, timers[i].deadline_ns), 0);
                 }
         }
