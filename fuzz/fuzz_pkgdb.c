@@ -1,7 +1,11 @@
 /* Package databases: the first byte chooses the format. */
 #include "lib/pkgdb/pkgdb.h"
 
+#include "base/cleanup.h"
+#include "base/path.h"
 #include "lib/pkgdb/evr.h"
+
+#include <sys/mman.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +17,15 @@ static int look(const struct package *package, void *cookie)
         for (enum evr_order order = EVR_RPM; order <= EVR_SCRIBE; order++)
                 *sum += (size_t)evr_compare(order, sv_of(package->version), sv_of(package->name));
         return 0;
+}
+
+static void read_sqlite(struct sv text)
+{
+        struct pkgdb_counts counts = { 0 };
+        size_t sum = 0;
+        cleanup(fd_close) int fd = memfd_create("rpmdb", MFD_CLOEXEC);
+        if (fd >= 0 && write_all(fd, text.p, text.n, NULL) == 0)
+                rpm_sqlite_read(fd, look, &sum, &counts, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -43,6 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 break;
         case 'b':
                 rpm_bdb_parse(text, look, &sum, &counts, NULL);
+                break;
+        case 'q':
+                read_sqlite(text);
                 break;
         default:
                 break;
