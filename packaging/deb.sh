@@ -18,7 +18,7 @@ DESTDIR=$tree meson install -C "$build" --no-rebuild --strip --quiet
 }
 install -D -m 0644 "$here/tarsier.service" "$tree/lib/systemd/system/tarsier.service"
 install -D -m 0644 "$here/tarsier.yaml" "$tree/etc/tarsier/tarsier.yaml"
-install -d -m 0755 "$tree/usr/libexec/tarsier/modules"
+install -d -m 0755 "$tree/usr/lib/tarsier/modules"
 install -D -m 0644 "$here/copyright" "$tree/usr/share/doc/tarsier/copyright"
 gzip -9n <"$here/../CHANGELOG.md" >"$tree/usr/share/doc/tarsier/changelog.gz"
 
