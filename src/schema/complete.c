@@ -42,7 +42,8 @@ static const struct field *wants_value(const struct flag_spec *flags, size_t cou
         for (size_t i = 0; i < count; i++) {
                 const struct field *field = flags[i].field;
                 bool letter = field->flag && word[0] == '-' && word[1] == field->flag && !word[2];
-                if ((letter || names_flag(word, flags[i].long_name)) && !is_switch(field))
+                bool alias = field->alias && names_flag(word, field->alias);
+                if ((letter || alias || names_flag(word, flags[i].long_name)) && !is_switch(field))
                         return field;
         }
         return NULL;
@@ -78,7 +79,7 @@ static bool given(const struct flag_spec *flag, const char *const *words, size_t
                 if (i == at || words[i][0] != '-')
                         continue;
                 if ((field->flag && words[i][1] == field->flag && !words[i][2]) ||
-                        names_flag(words[i], flag->long_name))
+                        names_flag(words[i], flag->long_name) || (field->alias && names_flag(words[i], field->alias)))
                         return true;
         }
         return false;

@@ -90,7 +90,7 @@ static int check_plain(const char *text, struct error *err)
         return 0;
 }
 
-enum { FIELD_TEXT_FIELDS = 31 };
+enum { FIELD_TEXT_FIELDS = 32 };
 static const struct field field_text_fields[FIELD_TEXT_FIELDS];
 
 #define F struct field_text
@@ -108,6 +108,7 @@ static const struct field field_text_fields[FIELD_TEXT_FIELDS] = {
         TEXT(json, "json", NAME, .help = "key on the wire, where it differs from the name"),
         FIELD_STRING(F, field.option, .json = "option", .has = HAS(F, has_option), .max_length = DESCRIBE_NAME_MAX,
                 .check = check_option, .help = "long flag; empty for none"),
+        TEXT(alias, "alias", NAME, .help = "another long flag for the same"),
         TEXT(negative_option, "negative_option", NAME, .help = "flag that sets a bool to false"),
         FIELD_STRING(F, flag, .omit_empty = true, .check = check_flag, .help = "short flag"),
         TEXT(metavar, "metavar", PLAIN(DESCRIBE_NAME_MAX), .help = "word for the value in help texts"),

@@ -109,6 +109,7 @@ struct field {
 
         const char *json;            /* key on the wire; default: name */
         const char *option;          /* long flag; default: the wire key with '_' as '-'. "" = no flag */
+        const char *alias;           /* another long flag for the same, as a peer spells it ("lp") */
         const char *negative_option; /* bool: a flag that sets it false ("matchany") */
         char flag;                   /* short flag, 0 = none */
         const char *metavar;         /* "FILE"; default from the type */

@@ -179,6 +179,8 @@ static const struct flag_spec *find_long(const struct parser *parser, struct sv 
                 const struct flag_spec *flag = &parser->flags[i];
                 if (*flag->long_name && name_equals(name, flag->long_name))
                         return flag;
+                if (flag->field->alias && name_equals(name, flag->field->alias))
+                        return flag;
                 if (flag->field->type != FIELD_TYPE_BOOL)
                         continue;
                 bool negated = sv_starts(name, SV("no-")) && name_equals(sv_n(name.p + 3, name.n - 3), flag->long_name);

@@ -2,7 +2,7 @@
 #include "schema/describe.h"
 #include "schema/flags.h"
 
-enum { FLAG_NAMES_MAX = 3 * FLAGS_MAX };
+enum { FLAG_NAMES_MAX = 4 * FLAGS_MAX };
 
 struct flag_names {
         const char *names[FLAG_NAMES_MAX];
@@ -41,7 +41,7 @@ int record_check_flags(const struct record *record, struct error *err)
                 return fail(err, E_TOO_LARGE, "more than %d flags", FLAGS_MAX - 1);
         for (size_t i = 0; i < count; i++) {
                 unsigned char letter = (unsigned char)specs[i].field->flag;
-                if (add_flag_name(&flags, specs[i].long_name) < 0 ||
+                if (add_flag_name(&flags, specs[i].long_name) < 0 || add_flag_name(&flags, specs[i].field->alias) < 0 ||
                         add_flag_name(&flags, specs[i].field->negative_option) < 0)
                         return -1;
                 if (letter && (letter >= sizeof(letters) || letters[letter]))

@@ -126,6 +126,8 @@ static void put_notes(struct buf *out, const struct field *field)
                 buf_puts(&notes, "; ");
                 put_range(&notes, field);
         }
+        if (field->alias)
+                buf_printf(&notes, "; also -%s", field->alias);
         if (field->type == FIELD_TYPE_BOOL && field->container == FIELD_ONE) {
                 if (field->negative_option)
                         buf_printf(&notes, "; --%s is its opposite", field->negative_option);

@@ -46,6 +46,7 @@ static void same_record(const struct record *a, const struct record *b)
                 SAME_TEXT(name);
                 SAME_TEXT(json);
                 SAME_TEXT(option);
+                SAME_TEXT(alias);
                 SAME_TEXT(negative_option);
                 SAME_TEXT(metavar);
                 SAME_TEXT(help);
@@ -87,6 +88,7 @@ static void every_attribute_survives(void **state)
         static const struct field fields[] = {
                 { .name = "b",
                         .type = FIELD_TYPE_BOOL,
+                        .alias = "bb",
                         .negative_option = "notb",
                         .flag = 'b',
                         .option = "",
