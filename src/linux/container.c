@@ -303,9 +303,8 @@ bool container_identify(struct sv cgroup_text, struct container_identity *ret)
                 container_identify_path(sv_n(rest.p + second + 1, rest.n - second - 1), &one);
                 if (weight(&one) > weight(&best))
                         best = one;
-                if (one.unit[0] && !unit.unit[0])
-                        unit = one;
-                else if (one.slice[0] && !unit.slice[0] && !unit.unit[0])
+                bool better = one.unit[0] || (one.slice[0] && !unit.slice[0]);
+                if (better && !unit.unit[0])
                         unit = one;
         }
         /* with v1 the container may be told by one hierarchy and the unit by that of systemd only */

@@ -290,8 +290,8 @@ static int ask_label(struct prompt *prompt, const struct field *field, const jso
                 if (ask(prompt, field, question, def) < 0)
                         return -1;
                 const char *text = *buf_text(&prompt->line) ? buf_text(&prompt->line) : def;
-                cleanup(json_decref) json_t *valid = json_string(text);
-                if (valid && !json_object_get(map, text)) {
+                cleanup(json_decref) json_t *valid = text ? json_string(text) : NULL;
+                if (text && valid && !json_object_get(map, text)) {
                         *ret = strdup(text);
                         return *ret ? 0 : fail(prompt->err, E_NO_MEMORY, "no memory for an answer");
                 }

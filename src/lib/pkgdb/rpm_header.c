@@ -73,10 +73,12 @@ static void set_source(struct row *row, struct sv file)
 {
         size_t dashes = 0;
         size_t cut = file.n;
-        struct sv suffix = sv_ends(file, SV(".src.rpm")) ? SV(".src.rpm") : SV(".nosrc.rpm");
-        if (!sv_ends(file, suffix))
+        if (sv_ends(file, SV(".src.rpm")))
+                file.n -= strlen(".src.rpm");
+        else if (sv_ends(file, SV(".nosrc.rpm")))
+                file.n -= strlen(".nosrc.rpm");
+        else
                 return;
-        file.n -= suffix.n;
         for (size_t i = file.n; i > 0 && dashes < 2; i--)
                 if (file.p[i - 1] == '-') {
                         dashes++;
