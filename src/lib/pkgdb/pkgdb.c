@@ -4,12 +4,11 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/vec.h"
+#include "lib/pkgdb/below.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 enum { MAX_DATABASES = 16 };
 
@@ -40,16 +39,6 @@ static void report(struct reading *reading, const char *path, const struct error
 {
         if (reading->visitor->problem)
                 reading->visitor->problem(path, err, reading->visitor->cookie);
-}
-
-/* Links are followed, but ".." and absolute targets end at the root (openat2(2)). */
-static int open_below(int rootfd, const char *path, int flags)
-{
-        struct open_how how = {
-                .flags = (uint64_t)(flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
-        return (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 }
 
 /* The file, or -1: absent (nothing said), seen before, not a regular file, or a problem that was reported. */

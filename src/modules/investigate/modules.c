@@ -3,10 +3,11 @@
 
 extern const struct module example_module;
 extern const struct module example_persist_module;
+extern const struct module pkg_module;
 
 const struct module *const investigate_modules[] = {
         &example_module,
         &example_persist_module,
+        &pkg_module,
         NULL,
 };
-
