@@ -18,6 +18,14 @@ const char *error_code_name(enum error_code code)
         return code < E_CODES_MAX ? codes[code].name : "failed";
 }
 
+enum error_code error_code_parse(const char *name)
+{
+        for (int i = 0; name && i < E_CODES_MAX; i++)
+                if (strcmp(codes[i].name, name) == 0)
+                        return (enum error_code)i;
+        return E_FAILED;
+}
+
 int error_exit_status(enum error_code code)
 {
         return code < E_CODES_MAX ? codes[code].exit_status : 1;

@@ -44,6 +44,7 @@ struct error {
 };
 
 const char *error_code_name(enum error_code code);
+enum error_code error_code_parse(const char *name); /* E_FAILED for what is no name, NULL too */
 int error_exit_status(enum error_code code);
 int error_http_status(enum error_code code);
 

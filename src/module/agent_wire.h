@@ -20,7 +20,8 @@
  *   follow           "run", the same answer, frames from the beginning
  *   cancel           "run"; answer "ok" {}
  *   result           "run"; answer "ok" {}, then FRAME_DATA: the envelope, then FRAME_END
- *   runs             "limit", "before", "module", "state"; answer "ok" {}, then FRAME_DATA: a JSON list, then FRAME_END
+ *   runs             "limit", "before", "module", "state", or "run" (that one only); answer "ok" {}, then FRAME_DATA: a JSON
+ *                    list, then FRAME_END
  *   verify           answer "ok" {"rows", "intact", "message"}
  *   status           answer "ok" {}, then FRAME_DATA: a JSON object, then FRAME_END
  *   metrics          answer "ok" {}, then FRAME_DATA: Prometheus text, then FRAME_END
