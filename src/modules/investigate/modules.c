@@ -3,11 +3,15 @@
 
 extern const struct module example_module;
 extern const struct module example_persist_module;
+extern const struct module file_module;
 extern const struct module pkg_module;
+extern const struct module sshkey_module;
 
 const struct module *const investigate_modules[] = {
         &example_module,
         &example_persist_module,
+        &file_module,
         &pkg_module,
+        &sshkey_module,
         NULL,
 };
