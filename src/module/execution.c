@@ -160,6 +160,8 @@ static void take_frames(struct execution *execution)
                         break;
                 }
                 report_row(execution, &header, payload);
+                if (execution->options.on_frame)
+                        execution->options.on_frame(execution, &header, payload, execution->options.cookie);
                 at += size;
         }
         if (have < 0) {

@@ -23,6 +23,9 @@ struct execution_options {
         const char *token;
         const char *bridge;
         void (*on_row)(struct execution *execution, struct sv label, struct sv json, void *cookie); /* may be NULL */
+        /* every frame that the result took, DONE included; may be NULL */
+        void (*on_frame)(
+                struct execution *execution, const struct frame_header *header, struct sv payload, void *cookie);
         void (*on_done)(
                 struct execution *execution, void *cookie); /* the result is complete; called once, from the loop */
         void *cookie;

@@ -1,0 +1,172 @@
+#include "agent/graph.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+int graph_find(const struct graph *graph, const char *name)
+{
+        for (size_t i = 0; i < graph->count; i++)
+                if (strcmp(graph->nodes[i].name, name) == 0)
+                        return (int)i;
+        return -1;
+}
+
+int graph_add(struct graph *graph, const char *name, struct error *err)
+{
+        if (graph_find(graph, name) >= 0)
+                return fail(err, E_EXISTS, "service %s is declared twice", name);
+        if (graph->count == GRAPH_NODES_MAX || strlen(name) >= GRAPH_NAME_MAX)
+                return fail(err, E_TOO_LARGE, "service %s: at most %d services with names of %d bytes", name,
+                        GRAPH_NODES_MAX, GRAPH_NAME_MAX - 1);
+        struct graph_node *node = &graph->nodes[graph->count];
+        *node = (struct graph_node){ 0 };
+        snprintf(node->name, sizeof(node->name), "%s", name);
+        return (int)graph->count++;
+}
+
+int graph_need(struct graph *graph, const char *name, const char *on_name, enum graph_on kind, struct error *err)
+{
+        int node = graph_find(graph, name);
+        int on = graph_find(graph, on_name);
+        if (node < 0 || on < 0)
+                return fail(err, E_NOT_FOUND, "service %s needs %s: there is no service %s", name, on_name,
+                        node < 0 ? name : on_name);
+        for (size_t i = 0; i < graph->need_count; i++) {
+                struct graph_need *need = &graph->needs[i];
+                if (need->node == (size_t)node && need->on == (size_t)on && need->kind == kind)
+                        return 0;
+        }
+        if (graph->need_count == GRAPH_NEEDS_MAX)
+                return fail(err, E_TOO_LARGE, "more than %d dependencies", GRAPH_NEEDS_MAX);
+        graph->needs[graph->need_count++] = (struct graph_need){ (size_t)node, (size_t)on, kind };
+        return 0;
+}
+
+struct search {
+        const struct graph *graph;
+        unsigned char colour[GRAPH_NODES_MAX]; /* 0 new, 1 on the path, 2 done */
+        size_t path[GRAPH_NODES_MAX + 1];
+        size_t depth;
+        size_t *order;
+        size_t done;
+};
+
+static int report_cycle(const struct search *search, size_t from, struct error *err)
+{
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 400);
+        size_t at = 0;
+        while (search->path[at] != from)
+                at++;
+        for (; at < search->depth; at++)
+                buf_printf(&text, "%s needs ", search->graph->nodes[search->path[at]].name);
+        buf_puts(&text, search->graph->nodes[from].name);
+        return fail(err, E_INVALID, "services wait for each other: %s", buf_text(&text));
+}
+
+static int visit(struct search *search, size_t node, struct error *err)
+{
+        const struct graph *graph = search->graph;
+        if (search->colour[node] == 2)
+                return 0;
+        if (search->colour[node] == 1)
+                return report_cycle(search, node, err);
+        search->colour[node] = 1;
+        search->path[search->depth++] = node;
+        for (size_t i = 0; i < graph->need_count; i++)
+                if (graph->needs[i].node == node && visit(search, graph->needs[i].on, err) < 0)
+                        return -1;
+        search->depth--;
+        search->colour[node] = 2;
+        if (search->order)
+                search->order[search->done] = node;
+        search->done++;
+        return 0;
+}
+
+int graph_check(const struct graph *graph, size_t *ret_order, struct error *err)
+{
+        struct search search = { .graph = graph, .order = ret_order };
+        for (size_t i = 0; i < graph->count; i++)
+                if (visit(&search, i, err) < 0)
+                        return -1;
+        return 0;
+}
+
+void graph_set(struct graph *graph, size_t node, enum graph_state state)
+{
+        graph->nodes[node].state = state;
+        if (state == GRAPH_DOWN)
+                graph->nodes[node].failed_once = true;
+}
+
+static bool met(const struct graph *graph, const struct graph_need *need)
+{
+        enum graph_state state = graph->nodes[need->on].state;
+        return state == GRAPH_COMPLETED || (need->kind == GRAPH_ON_READY && state == GRAPH_READY);
+}
+
+const struct graph_need *graph_waits_for(const struct graph *graph, size_t node)
+{
+        for (size_t i = 0; i < graph->need_count; i++)
+                if (graph->needs[i].node == node && !met(graph, &graph->needs[i]))
+                        return &graph->needs[i];
+        return NULL;
+}
+
+size_t graph_startable(const struct graph *graph, size_t *ret)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < graph->count; i++)
+                if (graph->nodes[i].state == GRAPH_IDLE && !graph_waits_for(graph, i))
+                        ret[count++] = i;
+        return count;
+}
+
+static bool alive(enum graph_state state)
+{
+        return state == GRAPH_STARTING || state == GRAPH_READY || state == GRAPH_DOWN || state == GRAPH_STOPPING;
+}
+
+size_t graph_stoppable(const struct graph *graph, size_t *ret)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < graph->count; i++) {
+                enum graph_state state = graph->nodes[i].state;
+                bool free_to_go = alive(state) && state != GRAPH_STOPPING;
+                for (size_t k = 0; k < graph->need_count && free_to_go; k++)
+                        free_to_go = graph->needs[k].on != i || !alive(graph->nodes[graph->needs[k].node].state);
+                if (free_to_go)
+                        ret[count++] = i;
+        }
+        return count;
+}
+
+bool graph_settled(const struct graph *graph)
+{
+        for (size_t i = 0; i < graph->count; i++) {
+                const struct graph_node *node = &graph->nodes[i];
+                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED || node->failed_once)
+                        continue;
+                /* what waits for one that is down settles with it */
+                const struct graph_need *need = node->state == GRAPH_IDLE ? graph_waits_for(graph, i) : NULL;
+                if (!need || !graph->nodes[need->on].failed_once)
+                        return false;
+        }
+        return true;
+}
+
+bool graph_quiet(const struct graph *graph)
+{
+        for (size_t i = 0; i < graph->count; i++)
+                if (alive(graph->nodes[i].state))
+                        return false;
+        return true;
+}
+
+const char *graph_state_name(enum graph_state state)
+{
+        static const char *const names[] = { "waiting", "starting", "ready", "completed", "down", "stopping",
+                "stopped" };
+        return names[state];
+}

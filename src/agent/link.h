@@ -1,0 +1,41 @@
+/* A socket that carries frames (module/wire.h) on the agent's loop, both ways, with fds attached to frames. It never
+ * blocks: what the peer does not take waits, up to a ceiling. */
+#pragma once
+
+#include "loop/loop.h"
+#include "module/wire.h"
+
+struct link;
+
+/* One frame came. -1 ends the link (the peer broke the protocol). */
+typedef int link_frame_fn(struct link *link, const struct frame_header *header, struct sv payload, void *cookie);
+/* The peer is gone, or was ended for a wrong frame (why != NULL). Called once; the link may be freed in it. */
+typedef void link_gone_fn(struct link *link, const struct error *why, void *cookie);
+/* Everything queued was sent. */
+typedef void link_drained_fn(struct link *link, void *cookie);
+
+enum { LINK_FDS_MAX = 64, LINK_OUT_MAX = 16 << 20 };
+
+struct link_options {
+        link_frame_fn *on_frame;
+        link_gone_fn *on_gone;
+        link_drained_fn *on_drained; /* may be NULL */
+        void *cookie;
+        size_t frame_max; /* longer ones end the link */
+};
+
+/* Takes fd on success. */
+struct link *link_new(struct loop *loop, int fd, const struct link_options *options, struct error *err);
+/* Closes the socket. Allowed in a callback of the link. NULL is fine. */
+void link_free(struct link *link);
+
+/* Queues one frame. -1 when the queue is full: the link is then broken and ends by itself. */
+int link_send(struct link *link, enum frame_type type, uint16_t stream, struct sv payload);
+/* With a copy of fd. */
+int link_send_fd(struct link *link, enum frame_type type, uint16_t stream, struct sv payload, int fd);
+
+size_t link_queued(const struct link *link);
+int link_fd(const struct link *link);
+
+/* In on_frame: the fd that was attached to this frame's first byte, or -1. The caller's then. */
+int link_take_fd(struct link *link);

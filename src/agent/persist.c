@@ -1,0 +1,439 @@
+#include "agent/persist.h"
+
+#include "agent/front.h"
+#include "agent/link.h"
+#include "agent/persist_spawn.h"
+#include "agent/supervise.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "module/worker.h"
+#include "schema/json.h"
+#include "schema/json_writer.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { MESSAGE_MAX = 1 << 20, LOG_LINE_MAX = 4096 };
+
+struct persist {
+        struct agent *agent;
+        const struct catalog_entry *entry;
+        size_t node;
+        struct worker *worker;
+        struct link *link;
+        struct persist_spawn spawn; /* what outlives a worker: listeners */
+        int requests;               /* api's end, until it is handed over */
+        loop_id status_id, write_id, pidfd_id, ping_id, kill_id, retry_id;
+        int64_t started_ns;
+        int64_t since_ns;
+        int64_t answered_ns;
+        int64_t retry_ns;
+        int64_t backoff_ns;
+        uint64_t restarts;
+        bool up;
+        bool stopping; /* by us */
+        char reason[256];
+        struct persist_query *queries[PERSIST_QUERIES_MAX];
+        uint16_t next_stream;
+};
+
+static void drop(struct persist *persist, loop_id *id)
+{
+        if (*id)
+                loop_remove(persist->agent->loop, *id);
+        *id = 0;
+}
+
+static void watch(struct persist *persist);
+
+/* Why it went is kept for status; the first reason is the cause, what follows are consequences. */
+static void because(struct persist *persist, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void because(struct persist *persist, const char *format, ...)
+{
+        if (persist->reason[0] || persist->stopping)
+                return;
+        va_list args;
+        va_start(args, format);
+        vsnprintf(persist->reason, sizeof(persist->reason), format, args);
+        va_end(args);
+}
+
+static void kill_worker(struct persist *persist)
+{
+        if (persist->worker)
+                worker_kill(persist->worker, NULL);
+}
+
+int persist_send(struct persist *persist, struct sv json)
+{
+        return persist->link && persist->up ? link_send(persist->link, FRAME_MESSAGE, 0, json) : -1;
+}
+
+static void on_retry(struct loop *loop, loop_id id, void *cookie)
+{
+        struct persist *persist = cookie;
+        (void)loop;
+        (void)id;
+        persist->retry_id = 0;
+        persist->retry_ns = 0;
+        persist->restarts++;
+        persist->agent->counters.restarts++;
+        persist_start(persist);
+}
+
+static void set_down(struct persist *persist)
+{
+        struct agent *agent = persist->agent;
+        int64_t now = loop_now_ns(agent->loop);
+        bool was_up = persist->up;
+        persist->up = false;
+        persist->since_ns = now;
+        for (size_t i = 0; i < PERSIST_QUERIES_MAX; i++) {
+                struct persist_query *query = persist->queries[i];
+                persist->queries[i] = NULL;
+                if (query)
+                        query->on_gone(query->cookie, persist->reason[0] ? persist->reason : "the module was stopped");
+        }
+        if (was_up)
+                supervise_module_changed(agent, persist, false);
+        if (persist->stopping) {
+                graph_set(&agent->graph, persist->node, GRAPH_STOPPED);
+                agent_advance(agent);
+                return;
+        }
+        if (was_up && now - persist->started_ns >= PERSIST_HEALTHY_S * SECOND)
+                persist->backoff_ns = 0;
+        persist->backoff_ns = persist->backoff_ns ? persist->backoff_ns * 2 : PERSIST_BACKOFF_MIN_MS * MILLISECOND;
+        if (persist->backoff_ns > PERSIST_BACKOFF_MAX_S * SECOND)
+                persist->backoff_ns = PERSIST_BACKOFF_MAX_S * SECOND;
+        persist->retry_ns = now + persist->backoff_ns;
+        char delay[TIME_TEXT_MAX];
+        duration_format(persist->backoff_ns, delay);
+        log_warning("module %s is down: %s; next start in %s", persist->entry->module->name, persist->reason, delay);
+        loop_add_timer(agent->loop, persist->backoff_ns, 0, on_retry, persist, &persist->retry_id, NULL);
+        graph_set(&agent->graph, persist->node, GRAPH_DOWN);
+        agent_advance(agent);
+}
+
+/* The worker is gone, reaped and its fds closed. */
+static void bury(struct persist *persist)
+{
+        loop_id *ids[] = { &persist->status_id, &persist->write_id, &persist->pidfd_id, &persist->ping_id,
+                &persist->kill_id };
+        for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+                drop(persist, ids[i]);
+        link_free(persist->link);
+        persist->link = NULL;
+        worker_free(persist->worker);
+        persist->worker = NULL;
+        fd_close(&persist->requests);
+}
+
+static void on_ping(struct loop *loop, loop_id id, void *cookie)
+{
+        struct persist *persist = cookie;
+        (void)id;
+        if (loop_now_ns(loop) - persist->answered_ns >= PERSIST_SILENCE_S * SECOND) {
+                because(persist, "no answer to pings for %d s", PERSIST_SILENCE_S);
+                kill_worker(persist);
+                return;
+        }
+        persist_send(persist, SV("{\"class\":\"ping\",\"parameters\":{}}"));
+}
+
+static void set_up(struct persist *persist)
+{
+        struct agent *agent = persist->agent;
+        persist->up = true;
+        persist->reason[0] = '\0';
+        persist->answered_ns = persist->since_ns = loop_now_ns(agent->loop);
+        loop_add_timer(agent->loop, PERSIST_PING_S * SECOND, PERSIST_PING_S * SECOND, on_ping, persist,
+                &persist->ping_id, NULL);
+        log_info("module %s is ready, pid %d", persist->entry->module->name, (int)worker_pid(persist->worker));
+        graph_set(&agent->graph, persist->node, GRAPH_READY);
+        supervise_module_changed(agent, persist, true);
+        agent_advance(agent);
+}
+
+static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct persist *persist = cookie;
+        struct worker_exit end;
+        (void)loop;
+        (void)id;
+        (void)events;
+        enum worker_state before = worker_state(persist->worker);
+        enum worker_state state = worker_progress(persist->worker);
+        if (before == WORKER_HANDSHAKE && state == WORKER_FAILED) {
+                struct error why;
+                worker_verdict(persist->worker, &why);
+                because(persist, "%s", why.message);
+                kill_worker(persist);
+        }
+        if (worker_exited(persist->worker, &end)) {
+                if (end.signal)
+                        because(persist, "ended by signal %d (%s)", end.signal, sigabbrev_np(end.signal));
+                else
+                        because(persist, "ended with status %d", end.status);
+                bury(persist);
+                set_down(persist);
+                return;
+        }
+        watch(persist);
+        if (before == WORKER_HANDSHAKE && state == WORKER_READY)
+                set_up(persist);
+}
+
+/* The worker's fds come and go with the handshake. */
+static void watch(struct persist *persist)
+{
+        struct loop *loop = persist->agent->loop;
+        drop(persist, &persist->status_id);
+        drop(persist, &persist->write_id);
+        int status = worker_status_fd(persist->worker);
+        int data = worker_write_fd(persist->worker);
+        if (status >= 0)
+                loop_add_fd(loop, status, LOOP_READ, LOOP_LEVEL, on_worker, persist, &persist->status_id, NULL);
+        if (data >= 0)
+                loop_add_fd(loop, data, LOOP_WRITE, LOOP_LEVEL, on_worker, persist, &persist->write_id, NULL);
+}
+
+static int take_message(struct persist *persist, struct sv payload)
+{
+        cleanup(json_decref) json_t *message = payload.n <= MESSAGE_MAX ? json_parse(payload, false, NULL) : NULL;
+        const char *class = json_string_value(json_object_get(message, "class"));
+        const json_t *parameters = json_object_get(message, "parameters");
+        const char *text = json_string_value(json_object_get(parameters, "message"));
+        const char *name = persist->entry->module->name;
+        if (!class)
+                return -1;
+        if (strcmp(class, "ping") == 0)
+                persist->answered_ns = loop_now_ns(persist->agent->loop);
+        else if (strcmp(class, "log") == 0 && text)
+                log_notice("[%s] %.*s", name, LOG_LINE_MAX, text);
+        else if (strcmp(class, "alert") == 0 && text)
+                supervise_alert(persist->agent, name, text);
+        else if (strcmp(class, "register") != 0)
+                return -1;
+        return 0;
+}
+
+static int on_frame(struct link *link, const struct frame_header *header, struct sv payload, void *cookie)
+{
+        struct persist *persist = cookie;
+        (void)link;
+        if (header->stream) {
+                for (size_t i = 0; i < PERSIST_QUERIES_MAX; i++) {
+                        struct persist_query *query = persist->queries[i];
+                        if (!query || query->stream != header->stream)
+                                continue;
+                        if (header->type == FRAME_DONE)
+                                persist->queries[i] = NULL;
+                        query->on_frame(query->cookie, header, payload);
+                        break;
+                }
+                return 0; /* a query that was given up may still be answered */
+        }
+        if (header->type == FRAME_MESSAGE && take_message(persist, payload) == 0)
+                return 0;
+        because(persist, "it sent a message of an unknown kind");
+        return -1;
+}
+
+static void on_gone(struct link *link, const struct error *why, void *cookie)
+{
+        struct persist *persist = cookie;
+        persist->link = NULL;
+        link_free(link);
+        if (why)
+                because(persist, "%s", why->message);
+        kill_worker(persist); /* its end is noticed through the pidfd; a module without its channel is none */
+}
+
+static int start(struct persist *persist, struct error *err)
+{
+        struct agent *agent = persist->agent;
+        struct persist_ends ends = { -1, -1 };
+        persist->worker = persist_spawn(&persist->spawn, agent, persist->entry, &ends, err);
+        if (!persist->worker)
+                return -1;
+        persist->requests = ends.requests;
+        struct link_options options = {
+                .on_frame = on_frame, .on_gone = on_gone, .cookie = persist, .frame_max = FRAME_LENGTH_MAX
+        };
+        persist->link = link_new(agent->loop, ends.frames, &options, err);
+        if (!persist->link) {
+                close(ends.frames);
+                return -1;
+        }
+        return loop_add_fd(agent->loop, worker_pidfd(persist->worker), LOOP_READ, LOOP_LEVEL, on_worker, persist,
+                &persist->pidfd_id, err);
+}
+
+void persist_start(struct persist *persist)
+{
+        struct error err = { 0 };
+        if (persist->worker)
+                return;
+        persist->stopping = false;
+        persist->reason[0] = '\0';
+        persist->started_ns = persist->since_ns = loop_now_ns(persist->agent->loop);
+        graph_set(&persist->agent->graph, persist->node, GRAPH_STARTING);
+        if (start(persist, &err) < 0) {
+                because(persist, "%s", err.message);
+                bury(persist);
+                set_down(persist);
+                return;
+        }
+        watch(persist);
+}
+
+static void on_kill(struct loop *loop, loop_id id, void *cookie)
+{
+        struct persist *persist = cookie;
+        (void)loop;
+        (void)id;
+        persist->kill_id = 0;
+        log_warning("module %s did not end within %d s; killed", persist->entry->module->name, PERSIST_STOP_S);
+        kill_worker(persist);
+}
+
+void persist_stop(struct persist *persist)
+{
+        struct agent *agent = persist->agent;
+        if (persist->stopping)
+                return;
+        persist->stopping = true;
+        drop(persist, &persist->retry_id);
+        persist->retry_ns = 0;
+        if (!persist->worker) {
+                graph_set(&agent->graph, persist->node, GRAPH_STOPPED);
+                return;
+        }
+        graph_set(&agent->graph, persist->node, GRAPH_STOPPING);
+        if (persist_send(persist, SV("{\"class\":\"stop\",\"parameters\":{}}")) < 0)
+                kill_worker(persist);
+        loop_add_timer(agent->loop, PERSIST_STOP_S * SECOND, 0, on_kill, persist, &persist->kill_id, NULL);
+}
+
+void persist_reload(struct persist *persist)
+{
+        struct error err;
+        struct buf text;
+        bool same;
+        buf_init(&text, MESSAGE_MAX);
+        buf_puts(&text, "{\"class\":\"config\",\"parameters\":{\"config\":");
+        if (persist_spawn_config(persist->agent, persist->entry->module, &text, &err) < 0 ||
+                persist_spawn_same(&persist->spawn, persist->agent, persist->entry->module, &same, &err) < 0) {
+                log_warning("module %s keeps its settings: %s", persist->entry->module->name, err.message);
+        } else if (!same) {
+                because(persist, "its listeners changed");
+                persist_spawn_close(&persist->spawn);
+                kill_worker(persist);
+        } else {
+                buf_puts(&text, "}}");
+                persist_send(persist, sv_n(buf_text(&text), text.len));
+        }
+        buf_done(&text);
+}
+
+struct persist *persist_new(struct agent *agent, const struct catalog_entry *entry, size_t node, struct error *err)
+{
+        struct persist *persist = calloc(1, sizeof(*persist));
+        if (!persist)
+                return fail_null(err, E_NO_MEMORY, "no memory for module %s", entry->module->name);
+        persist->agent = agent;
+        persist->entry = entry;
+        persist->node = node;
+        persist->requests = -1;
+        persist_spawn_init(&persist->spawn);
+        return persist;
+}
+
+void persist_free(struct persist *persist)
+{
+        if (!persist)
+                return;
+        drop(persist, &persist->retry_id);
+        bury(persist);
+        persist_spawn_close(&persist->spawn);
+        free(persist);
+}
+
+const struct module *persist_module(const struct persist *persist)
+{
+        return persist->entry->module;
+}
+
+size_t persist_node(const struct persist *persist)
+{
+        return persist->node;
+}
+
+bool persist_up(const struct persist *persist)
+{
+        return persist->up;
+}
+
+pid_t persist_pid(const struct persist *persist)
+{
+        return persist->worker ? worker_pid(persist->worker) : 0;
+}
+
+const char *persist_reason(const struct persist *persist)
+{
+        return persist->reason;
+}
+
+uint64_t persist_restarts(const struct persist *persist)
+{
+        return persist->restarts;
+}
+
+int64_t persist_since_ns(const struct persist *persist)
+{
+        return persist->since_ns;
+}
+
+int64_t persist_retry_ns(const struct persist *persist)
+{
+        return persist->retry_ns;
+}
+
+const char *persist_listens(const struct persist *persist, size_t index)
+{
+        return index < PERSIST_LISTENERS_MAX ? persist->spawn.addresses[index] : "";
+}
+
+int persist_requests_fd(const struct persist *persist)
+{
+        return persist->requests;
+}
+
+int persist_ask(struct persist *persist, struct persist_query *query, struct sv message, struct error *err)
+{
+        const char *name = persist->entry->module->name;
+        if (!persist->up)
+                return fail(err, E_UNAVAILABLE, "module %s is down: %s", name,
+                        persist->reason[0] ? persist->reason : "not started yet");
+        size_t place = 0;
+        while (place < PERSIST_QUERIES_MAX && persist->queries[place])
+                place++;
+        if (place == PERSIST_QUERIES_MAX)
+                return fail(err, E_UNAVAILABLE, "module %s has %d queries waiting", name, PERSIST_QUERIES_MAX);
+        if (++persist->next_stream == 0)
+                persist->next_stream = 1;
+        query->stream = persist->next_stream;
+        if (link_send(persist->link, FRAME_MESSAGE, query->stream, message) < 0)
+                return fail(err, E_UNAVAILABLE, "module %s does not read what is sent to it", name);
+        persist->queries[place] = query;
+        return 0;
+}
+
+void persist_forget(struct persist *persist, struct persist_query *query)
+{
+        for (size_t i = 0; i < PERSIST_QUERIES_MAX; i++)
+                if (persist->queries[i] == query)
+                        persist->queries[i] = NULL;
+}

@@ -1,0 +1,34 @@
+/* How a persistent module's worker comes to life: its directory, its settings, its sockets, its user. */
+#pragma once
+
+#include "agent/listen.h"
+#include "agent/persist.h"
+
+struct worker;
+
+/* Listening sockets outlive the worker: a client that comes while it restarts waits in the queue. */
+struct persist_spawn {
+        int listeners[PERSIST_LISTENERS_MAX];
+        char wanted[PERSIST_LISTENERS_MAX][LISTEN_TEXT_MAX];    /* as configured; "" = none */
+        char addresses[PERSIST_LISTENERS_MAX][LISTEN_TEXT_MAX]; /* as bound */
+};
+
+/* Our ends of the worker's sockets. requests is -1 when the module has no routes and is not api. */
+struct persist_ends {
+        int frames;
+        int requests;
+};
+
+void persist_spawn_init(struct persist_spawn *spawn);
+/* Closes the listeners. */
+void persist_spawn_close(struct persist_spawn *spawn);
+
+struct worker *persist_spawn(struct persist_spawn *spawn, struct agent *agent, const struct catalog_entry *entry,
+        struct persist_ends *ret_ends, struct error *err);
+
+/* The module's settings as JSON, appended to out. */
+int persist_spawn_config(struct agent *agent, const struct module *module, struct buf *out, struct error *err);
+
+/* Are the configured addresses those that are bound? */
+int persist_spawn_same(const struct persist_spawn *spawn, struct agent *agent, const struct module *module, bool *ret,
+        struct error *err);

@@ -1,0 +1,256 @@
+#include "agent/schedule.h"
+
+#include "agent/runs.h"
+#include "base/log.h"
+#include "schema/json_writer.h"
+
+/* The wall clock may be set while we wait: we look at least this often. */
+#define LOOK_NS (60 * SECOND)
+
+struct entry {
+        struct schedule *schedule;
+        char name[72];
+        int64_t last_ns; /* wall clock of the last intent, or of what was skipped in its place; 0 = never */
+        int64_t next_ns; /* INT64_MAX: never */
+        unsigned running;
+        char run[RUN_ID_MAX];
+        bool gone; /* no longer configured; freed when its run is over */
+};
+
+struct schedule {
+        struct agent *agent;
+        int64_t (*now_ns)(void);
+        VEC(struct entry *) entries;
+        loop_id timer;
+        bool started;
+};
+
+int64_t schedule_due(const struct config_schedule *entry, int64_t last_ns, int64_t now_ns, bool local)
+{
+        if (!entry->enabled)
+                return INT64_MAX;
+        if (entry->every_ns)
+                return last_ns ? last_ns + entry->every_ns : now_ns;
+        int64_t next = cron_next(&entry->points, (last_ns ? last_ns : now_ns) / SECOND, local);
+        return next < 0 ? INT64_MAX : next * SECOND;
+}
+
+static const struct config_schedule *configured(const struct agent *agent, const char *name)
+{
+        list_foreach (entry, &agent->config->schedule)
+                if (strcmp(entry->name, name) == 0)
+                        return entry;
+        return NULL;
+}
+
+static void plan(struct schedule *schedule);
+
+static void on_end(struct agent *agent, void *cookie)
+{
+        struct entry *entry = cookie;
+        (void)agent;
+        entry->running--;
+        if (entry->gone && !entry->running)
+                free(entry);
+}
+
+static void begin(struct schedule *schedule, struct entry *entry, const struct config_schedule *config)
+{
+        struct agent *agent = schedule->agent;
+        struct error err;
+        struct caller caller = { .role = ROLE_ADMIN };
+        snprintf(caller.identity, sizeof(caller.identity), "schedule %s", entry->name);
+        const struct catalog_entry *module = catalog_find(agent->catalog, config->module, &err);
+        char *parameters = module && config->parameters ? json_dumps(config->parameters, JSON_COMPACT) : NULL;
+        struct run_request request = { .entry = module,
+                .caller = &caller,
+                .door = "schedule",
+                .parameters = sv_of(parameters ? parameters : "{}"),
+                .privacy = config->privacy,
+                .budget = { .cpu_share = config->max_cpu,
+                        .io_rate = config->max_io,
+                        .memory = config->max_memory,
+                        .wall_ns = config->max_time_ns },
+                .on_end = on_end,
+                .cookie = entry };
+        entry->running++;
+        if (!module || runs_start(agent, &request, entry->run, &err) < 0) {
+                entry->running--;
+                log_error("schedule %s: %s", entry->name, err.message);
+        } else {
+                agent->counters.schedule_started++;
+        }
+        free(parameters);
+}
+
+static void look(struct schedule *schedule)
+{
+        struct agent *agent = schedule->agent;
+        int64_t now = schedule->now_ns();
+        for (size_t i = 0; i < schedule->entries.count; i++) {
+                struct entry *entry = schedule->entries.items[i];
+                const struct config_schedule *config = configured(agent, entry->name);
+                if (!config || entry->next_ns > now)
+                        continue;
+                int64_t due = entry->next_ns;
+                if (entry->running) {
+                        agent->counters.schedule_skipped++;
+                        log_info("schedule %s: the run before is not over; skipped", entry->name);
+                } else {
+                        begin(schedule, entry, config);
+                }
+                /* every-N keeps its phase while it can; what lies further back runs once, not as often as it was missed
+                 */
+                bool late = config->every_ns && now - due >= config->every_ns;
+                entry->last_ns = config->every_ns && !late ? due : now;
+                entry->next_ns = schedule_due(config, entry->last_ns, now, agent->config->local_time);
+        }
+        plan(schedule);
+}
+
+static void on_timer(struct loop *loop, loop_id id, void *cookie)
+{
+        (void)loop;
+        (void)id;
+        struct schedule *schedule = cookie;
+        if (schedule->started)
+                look(schedule);
+}
+
+static void plan(struct schedule *schedule)
+{
+        int64_t next = INT64_MAX;
+        int64_t now = schedule->now_ns();
+        for (size_t i = 0; i < schedule->entries.count; i++)
+                if (schedule->entries.items[i]->next_ns < next)
+                        next = schedule->entries.items[i]->next_ns;
+        if (next == INT64_MAX) {
+                loop_rearm_timer_at(schedule->agent->loop, schedule->timer, LOOP_NEVER);
+                return;
+        }
+        int64_t wait = next > now ? next - now : 0;
+        loop_rearm_timer(schedule->agent->loop, schedule->timer, wait < LOOK_NS ? wait : LOOK_NS);
+}
+
+static int add(struct schedule *schedule, const struct config_schedule *config, struct error *err)
+{
+        struct agent *agent = schedule->agent;
+        char identity[96];
+        struct entry *entry = calloc(1, sizeof(*entry));
+        struct entry **slot = entry ? vec_add(&schedule->entries, CONFIG_SCHEDULES_MAX) : NULL;
+        if (!slot) {
+                free(entry);
+                return fail(err, E_NO_MEMORY, "no memory for the schedule");
+        }
+        *slot = entry;
+        entry->schedule = schedule;
+        snprintf(entry->name, sizeof(entry->name), "%s", config->name);
+        snprintf(identity, sizeof(identity), "schedule %s", config->name);
+        if (runlog_last_intent(agent->log, identity, &entry->last_ns, err) < 0)
+                return -1;
+        int64_t now = schedule->now_ns();
+        entry->next_ns = schedule_due(config, entry->last_ns, now, agent->config->local_time);
+        if (entry->last_ns && entry->next_ns <= now) {
+                agent->counters.schedule_missed++;
+                entry->next_ns = now;
+        }
+        return 0;
+}
+
+static int read_entries(struct schedule *schedule, struct error *err)
+{
+        list_foreach (config, &schedule->agent->config->schedule)
+                if (add(schedule, config, err) < 0)
+                        return -1;
+        return 0;
+}
+
+struct schedule *schedule_new(struct agent *agent, int64_t (*now_ns)(void), struct error *err)
+{
+        struct schedule *schedule = calloc(1, sizeof(*schedule));
+        if (!schedule)
+                return fail_null(err, E_NO_MEMORY, "no memory for the schedule");
+        schedule->agent = agent;
+        schedule->now_ns = now_ns;
+        return schedule;
+}
+
+int schedule_start(struct agent *agent, struct error *err)
+{
+        struct schedule *schedule = agent->schedule;
+        if (read_entries(schedule, err) < 0 ||
+                loop_add_timer_at(agent->loop, LOOP_NEVER, 0, on_timer, schedule, &schedule->timer, err) < 0)
+                return -1;
+        schedule->started = true;
+        plan(schedule);
+        return 0;
+}
+
+void schedule_stop(struct agent *agent)
+{
+        struct schedule *schedule = agent->schedule;
+        if (schedule->timer)
+                loop_remove(agent->loop, schedule->timer);
+        schedule->timer = 0;
+        schedule->started = false;
+}
+
+static void drop_entries(struct schedule *schedule)
+{
+        vec_foreach (entry, &schedule->entries) {
+                if ((*entry)->running)
+                        (*entry)->gone = true;
+                else
+                        free(*entry);
+        }
+        vec_done(&schedule->entries);
+}
+
+void schedule_free(struct schedule *schedule)
+{
+        if (!schedule)
+                return;
+        drop_entries(schedule);
+        free(schedule);
+}
+
+int schedule_reload(struct agent *agent, struct error *err)
+{
+        struct schedule *schedule = agent->schedule;
+        if (!schedule->started)
+                return 0;
+        drop_entries(schedule);
+        int status = read_entries(schedule, err);
+        plan(schedule);
+        return status;
+}
+
+static void put_time(struct json_writer *writer, const char *key, int64_t ns)
+{
+        char text[TIME_TEXT_MAX];
+        if (ns <= 0 || ns == INT64_MAX)
+                return;
+        time_format_rfc3339(ns / MILLISECOND * MILLISECOND, text);
+        json_field(writer, key, json_put_text, text);
+}
+
+void schedule_write(const struct agent *agent, struct json_writer *writer)
+{
+        const struct schedule *schedule = agent->schedule;
+        json_key(writer, "schedule");
+        json_begin_array(writer);
+        for (size_t i = 0; schedule && i < schedule->entries.count; i++) {
+                const struct entry *entry = schedule->entries.items[i];
+                const struct config_schedule *config = configured(agent, entry->name);
+                json_begin_object(writer);
+                json_field(writer, "name", json_put_text, entry->name);
+                json_field(writer, "module", json_put_text, config ? config->module : "");
+                put_time(writer, "last", entry->last_ns);
+                put_time(writer, "next", entry->next_ns);
+                json_field(writer, "running", json_put_bool, entry->running > 0);
+                if (entry->run[0])
+                        json_field(writer, "run", json_put_text, entry->run);
+                json_end_object(writer);
+        }
+        json_end_array(writer);
+}

@@ -1,0 +1,23 @@
+/* Runs by the clock: every so often, or at cron's points in time. What was missed while the agent was down runs once; a
+ * run that is still under way makes the next one be skipped, and counted. */
+#pragma once
+
+#include "agent/agent.h"
+
+struct json_writer;
+
+/* now_ns: wall clock (time_unix_ns, or a test's). Starts nothing before schedule_start. */
+struct schedule *schedule_new(struct agent *agent, int64_t (*now_ns)(void), struct error *err);
+int schedule_start(struct agent *agent, struct error *err);
+void schedule_stop(struct agent *agent);
+void schedule_free(struct schedule *schedule);
+
+/* The configuration changed: entries of the same name keep their last time. */
+int schedule_reload(struct agent *agent, struct error *err);
+
+/* "schedule": [{name, module, last, next, running}] */
+void schedule_write(const struct agent *agent, struct json_writer *writer);
+
+/* When an entry that ran last at last_ns (0 = never) is due; now_ns tells what "never" means. INT64_MAX = never. Pure.
+ */
+int64_t schedule_due(const struct config_schedule *entry, int64_t last_ns, int64_t now_ns, bool local);

@@ -1,0 +1,146 @@
+#include "agent/supervise.h"
+
+#include "agent/front.h"
+#include "base/log.h"
+#include "schema/json_writer.h"
+
+static const char dispatch_name[] = "dispatch";
+
+struct persist *supervise_find(const struct agent *agent, const char *name)
+{
+        for (size_t i = 0; i < agent->modules.count; i++)
+                if (strcmp(persist_module(agent->modules.items[i])->name, name) == 0)
+                        return agent->modules.items[i];
+        return NULL;
+}
+
+struct persist *supervise_node(const struct agent *agent, size_t node)
+{
+        for (size_t i = 0; i < agent->modules.count; i++)
+                if (persist_node(agent->modules.items[i]) == node)
+                        return agent->modules.items[i];
+        return NULL;
+}
+
+static int declare_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
+{
+        int node = graph_add(&agent->graph, entry->module->name, err);
+        if (node < 0)
+                return -1;
+        struct persist **slot = vec_add(&agent->modules, CONFIG_MODULES_MAX);
+        if (!slot)
+                return fail(err, E_TOO_LARGE, "more than %d persistent modules", CONFIG_MODULES_MAX);
+        *slot = persist_new(agent, entry, (size_t)node, err);
+        if (!*slot) {
+                agent->modules.count--;
+                return -1;
+        }
+        return graph_need(&agent->graph, entry->module->name, "run-log", GRAPH_ON_READY, err) < 0 ||
+                               graph_need(&agent->graph, entry->module->name, "catalog", GRAPH_ON_COMPLETED, err) < 0
+                       ? -1
+                       : 0;
+}
+
+/* Alerts find their way from the first one on; the scheduler is last, so that nothing runs half-way. api does not wait
+ * for the others: who asks while they start is told so. */
+static int declare_order(struct agent *agent, struct error *err)
+{
+        struct graph *graph = &agent->graph;
+        bool dispatch = supervise_find(agent, dispatch_name);
+        for (size_t i = 0; i < agent->modules.count; i++) {
+                const char *name = persist_module(agent->modules.items[i])->name;
+                if (dispatch && strcmp(name, dispatch_name) != 0 && strcmp(name, "api") != 0 &&
+                        graph_need(graph, name, dispatch_name, GRAPH_ON_READY, err) < 0)
+                        return -1;
+        }
+        if (graph_need(graph, "scheduler", "run-log", GRAPH_ON_READY, err) < 0 ||
+                graph_need(graph, "scheduler", "catalog", GRAPH_ON_COMPLETED, err) < 0)
+                return -1;
+        for (size_t i = 0; i < agent->config->services.count; i++) {
+                const struct string_list *list = &agent->config->services.items[i];
+                for (size_t k = 0; k < list->count; k++)
+                        if (graph_need(graph, agent->config->services.keys[i], list->items[k], GRAPH_ON_READY, err) < 0)
+                                return error_prefix(err, "services");
+        }
+        return graph_check(graph, NULL, err) < 0 ? error_prefix(err, "services") : 0;
+}
+
+int supervise_declare(struct agent *agent, struct error *err)
+{
+        const struct catalog_entry *const *entries;
+        if (graph_add(&agent->graph, "run-log", err) < 0 || graph_add(&agent->graph, "catalog", err) < 0 ||
+                graph_add(&agent->graph, "scheduler", err) < 0)
+                return -1;
+        size_t count = catalog_all(agent->catalog, &entries, NULL, err);
+        for (size_t i = 0; i < count; i++) {
+                struct config_module part;
+                if (!entries[i]->module->persistent)
+                        continue;
+                if (config_module(agent->config, entries[i]->module, &part, err) < 0)
+                        return -1;
+                json_decref(part.settings);
+                if (part.enabled && declare_module(agent, entries[i], err) < 0)
+                        return -1;
+        }
+        return declare_order(agent, err);
+}
+
+static int send_alert(struct persist *dispatch, const char *text)
+{
+        struct buf json;
+        struct json_writer writer;
+        buf_init(&json, 2 << 20);
+        json_writer_init(&writer, &json, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "class", json_put_text, "alert");
+        json_key(&writer, "parameters");
+        json_begin_object(&writer);
+        json_field(&writer, "message", json_put_text, text);
+        json_end_object(&writer);
+        json_end_object(&writer);
+        int status = json.failed ? -1 : persist_send(dispatch, sv_n(json.data, json.len));
+        buf_done(&json);
+        return status;
+}
+
+void supervise_alert(struct agent *agent, const char *module, const char *text)
+{
+        struct persist *dispatch = supervise_find(agent, dispatch_name);
+        agent->counters.alerts++;
+        if (!dispatch) {
+                log_notice("alert of %s: %.900s", module, text);
+                return;
+        }
+        if (send_alert(dispatch, text) == 0)
+                return;
+        char **slot = vec_add(&agent->alerts, AGENT_ALERTS_MAX);
+        char *copy = slot ? strdup(text) : NULL;
+        if (copy) {
+                *slot = copy;
+                return;
+        }
+        if (slot)
+                agent->alerts.count--;
+        if (agent->counters.alerts_dropped++ == 0)
+                log_warning("alerts are dropped: %s is down and %d wait", dispatch_name, AGENT_ALERTS_MAX);
+}
+
+void supervise_module_changed(struct agent *agent, struct persist *persist, bool up)
+{
+        const char *name = persist_module(persist)->name;
+        if (strcmp(name, "api") == 0) {
+                front_api_changed(agent, persist, up);
+                return;
+        }
+        front_tell_module(agent, persist, up);
+        if (!up || strcmp(name, dispatch_name) != 0)
+                return;
+        size_t sent = 0;
+        while (sent < agent->alerts.count && send_alert(persist, agent->alerts.items[sent]) == 0)
+                free(agent->alerts.items[sent++]);
+        if (sent) {
+                memmove(agent->alerts.items, agent->alerts.items + sent,
+                        (agent->alerts.count - sent) * sizeof(agent->alerts.items[0]));
+                agent->alerts.count -= sent;
+        }
+}

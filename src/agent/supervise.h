@@ -1,0 +1,18 @@
+/* All persistent modules, and what passes between them. */
+#pragma once
+
+#include "agent/persist.h"
+
+/* Declares the services in the graph: the agent's own, and each enabled module. */
+int supervise_declare(struct agent *agent, struct error *err);
+
+/* The module by name, NULL when it is not enabled. */
+struct persist *supervise_find(const struct agent *agent, const char *name);
+struct persist *supervise_node(const struct agent *agent, size_t node);
+
+/* A module came up or went down: api hears of it, waiting alerts go out. */
+void supervise_module_changed(struct agent *agent, struct persist *persist, bool up);
+
+/* An alert of a module: to `dispatch` when it is enabled (kept while it is down, AGENT_ALERTS_MAX at most), else to the
+ * log. */
+void supervise_alert(struct agent *agent, const char *module, const char *text);
