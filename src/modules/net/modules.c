@@ -1,0 +1,9 @@
+/* The modules of area net, sorted by name. */
+#include "module/module.h"
+
+extern const struct module ping_module;
+
+const struct module *const net_modules[] = {
+        &ping_module,
+        NULL,
+};
