@@ -1,9 +1,13 @@
 /* The modules of area host, sorted by name. */
 #include "module/module.h"
 
+extern const struct module disk_module;
 extern const struct module ps_module;
+extern const struct module stat_module;
 
 const struct module *const host_modules[] = {
+        &disk_module,
         &ps_module,
+        &stat_module,
         NULL,
 };
