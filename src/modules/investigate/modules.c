@@ -4,6 +4,7 @@
 extern const struct module example_module;
 extern const struct module example_persist_module;
 extern const struct module file_module;
+extern const struct module memory_module;
 extern const struct module pkg_module;
 extern const struct module sshkey_module;
 
@@ -11,6 +12,7 @@ const struct module *const investigate_modules[] = {
         &example_module,
         &example_persist_module,
         &file_module,
+        &memory_module,
         &pkg_module,
         &sshkey_module,
         NULL,
