@@ -166,6 +166,13 @@ static int send_text(struct front_stream *stream, int status, struct error *err)
 static int do_runs(struct front_stream *stream, struct error *err)
 {
         struct agent *agent = stream->front->agent;
+        const char *one = text_of(stream, "run");
+        if (one) {
+                buf_putc(&stream->input, '[');
+                int status = runlog_show(agent->log, one, &stream->input, err);
+                buf_putc(&stream->input, ']');
+                return send_text(stream, status, err);
+        }
         json_int_t limit = json_integer_value(json_object_get(stream->parameters, "limit"));
         struct runlog_filter filter = { .before = text_of(stream, "before"),
                 .module = text_of(stream, "module"),
