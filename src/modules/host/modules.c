@@ -2,11 +2,13 @@
 #include "module/module.h"
 
 extern const struct module disk_module;
+extern const struct module mem_module;
 extern const struct module ps_module;
 extern const struct module stat_module;
 
 const struct module *const host_modules[] = {
         &disk_module,
+        &mem_module,
         &ps_module,
         &stat_module,
         NULL,
