@@ -1,0 +1,156 @@
+/* The service graph: orders, cycles, what may start and stop when. */
+#include "agent/graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct graph graph;
+
+static void build(const char *const *names, const char *const (*needs)[2], enum graph_on kind)
+{
+        struct error err;
+        graph = (struct graph){ 0 };
+        for (size_t i = 0; names[i]; i++)
+                assert_int_equal(graph_add(&graph, names[i], &err), (int)i);
+        for (size_t i = 0; needs[i][0]; i++)
+                assert_int_equal(graph_need(&graph, needs[i][0], needs[i][1], kind, &err), 0);
+}
+
+static const char *const names[] = { "log", "a", "b", "last", NULL };
+static const char *const needs[][2] = { { "a", "log" }, { "b", "log" }, { "last", "a" }, { "last", "b" },
+        { NULL, NULL } };
+
+static void an_order_has_needs_first(void **state)
+{
+        size_t order[GRAPH_NODES_MAX];
+        size_t place[GRAPH_NODES_MAX];
+        struct error err;
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        assert_int_equal(graph_check(&graph, order, &err), 0);
+        for (size_t i = 0; i < graph.count; i++)
+                place[order[i]] = i;
+        for (size_t i = 0; i < graph.need_count; i++)
+                assert_true(place[graph.needs[i].on] < place[graph.needs[i].node]);
+}
+
+static void a_cycle_is_named(void **state)
+{
+        static const char *const round[][2] = { { "log", "last" }, { "last", "a" }, { "a", "log" }, { NULL, NULL } };
+        static const char *const itself[][2] = { { "b", "b" }, { NULL, NULL } };
+        struct error err;
+        (void)state;
+        build(names, round, GRAPH_ON_READY);
+        assert_int_equal(graph_check(&graph, NULL, &err), -1);
+        assert_string_equal(err.message, "services wait for each other: log needs last needs a needs log");
+        build(names, itself, GRAPH_ON_READY);
+        assert_int_equal(graph_check(&graph, NULL, &err), -1);
+        assert_string_equal(err.message, "services wait for each other: b needs b");
+}
+
+static void what_is_ready_lets_others_start_together(void **state)
+{
+        size_t nodes[GRAPH_NODES_MAX];
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        assert_int_equal(graph_startable(&graph, nodes), 1);
+        assert_int_equal(nodes[0], 0);
+        graph_set(&graph, 0, GRAPH_STARTING);
+        assert_int_equal(graph_startable(&graph, nodes), 0);
+        graph_set(&graph, 0, GRAPH_READY);
+        assert_int_equal(graph_startable(&graph, nodes), 2);
+        graph_set(&graph, 1, GRAPH_READY);
+        graph_set(&graph, 2, GRAPH_STARTING);
+        assert_int_equal(graph_startable(&graph, nodes), 0);
+        assert_string_equal(graph.nodes[graph_waits_for(&graph, 3)->on].name, "b");
+        graph_set(&graph, 2, GRAPH_READY);
+        assert_int_equal(graph_startable(&graph, nodes), 1);
+        assert_false(graph_settled(&graph));
+        graph_set(&graph, 3, GRAPH_READY);
+        assert_true(graph_settled(&graph));
+}
+
+static void completed_is_more_than_ready(void **state)
+{
+        size_t nodes[GRAPH_NODES_MAX];
+        (void)state;
+        build(names, needs, GRAPH_ON_COMPLETED);
+        graph_set(&graph, 0, GRAPH_READY);
+        assert_int_equal(graph_startable(&graph, nodes), 0);
+        graph_set(&graph, 0, GRAPH_COMPLETED);
+        assert_int_equal(graph_startable(&graph, nodes), 2);
+        build(names, needs, GRAPH_ON_READY); /* what completed was ready */
+        graph_set(&graph, 0, GRAPH_COMPLETED);
+        assert_int_equal(graph_startable(&graph, nodes), 2);
+}
+
+static void one_that_is_down_holds_up_only_its_own(void **state)
+{
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        graph_set(&graph, 0, GRAPH_READY);
+        graph_set(&graph, 1, GRAPH_DOWN);
+        graph_set(&graph, 2, GRAPH_READY);
+        assert_true(graph_settled(&graph)); /* "last" waits for "a", which is known to be down */
+        graph_set(&graph, 1, GRAPH_STARTING);
+        assert_true(graph_settled(&graph));
+}
+
+static void the_end_is_the_order_turned_round(void **state)
+{
+        size_t nodes[GRAPH_NODES_MAX];
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        for (size_t i = 0; i < graph.count; i++)
+                graph_set(&graph, i, GRAPH_READY);
+        assert_int_equal(graph_stoppable(&graph, nodes), 1);
+        assert_int_equal(nodes[0], 3);
+        graph_set(&graph, 3, GRAPH_STOPPING);
+        assert_int_equal(graph_stoppable(&graph, nodes), 0);
+        graph_set(&graph, 3, GRAPH_STOPPED);
+        assert_int_equal(graph_stoppable(&graph, nodes), 2);
+        graph_set(&graph, 1, GRAPH_STOPPED);
+        graph_set(&graph, 2, GRAPH_STOPPED);
+        assert_false(graph_quiet(&graph));
+        assert_int_equal(graph_stoppable(&graph, nodes), 1);
+        graph_set(&graph, 0, GRAPH_STOPPED);
+        assert_true(graph_quiet(&graph));
+}
+
+static void wrong_declarations_are_refused(void **state)
+{
+        struct error err;
+        char name[32];
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        assert_int_equal(graph_add(&graph, "a", &err), -1);
+        assert_int_equal(err.code, E_EXISTS);
+        assert_int_equal(graph_need(&graph, "a", "nobody", GRAPH_ON_READY, &err), -1);
+        assert_string_equal(err.message, "service a needs nobody: there is no service nobody");
+        size_t before = graph.need_count;
+        assert_int_equal(graph_need(&graph, "a", "log", GRAPH_ON_READY, &err), 0);
+        assert_int_equal(graph.need_count, before);
+        for (int i = 0; graph.count < GRAPH_NODES_MAX; i++) {
+                snprintf(name, sizeof(name), "n%d", i);
+                assert_true(graph_add(&graph, name, &err) >= 0);
+        }
+        assert_int_equal(graph_add(&graph, "one-more", &err), -1);
+        assert_int_equal(err.code, E_TOO_LARGE);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_order_has_needs_first),
+                cmocka_unit_test(a_cycle_is_named),
+                cmocka_unit_test(what_is_ready_lets_others_start_together),
+                cmocka_unit_test(completed_is_more_than_ready),
+                cmocka_unit_test(one_that_is_down_holds_up_only_its_own),
+                cmocka_unit_test(the_end_is_the_order_turned_round),
+                cmocka_unit_test(wrong_declarations_are_refused),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
