@@ -175,6 +175,7 @@ static void describe_fields(const struct record *record, unsigned depth, struct 
 static void describe_field(const struct field *field, unsigned depth, struct arena *arena, struct field_text *ret)
 {
         ret->field = *field;
+        ret->field.omit_empty |= field->has != 0; /* may be absent: a description knows no member that says so */
         ret->type = (int)field->type;
         ret->container = (int)field->container;
         if (field->flag)

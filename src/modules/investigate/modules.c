@@ -5,6 +5,7 @@ extern const struct module example_module;
 extern const struct module example_persist_module;
 extern const struct module file_module;
 extern const struct module memory_module;
+extern const struct module netstat_module;
 extern const struct module pkg_module;
 extern const struct module sshkey_module;
 
@@ -13,6 +14,7 @@ const struct module *const investigate_modules[] = {
         &example_persist_module,
         &file_module,
         &memory_module,
+        &netstat_module,
         &pkg_module,
         &sshkey_module,
         NULL,
