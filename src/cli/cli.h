@@ -64,8 +64,6 @@ struct catalog *cli_catalog(void);
 /* Says why on stderr and returns the exit status that fits. */
 int cli_fail(const struct error *err);
 
-
-
 extern const struct record run_flags_record;
 
 /* Takes the common flags out of argv (in place; *argc shrinks): those that are not the module's own. */
@@ -79,11 +77,17 @@ struct run_target {
         const char *bridge;
 };
 
-/* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. With stop_fd >= 0,
- * a line with a stop message read from it stops the run too. target NULL: on this machine. NULL on failure to start. */
+/* Where a stop message may come from: a file, and what was read from it already. */
+struct run_stop {
+        int fd; /* -1: it has ended */
+        struct sv read;
+};
+
+/* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. So does a line
+ * with a stop message; stop NULL: none can come. target NULL: on this machine. NULL on failure to start. */
 struct execution;
 struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
-        bool strict, int stop_fd, const struct run_target *target, struct error *err);
+        bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err);
 
 /* Shows a result on stdout and its errors on stderr; the exit status. */
 int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags);

@@ -6,6 +6,9 @@
 #include "module/program.h"
 #include "schema/flags.h"
 
+#include <errno.h>
+#include <locale.h>
+
 const struct verb cli_verbs[] = {
         { "-m", NULL, cmd_message },
         { "__complete", NULL, cmd_complete },
@@ -38,6 +41,11 @@ static void free_catalog(void)
         catalog_free(the_catalog);
 }
 
+static bool is_verb(const char *name)
+{
+        return cli_find_verb(name) != NULL;
+}
+
 struct catalog *cli_catalog(void)
 {
         struct error err;
@@ -48,6 +56,7 @@ struct catalog *cli_catalog(void)
         if (!the_catalog)
                 exit(cli_fail(&err));
         atexit(free_catalog);
+        catalog_reserve(the_catalog, is_verb);
         return the_catalog;
 }
 
@@ -105,7 +114,7 @@ static int unknown(const char *word, const struct error *why)
         return cli_fail(&err);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
         if (argc < 2)
                 return cmd_help(1, argv);
@@ -140,4 +149,15 @@ int main(int argc, char **argv)
         argv[0] = (char[]){ "--agent" };
         argv[1] = agent;
         return cmd_module(entry, argc + 1, argv - 1);
+}
+
+int main(int argc, char **argv)
+{
+        setlocale(LC_CTYPE, ""); /* the width of letters in tables */
+        int status = run_command(argc, argv);
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+        struct error err;
+        fail(&err, E_IO, "standard output: %s", errno_text(errno));
+        return status ? status : cli_fail(&err);
 }

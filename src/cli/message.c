@@ -16,10 +16,12 @@ static int write_stdout(const void *bytes, size_t size, void *cookie)
 
 /* The first line of standard input. What was read behind it is pushed to *ret_rest. E_TOO_LARGE beyond a message's ceiling:
  * reading goes no further. */
-static int read_line(struct buf *line, struct error *err)
+static int read_line(struct buf *line, bool *ret_ended, struct error *err)
 {
-        while (!line->len || !memchr(line->data, '\n', line->len)) {
-                char *room = buf_reserve(line, 64 << 10);
+        *ret_ended = false;
+        for (size_t looked = 0; !line->len || !memchr(line->data + looked, '\n', line->len - looked);) {
+                looked = line->len;
+                char *room = looked > JSON_MESSAGE_MAX ? NULL : buf_reserve(line, 64 << 10);
                 if (!room)
                         return fail(err, E_TOO_LARGE, "ReadInputParameters() -> ReadInput() -> a line of more than %d bytes",
                                 JSON_MESSAGE_MAX);
@@ -28,8 +30,10 @@ static int read_line(struct buf *line, struct error *err)
                         continue;
                 if (got < 0)
                         return fail_errno(err, "reading standard input");
-                if (got == 0)
+                if (got == 0) {
+                        *ret_ended = true;
                         break;
+                }
                 line->len += (size_t)got;
                 line->data[line->len] = '\0';
         }
@@ -66,13 +70,6 @@ static int print_unknown_module(const struct error *why)
         return 0;
 }
 
-static bool is_stop(struct sv text)
-{
-        cleanup(json_decref) json_t *message = json_parse(text, false, NULL);
-        const char *class = json_string_value(json_get_nocase(message, "class"));
-        return class && strcmp(class, "stop") == 0;
-}
-
 int cmd_message(int argc, char **argv)
 {
         struct error err;
@@ -96,15 +93,16 @@ int cmd_message(int argc, char **argv)
 
         cleanup(buf_done) struct buf input;
         buf_init(&input, JSON_MESSAGE_MAX + (64 << 10));
-        if (read_line(&input, &err) < 0)
+        bool ended;
+        if (read_line(&input, &ended, &err) < 0)
                 return print_refusal(&err);
         struct sv rest = sv_n(buf_text(&input), input.len);
         struct sv line = rest;
         if (rest.n)
                 sv_line(&rest, &line);
-        /* a stop that came in one write with the parameters: the run is over before it began */
-        struct budget budget = { .wall_ns = rest.n && is_stop(rest) ? 1 : 0 };
-        struct execution *execution = run_here(entry, line, &budget, privacy, false, STDIN_FILENO, NULL, &err);
+        struct budget budget = { 0 };
+        struct run_stop stop = { ended ? -1 : STDIN_FILENO, rest };
+        struct execution *execution = run_here(entry, line, &budget, privacy, false, &stop, NULL, &err);
         if (!execution)
                 return print_refusal(&err);
         int status = result_write(execution_result(execution), 0, write_stdout, NULL, &err);

@@ -82,7 +82,7 @@ int run_on_agent(const struct catalog_entry *entry, const json_t *params, const 
                 .token = token.len ? token.data : NULL, .bridge = bridge };
         struct budget budget = { .wall_ns = flags->max_time_ns ? flags->max_time_ns + 5 * SECOND : 0 };
         struct execution *execution =
-                run_here(entry, sv_n(buf_text(&message), message.len), &budget, false, true, -1, &target, &err);
+                run_here(entry, sv_n(buf_text(&message), message.len), &budget, false, true, NULL, &target, &err);
         if (!execution)
                 return cli_fail(&err);
         int status = show_result(entry, execution_result(execution), flags);

@@ -13,6 +13,7 @@ struct local_run {
         loop_id stop_id;
         int stop_fd;
         int interrupts;
+        bool ended; /* end of file on stop_fd */
 };
 
 static void on_done(struct execution *execution, void *cookie)
@@ -33,7 +34,21 @@ static void on_signal(struct loop *loop, loop_id id, const struct signalfd_sigin
         execution_stop(run->execution, "interrupted");
 }
 
-/* The contract lets a stop message follow the parameters on standard input. End of file means nothing. */
+/* A line that says stop ends the run; others mean nothing. */
+static void take_lines(struct local_run *run)
+{
+        struct sv line;
+        struct sv rest = sv_n(buf_text(&run->stop_line), run->stop_line.len);
+        while (rest.n && (sv_find(rest, '\n') < rest.n || run->ended) && sv_line(&rest, &line)) {
+                cleanup(json_decref) json_t *message = json_parse(line, false, NULL);
+                const char *class = json_string_value(json_get_nocase(message, "class"));
+                if (class && strcmp(class, "stop") == 0)
+                        execution_stop(run->execution, "stopped");
+        }
+        buf_consume(&run->stop_line, run->stop_line.len - rest.n);
+}
+
+/* The contract lets a stop message follow the parameters on standard input. End of file means nothing else. */
 static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cookie)
 {
         struct local_run *run = cookie;
@@ -44,24 +59,18 @@ static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cooki
                 return;
         if (got <= 0) {
                 loop_remove(loop, id);
-                return;
+                run->ended = true; /* a last line needs no line break */
+        } else {
+                run->stop_line.len += (size_t)got;
+                run->stop_line.data[run->stop_line.len] = '\0';
         }
-        run->stop_line.len += (size_t)got;
-        struct sv line;
-        struct sv rest = sv_n(run->stop_line.data, run->stop_line.len);
-        while (sv_find(rest, '\n') < rest.n && sv_line(&rest, &line)) {
-                cleanup(json_decref) json_t *message = json_parse(line, false, NULL);
-                const char *class = json_string_value(json_get_nocase(message, "class"));
-                if (class && strcmp(class, "stop") == 0)
-                        execution_stop(run->execution, "stopped");
-        }
-        buf_consume(&run->stop_line, run->stop_line.len - rest.n);
+        take_lines(run);
 }
 
 struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
-        bool strict, int stop_fd, const struct run_target *target, struct error *err)
+        bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err)
 {
-        struct local_run run = { .stop_fd = stop_fd };
+        struct local_run run = { .stop_fd = stop ? stop->fd : -1, .ended = stop && stop->fd < 0 };
         struct execution_options options = { .entry = entry, .message = message, .budget = *budget, .privacy = privacy,
                 .strict = strict, .on_done = on_done, .cookie = &run };
         if (target) {
@@ -78,8 +87,12 @@ struct execution *run_here(const struct catalog_entry *entry, struct sv message,
         loop_add_signal(run.loop, SIGTERM, on_signal, &run, NULL, &ignored);
         run.execution = execution_start(run.loop, &options, err);
         if (run.execution) {
-                if (stop_fd >= 0) /* a regular file cannot be polled and cannot say stop later */
-                        loop_add_fd(run.loop, stop_fd, LOOP_READ, LOOP_LEVEL, on_input, &run, &run.stop_id, &ignored);
+                if (stop) {
+                        buf_append(&run.stop_line, stop->read.p, stop->read.n);
+                        take_lines(&run);
+                }
+                if (run.stop_fd >= 0) /* a regular file cannot be polled and cannot say stop later */
+                        loop_add_fd(run.loop, run.stop_fd, LOOP_READ, LOOP_LEVEL, on_input, &run, &run.stop_id, &ignored);
                 if (loop_run(run.loop, err) < 0) {
                         execution_free(run.execution);
                         run.execution = NULL;

@@ -107,7 +107,7 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
         struct sv text = sv_n(message.data, message.len);
         if (flags.agent || module->persistent)
                 return run_on_agent(entry, params, &flags);
-        struct execution *execution = run_here(entry, text, &budget, flags.privacy, true, -1, NULL, &err);
+        struct execution *execution = run_here(entry, text, &budget, flags.privacy, true, NULL, NULL, &err);
         if (!execution)
                 return cli_fail(&err);
         int status = show_result(entry, execution_result(execution), &flags);

@@ -7,6 +7,7 @@
 #include "schema/json_writer.h"
 #include "schema/print.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -46,7 +47,7 @@ static int own_row(const char *group, const char *label, struct sv json, void *c
 {
         struct shower *shower = cookie;
         int status = print_module_row(shower->entry->module, &shower->lines, group, label, json, &shower->err);
-        if (shower->text.len > 32 << 10 && (write_stdout(shower->text.data, shower->text.len, NULL) < 0 || status < 0))
+        if (shower->text.len > 32 << 10 && write_all(STDOUT_FILENO, shower->text.data, shower->text.len, &shower->err) < 0)
                 return -1;
         if (shower->text.len > 32 << 10)
                 buf_clear(&shower->text);
@@ -66,7 +67,11 @@ static int piped_row(const char *group, const char *label, struct sv json, void 
                 json_field(&writer, "row", json_put_raw, json);
         json_end_object(&writer);
         buf_putc(&shower->text, '\n');
-        return fwrite(shower->text.data, 1, shower->text.len, shower->pipe) == shower->text.len ? 0 : -1;
+        if (shower->text.failed)
+                return fail(&shower->err, E_NO_MEMORY, "no memory to print a row");
+        if (fwrite(shower->text.data, 1, shower->text.len, shower->pipe) != shower->text.len)
+                return fail(&shower->err, E_IO, "the program that prints the rows is gone");
+        return 0;
 }
 
 static pid_t start_printer(struct shower *shower)
@@ -96,7 +101,8 @@ static int show_lines(struct shower *shower, struct result *result)
                 if (status == 0 && statistics)
                         status = print_module_statistics(
                                 shower->entry->module, &shower->lines, sv_of(statistics), &shower->err);
-                write_stdout(buf_text(&shower->text), shower->text.len, NULL);
+                if (write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len, status < 0 ? NULL : &shower->err) < 0)
+                        return -1;
                 return status;
         }
         pid_t pid = start_printer(shower);
@@ -106,8 +112,11 @@ static int show_lines(struct shower *shower, struct result *result)
         if (status == 0 && statistics)
                 fprintf(shower->pipe, "{\"statistics\":%s}\n", statistics);
         fclose(shower->pipe);
-        int ended;
-        waitpid(pid, &ended, 0);
+        int ended = 0;
+        while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
+                ;
+        if (status == 0 && ended != 0)
+                status = fail(&shower->err, E_FAILED, "the program that prints the rows failed");
         return status;
 }
 

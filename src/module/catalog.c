@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "module/descriptor.h"
 #include "module/foreign.h"
+#include "schema/describe.h"
 #include "schema/json.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@ struct catalog {
         struct arena arena;
         struct map entries; /* name → struct catalog_entry */
         VEC(const struct catalog_entry *) sorted;
+        bool (*reserved)(const char *name); /* names no foreign module may have; NULL = none */
         bool complete; /* all were read */
         size_t refused;
 };
@@ -81,6 +83,11 @@ void catalog_free(struct catalog *catalog)
         free(catalog);
 }
 
+void catalog_reserve(struct catalog *catalog, bool (*reserved)(const char *name))
+{
+        catalog->reserved = reserved;
+}
+
 const char *catalog_libexec(const struct catalog *catalog)
 {
         return catalog->libexec;
@@ -136,12 +143,21 @@ static struct catalog_entry *add_described(struct catalog *catalog, const char *
 static struct catalog_entry *add_foreign(struct catalog *catalog, const char *name, struct error *err)
 {
         const char *path = arena_printf(&catalog->arena, "%s/%s", catalog->modules_dir, name);
-        if (!path || foreign_check_file(path, err) < 0)
+        if (!path)
+                return fail_null(err, E_NO_MEMORY, "no memory for the catalog");
+        if (catalog->reserved && catalog->reserved(name) && access(path, F_OK) == 0)
+                return fail_null(err, E_EXISTS, "%s: \"%s\" is a command", path, name);
+        if ( foreign_check_file(path, err) < 0)
                 return NULL;
         struct catalog_entry entry = { .origin = ORIGIN_FOREIGN, .area = "", .program = path };
         entry.module = foreign_describe(path, catalog->self, &catalog->arena, err);
         if (!entry.module)
                 return NULL;
+        if (entry.module->persistent || entry.module->routes || entry.module->listeners)
+                return fail_null(err, E_UNSUPPORTED, "%s: a foreign module cannot keep running", path);
+        struct error why;
+        if (record_check_flags(entry.module->params, &why) < 0)
+                return fail_null(err, E_INVALID, "%s: %s", path, why.message);
         if (strcmp(entry.module->name, name) != 0)
                 return fail_null(err, E_INVALID, "%s describes itself as \"%s\"; file and module must have one name",
                         path, entry.module->name);
@@ -157,7 +173,7 @@ const struct catalog_entry *catalog_find(struct catalog *catalog, const char *gi
         for (size_t i = 0; i < length && i < sizeof(name) - 1; i++)
                 name[i] = given[i] >= 'A' && given[i] <= 'Z' ? (char)(given[i] | 0x20) : given[i];
         name[length < sizeof(name) - 1 ? length : sizeof(name) - 1] = '\0';
-        if (!module_name_valid(name))
+        if (length >= sizeof(name) || !module_name_valid(name))
                 return fail_null(err, E_NOT_FOUND, "module '%.64s' is not available", given);
 
         struct catalog_entry *entry = map_get(&catalog->entries, sv_of(name));

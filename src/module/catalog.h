@@ -31,6 +31,9 @@ struct catalog *catalog_new(
         module_table own, const char *own_area, const char *libexec, const char *modules_dir, struct error *err);
 void catalog_free(struct catalog *catalog);
 
+/* The names no foreign module may take: the commands of the program. */
+void catalog_reserve(struct catalog *catalog, bool (*reserved)(const char *name));
+
 /* The entry, or NULL with E_NOT_FOUND ("module 'nope' is not available"). Reads one descriptor file at most.
  * Case-insensitive. */
 const struct catalog_entry *catalog_find(struct catalog *catalog, const char *name, struct error *err);

@@ -13,6 +13,7 @@ struct run_channel {
         struct buf *in; /* bytes that came and were not yet taken; shared by all streams of the socket */
         bool gone;      /* the parent closed its end */
         bool stop;      /* a stop message came */
+        bool rows; /* at least one was sent */
         bool found;
         bool found_set;
         bool success_set;
@@ -28,6 +29,7 @@ struct run_channel {
         void *statistics;
         char *statistics_json;
         char partial[64];
+        struct buf verdict; /* room for the last frame's text */
 };
 
 /* Sends what is queued; blocks until the parent takes it. -1 when the parent is gone. */

@@ -95,6 +95,8 @@ int run_emit_envelope(struct run *run, struct sv json, struct error *err)
         }
         json_t *statistics = json_object_get(envelope, "statistics");
         if (statistics && !json_is_null(statistics)) {
+                if (run->privacy && run->module->statistics)
+                        record_mask(run->module->statistics, statistics);
                 char *text = json_dumps(statistics, JSON_ENCODE_ANY | JSON_COMPACT);
                 run_statistics_json(run, text);
                 free(text);

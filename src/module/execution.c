@@ -4,7 +4,7 @@
 #include "module/program.h"
 #include "module/wire.h"
 #include "module/worker.h"
-#include "schema/json_writer.h"
+#include "schema/json.h"
 #include "tarsier/child.h"
 
 #include <errno.h>
@@ -27,16 +27,21 @@ struct execution {
         loop_id pidfd_id;
         loop_id deadline_id;
         loop_id kill_id;
+        loop_id ready_id; /* the time for the handshake */
         int64_t cpu_ns;
         uint64_t peak;
         char reason[64]; /* why it was stopped, "" if it was not */
         bool wall;       /* stopped by its deadline */
         bool frames_ended;
         bool exited;
+        bool unready;  /* killed because it never said ready */
         bool finished; /* on_done was called */
         bool handshake_failed;
+        bool broken; /* it broke the protocol and was killed for it */
         struct worker_exit exit;
 };
+
+enum { LINGER_MS = 1000, HANDSHAKE_SECONDS = 30, REST_MAX = 16 << 20 };
 
 static void finish_if_over(struct execution *execution);
 
@@ -144,6 +149,16 @@ static void report_row(struct execution *execution, const struct frame_header *h
                 execution->options.on_row(execution, label, json, execution->options.cookie);
 }
 
+static void break_off(struct execution *execution, const struct error *why)
+{
+        result_fail(execution->result, why);
+        if (!result_partial(execution->result) && !result_done(execution->result))
+                result_set_partial(execution->result, "worker broke the protocol");
+        execution->broken = true;
+        execution->frames_ended = true;
+        worker_kill(execution->worker, NULL);
+}
+
 /* A worker that breaks the protocol is ended; what it sent before stays. */
 static void take_frames(struct execution *execution)
 {
@@ -164,12 +179,29 @@ static void take_frames(struct execution *execution)
                         execution->options.on_frame(execution, &header, payload, execution->options.cookie);
                 at += size;
         }
-        if (have < 0) {
-                result_fail(execution->result, &err);
-                execution->frames_ended = true;
-                worker_kill(execution->worker, NULL);
-        }
+        if (have < 0)
+                break_off(execution, &err);
+        else if (result_full(execution->result)) /* what it would still find has no place */
+                execution_stop(execution, "result limit");
         buf_consume(&execution->in, at);
+}
+
+static void on_kill(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        execution->kill_id = 0;
+        worker_kill(execution->worker, NULL);
+}
+
+/* Kills the worker after this time, or at once when no timer can be had. An earlier time that was set stays. */
+static void end_soon(struct execution *execution, int64_t ms)
+{
+        if (execution->kill_id || execution->exited)
+                return;
+        if (loop_add_timer(execution->loop, ms * MILLISECOND, 0, on_kill, execution, &execution->kill_id, NULL) < 0)
+                worker_kill(execution->worker, NULL);
 }
 
 static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cookie)
@@ -181,7 +213,13 @@ static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cook
                 flush(execution);
         for (int turns = 0; turns < 16 && !execution->frames_ended; turns++) {
                 char *room = buf_reserve(&execution->in, 64 << 10);
-                ssize_t got = room ? recv(execution->frames, room, 64 << 10, MSG_DONTWAIT) : 0;
+                if (!room) {
+                        struct error err;
+                        fail(&err, E_NO_MEMORY, "no memory for what the worker sends");
+                        break_off(execution, &err);
+                        break;
+                }
+                ssize_t got = recv(execution->frames, room, 64 << 10, MSG_DONTWAIT);
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0 && errno == EAGAIN)
@@ -195,13 +233,16 @@ static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cook
         }
         if (execution->frames_ended)
                 drop(execution, &execution->frames_id);
+        if (execution->frames_ended || result_done(execution->result))
+                end_soon(execution, LINGER_MS);
         finish_if_over(execution);
 }
 
 /* What is still in the socket when the worker is gone was sent before it died: it counts. */
 static void read_rest(struct execution *execution)
 {
-        while (!execution->frames_ended) {
+        /* bounded: a process the worker left behind may go on writing */
+        for (size_t taken = 0; !execution->frames_ended && taken < REST_MAX;) {
                 char *room = buf_reserve(&execution->in, 64 << 10);
                 ssize_t got = room ? recv(execution->frames, room, 64 << 10, MSG_DONTWAIT) : 0;
                 if (got < 0 && errno == EINTR)
@@ -209,6 +250,7 @@ static void read_rest(struct execution *execution)
                 if (got <= 0)
                         break;
                 execution->in.len += (size_t)got;
+                taken += (size_t)got;
                 take_frames(execution);
         }
         execution->frames_ended = true;
@@ -239,6 +281,8 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
                 execution->peak = execution->exit.max_rss;
                 read_rest(execution);
         }
+        if (state != WORKER_HANDSHAKE)
+                drop(execution, &execution->ready_id);
         watch_worker(execution);
         finish_if_over(execution);
 }
@@ -265,6 +309,8 @@ static void explain_death(struct execution *execution)
         if (execution->reason[0])
                 fail(&why, execution->wall ? E_TIMEOUT : E_STOPPED, "%s; ended %d ms later, with what there was",
                         execution->reason, EXECUTION_KILL_MS);
+        else if (execution->unready)
+                fail(&why, E_TIMEOUT, "the worker was not ready within %d seconds", HANDSHAKE_SECONDS);
         else if (end->signal)
                 fail(&why, E_FAILED, "the worker died: signal %d (%s)%s", end->signal, sigabbrev_np(end->signal),
                         end->signal == SIGABRT || end->signal == SIGSEGV ? ", perhaps out of memory" : "");
@@ -282,20 +328,14 @@ static void finish_if_over(struct execution *execution)
         execution->finished = true;
         drop(execution, &execution->deadline_id);
         drop(execution, &execution->kill_id);
-        if (!result_done(execution->result) && !execution->handshake_failed)
+        drop(execution, &execution->ready_id);
+        if (!result_done(execution->result) && !execution->handshake_failed && !execution->broken)
                 explain_death(execution);
-        else if (execution->reason[0] && result_partial(execution->result))
+        else if (execution->reason[0] && result_partial(execution->result) && !result_full(execution->result))
                 result_set_partial(execution->result, execution->reason);
+        if (execution->wall && result_code(execution->result) == E_STOPPED)
+                result_set_code(execution->result, E_TIMEOUT);
         execution->options.on_done(execution, execution->options.cookie);
-}
-
-static void on_kill(struct loop *loop, loop_id id, void *cookie)
-{
-        struct execution *execution = cookie;
-        (void)loop;
-        (void)id;
-        execution->kill_id = 0;
-        worker_kill(execution->worker, NULL);
 }
 
 void execution_stop(struct execution *execution, const char *reason)
@@ -305,7 +345,8 @@ void execution_stop(struct execution *execution, const char *reason)
         snprintf(execution->reason, sizeof(execution->reason), "%s", reason);
         frame_append(&execution->out, FRAME_MESSAGE, 0, SV("{\"class\":\"stop\"}"));
         flush(execution);
-        loop_add_timer(execution->loop, EXECUTION_KILL_MS * MILLISECOND, 0, on_kill, execution, &execution->kill_id, NULL);
+        drop(execution, &execution->kill_id);
+        end_soon(execution, EXECUTION_KILL_MS);
 }
 
 static void on_deadline(struct loop *loop, loop_id id, void *cookie)
@@ -318,12 +359,25 @@ static void on_deadline(struct loop *loop, loop_id id, void *cookie)
         execution_stop(execution, "out of time");
 }
 
+static void on_unready(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        execution->ready_id = 0;
+        execution->unready = true;
+        worker_kill(execution->worker, NULL);
+}
+
 struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err)
 {
         const struct module *module = options->entry->module;
         int pair[2] = { -1, -1 };
         if (module->persistent && !options->agent)
                 return fail_null(err, E_INVALID, "module %s keeps running in the agent; ask the agent", module->name);
+        if (options->message.n > JSON_MESSAGE_MAX)
+                return fail_null(err, E_TOO_LARGE, "a message of %zu bytes: at most %d are taken", options->message.n,
+                        JSON_MESSAGE_MAX);
         struct execution *execution = calloc(1, sizeof(*execution));
         if (!execution)
                 return fail_null(err, E_NO_MEMORY, "no memory for a run");
@@ -344,13 +398,17 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
         if (make_worker(execution, pair[1], err) < 0)
                 goto failed;
         fd_close(&pair[1]);
-        frame_append(&execution->out, FRAME_MESSAGE, 0, options->message);
+        if (frame_append(&execution->out, FRAME_MESSAGE, 0, options->message) < 0) {
+                fail(err, E_NO_MEMORY, "no memory for the message");
+                goto failed;
+        }
         int64_t wall = options->budget.wall_ns ? options->budget.wall_ns : module_wall_ns(module);
         if (loop_add_fd(loop, execution->frames, LOOP_READ, LOOP_LEVEL, on_frames, execution, &execution->frames_id, err) <
                         0 ||
                 loop_add_fd(loop, worker_pidfd(execution->worker), LOOP_READ, LOOP_LEVEL, on_worker, execution,
                         &execution->pidfd_id, err) < 0 ||
-                loop_add_timer(loop, wall, 0, on_deadline, execution, &execution->deadline_id, err) < 0)
+                loop_add_timer(loop, wall, 0, on_deadline, execution, &execution->deadline_id, err) < 0 ||
+                loop_add_timer(loop, HANDSHAKE_SECONDS * SECOND, 0, on_unready, execution, &execution->ready_id, err) < 0)
                 goto failed;
         watch_worker(execution);
         flush(execution);
@@ -364,7 +422,7 @@ failed:
 void execution_detach(struct execution *execution)
 {
         loop_id *ids[] = { &execution->frames_id, &execution->status_id, &execution->write_id, &execution->pidfd_id,
-                &execution->deadline_id, &execution->kill_id };
+                &execution->deadline_id, &execution->kill_id, &execution->ready_id };
         for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
                 drop(execution, ids[i]);
 }

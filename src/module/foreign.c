@@ -15,10 +15,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { DESCRIPTION_MAX = 1 << 20, DESCRIBE_SECONDS = 5, NOBODY = 65534 };
+enum { DESCRIPTION_MAX = 1 << 20, DESCRIBE_SECONDS = 5, NOBODY = 65534, LAST_WORDS_MS = 60, CLOSED_SECONDS = 5 };
 
 static int check_owner(const struct stat *file, const char *path, struct error *err)
 {
@@ -42,17 +43,18 @@ int foreign_check_file(const char *path, struct error *err)
         return check_owner(&file, path, err) < 0 || check_owner(&directory, parent, err) < 0 ? -1 : 0;
 }
 
-/* Everything the worker writes until it ends, in bounds of time and size. */
-static int read_output(struct worker *worker, int fd, struct buf *out, struct error *err)
+/* Everything the worker writes until it closes its output, in bounds of time and size. */
+static int read_output(int fd, struct buf *out, struct error *err)
 {
         int64_t deadline = time_monotonic_ns() + DESCRIBE_SECONDS * SECOND;
         for (;;) {
                 int64_t left = deadline - time_monotonic_ns();
                 struct pollfd ready = { fd, POLLIN, 0 };
-                if (left <= 0 || poll(&ready, 1, (int)(left / MILLISECOND) + 1) == 0) {
-                        worker_kill(worker, NULL);
+                int polled = left <= 0 ? 0 : poll(&ready, 1, (int)(left / MILLISECOND) + 1);
+                if (polled < 0)
+                        continue;
+                if (polled == 0)
                         return fail(err, E_TIMEOUT, "no description within %d seconds", DESCRIBE_SECONDS);
-                }
                 char *room = buf_reserve(out, 16 << 10);
                 ssize_t got = room ? read(fd, room, 16 << 10) : -1;
                 if (!room)
@@ -97,7 +99,13 @@ struct module *foreign_describe(const char *path, const char *tarsier, struct ar
         cleanup(buf_done) struct buf text;
         buf_init(&text, DESCRIPTION_MAX);
         struct error why;
-        if (read_output(worker, output, &text, &why) < 0 || worker_wait(worker, DESCRIBE_SECONDS * SECOND, &why) < 0)
+        int told = read_output(output, &text, &why);
+        if (told == 0) { /* its end, before it is reaped: until then its process group is surely its own */
+                struct pollfd end = { worker_pidfd(worker), POLLIN, 0 };
+                poll(&end, 1, DESCRIBE_SECONDS * 1000);
+        }
+        kill(-worker_pid(worker), SIGKILL); /* with whatever it started */
+        if (told < 0 || worker_wait(worker, SECOND, &why) < 0)
                 return fail_null(err, why.code, "%s --describe: %s", path, why.message);
         cleanup(json_decref) json_t *description = json_parse(sv_n(buf_text(&text), text.len), true, &why);
         struct module *module = description ? module_load(description, arena, &why) : NULL;
@@ -135,8 +143,11 @@ static int start_program(struct bridge *bridge, struct error *err)
         }
         bridge->pid = fork();
         if (bridge->pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* the parent kills the bridge when time is up */
+                signal(SIGPIPE, SIG_DFL);
                 dup2(in[0], STDIN_FILENO);
                 dup2(out[1], STDOUT_FILENO);
+                close_range(3, ~0U, 0); /* the frame socket is not for it */
                 char *const argv[] = { (char *)(uintptr_t)bridge->path, NULL };
                 execv(bridge->path, argv);
                 _exit(127);
@@ -148,44 +159,90 @@ static int start_program(struct bridge *bridge, struct error *err)
         return bridge->pid < 0 ? fail_errno(err, "starting %s", bridge->path) : 0;
 }
 
-/* Writes what is left of the message and reads until the program closes its output. */
+/* 1 = more may come, 0 = its output has ended. */
+static int take_output(struct bridge *bridge, struct error *err)
+{
+        char *room = buf_reserve(&bridge->output, 64 << 10);
+        if (!room)
+                return fail(err, E_TOO_LARGE, "%s printed more than %d bytes", bridge->path, JSON_MESSAGE_MAX);
+        ssize_t got = read(bridge->output_fd, room, 64 << 10);
+        if (got < 0 && errno == EINTR)
+                return 1;
+        if (got <= 0)
+                return 0;
+        bridge->output.len += (size_t)got;
+        bridge->output.data[bridge->output.len] = '\0';
+        return 1;
+}
+
+/* Passes the stop on; until the parent kills us the program has a moment to say what it has. */
+static int last_words(struct bridge *bridge, bool heard, struct error *err)
+{
+        static const char stop[] = "{\"class\":\"stop\"}\n";
+        int64_t deadline = time_monotonic_ns() + LAST_WORDS_MS * MILLISECOND;
+        if (!heard || write(bridge->input_fd, stop, sizeof(stop) - 1) < 0)
+                return 0;
+        for (int64_t left; (left = deadline - time_monotonic_ns()) > 0;) {
+                struct pollfd ready = { bridge->output_fd, POLLIN, 0 };
+                if (poll(&ready, 1, (int)(left / MILLISECOND) + 1) <= 0)
+                        continue;
+                int more = take_output(bridge, err);
+                if (more <= 0)
+                        return more;
+        }
+        return 0;
+}
+
+/* Writes the message as one line and reads until the program closes its output. */
 static int exchange(struct run *run, struct bridge *bridge, struct error *err)
 {
-        bool told = false;
         size_t written = 0;
+        struct buf line;
+        int more = 1;
+        buf_init(&line, JSON_MESSAGE_MAX + 1);
+        buf_append(&line, bridge->message.p, bridge->message.n);
+        buf_putc(&line, '\n');
+        if (line.failed)
+                more = fail(err, E_NO_MEMORY, "no memory for the message");
         fcntl(bridge->input_fd, F_SETFL, O_NONBLOCK);
-        for (;;) {
+        while (more > 0) {
                 struct pollfd fds[2] = { { bridge->output_fd, POLLIN, 0 },
-                        { written < bridge->message.n ? bridge->input_fd : -1, POLLOUT, 0 } };
+                        { written < line.len ? bridge->input_fd : -1, POLLOUT, 0 } };
                 struct error why;
                 if (run_poll(run, fds, 2, -1, &why) < 0) {
-                        if (why.code != E_STOPPED || told)
-                                return why.code == E_STOPPED ? 0 : fail(err, why.code, "%s", why.message);
-                        told = true; /* it has until the parent kills us to say what it has */
-                        static const char stop[] = "{\"class\":\"stop\"}\n";
-                        if (write(bridge->input_fd, stop, sizeof(stop) - 1) < 0)
-                                return 0;
-                        struct pollfd last = { bridge->output_fd, POLLIN, 0 };
-                        poll(&last, 1, 60);
-                        fds[0].revents = last.revents;
+                        more = why.code == E_STOPPED ? last_words(bridge, written == line.len, err)
+                                                     : fail(err, why.code, "%s", why.message);
+                        break;
                 }
                 if (fds[1].revents) {
-                        ssize_t put = write(bridge->input_fd, bridge->message.p + written, bridge->message.n - written);
-                        written = put < 0 ? bridge->message.n : written + (size_t)put;
+                        ssize_t put = write(bridge->input_fd, line.data + written, line.len - written);
+                        if (put >= 0)
+                                written += (size_t)put;
+                        else if (errno != EAGAIN && errno != EINTR) /* it reads no further; that is its own affair */
+                                written = line.len;
                 }
-                if (fds[0].revents) {
-                        char *room = buf_reserve(&bridge->output, 64 << 10);
-                        ssize_t got = room ? read(bridge->output_fd, room, 64 << 10) : -1;
-                        if (!room)
-                                return fail(err, E_TOO_LARGE, "%s printed more than %zu bytes", bridge->path,
-                                        bridge->output.max);
-                        if (got <= 0)
-                                return 0;
-                        bridge->output.len += (size_t)got;
-                } else if (told) {
-                        return 0;
-                }
+                if (fds[0].revents)
+                        more = take_output(bridge, err);
         }
+        buf_done(&line);
+        return more;
+}
+
+/* Its status, once it ended: by itself within some seconds of closing its output, or killed. */
+static int wait_for_end(struct run *run, pid_t pid)
+{
+        int ended = 0;
+        int64_t deadline = time_monotonic_ns() + CLOSED_SECONDS * SECOND;
+        while (waitpid(pid, &ended, WNOHANG) == 0) {
+                struct error err;
+                if (time_monotonic_ns() < deadline && run_poll(run, NULL, 0, MILLISECOND, &err) == 0)
+                        continue;
+                kill(pid, SIGKILL);
+                while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
+                        ;
+                break;
+        }
+        return ended;
 }
 
 static int foreign_run(struct run *run, struct error *err)
@@ -199,9 +256,7 @@ static int foreign_run(struct run *run, struct error *err)
         close(bridge->output_fd);
         if (status < 0 || run_stopped(run))
                 kill(bridge->pid, SIGKILL);
-        int ended = 0;
-        while (waitpid(bridge->pid, &ended, 0) < 0 && errno == EINTR)
-                ;
+        int ended = wait_for_end(run, bridge->pid);
         struct sv text = sv_trim(sv_n(buf_text(&bridge->output), bridge->output.len));
         if (status == 0 && text.n == 0 && !run_stopped(run))
                 status = fail(err, E_FAILED, "%s printed no result (status %d)", bridge->path,

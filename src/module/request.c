@@ -277,29 +277,40 @@ static void take_frame(struct request_server *server, const struct frame_header 
         }
 }
 
-static void on_api(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+/* As they come, so that the buffer holds one unfinished frame at most. */
+static int take_frames(struct request_server *server)
 {
-        struct request_server *server = cookie;
         struct frame_header header;
         struct sv payload;
         size_t size;
+        size_t at = 0;
+        int have;
+        while ((have = frame_next(&server->in, at, &header, &payload, &size, NULL)) > 0) {
+                take_frame(server, &header, payload);
+                at += size;
+        }
+        buf_consume(&server->in, at);
+        return have;
+}
+
+static void on_api(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct request_server *server = cookie;
         (void)events;
-        for (;;) {
+        for (int turns = 0; turns < 16; turns++) {
                 char *room = buf_reserve(&server->in, 64 << 10);
-                ssize_t got = room ? recv(server->fd, room, 64 << 10, MSG_DONTWAIT) : -1;
+                ssize_t got = room ? recv(server->fd, room, 64 << 10, MSG_DONTWAIT) : 0;
                 if (got < 0 && errno == EINTR)
                         continue;
-                if (got == 0) { /* api is gone; it comes back with a new socket when the agent restarts us */
+                if (got < 0 && errno == EAGAIN)
+                        break;
+                if (got > 0)
+                        server->in.len += (size_t)got;
+                if (got <= 0 || take_frames(server) < 0) {
+                        /* api is gone, or no api: it comes back with a new socket when the agent restarts us */
                         loop_remove(loop, id);
                         return;
                 }
-                if (got < 0)
-                        break;
-                server->in.len += (size_t)got;
-        }
-        while (frame_next(&server->in, 0, &header, &payload, &size, NULL) > 0) {
-                take_frame(server, &header, payload);
-                buf_consume(&server->in, size);
         }
         flush(server);
 }

@@ -43,6 +43,9 @@ struct result {
         uint64_t rows;
         uint64_t rows_lost;
         uint64_t errors_lost;
+        uint64_t skipped_lost;
+        uint64_t texts_bytes;  /* of errors, skipped paths and the worker's other texts */
+        uint64_t labels_bytes;
         bool found;
         bool success;
         bool failed; /* by the parent's word, whatever the worker says */
@@ -50,7 +53,14 @@ struct result {
         enum error_code code;
 };
 
-enum { TEXTS_MAX_BYTES = 64 << 10 };
+enum {
+        TEXT_BYTES_MAX = 64 << 10,        /* of one error or skipped path */
+        TEXTS_BYTES_MAX = 16 << 20,       /* of all of them: a worker that lies must not fill our memory */
+        STATISTICS_BYTES_MAX = 1 << 20,
+        LABELS_BYTES_MAX = 32 << 20,
+        SKIPPED_MAX = 2 * RESULT_ERRORS_MAX + 10000,
+        OWN_ERRORS_MAX = 16,              /* of ours, beyond those of the worker */
+};
 
 struct result *result_new(enum shape shape, uint64_t spool_max, struct error *err)
 {
@@ -89,11 +99,16 @@ static struct label *label_of(struct result *result, struct sv name, struct erro
         struct label *label = map_get(&result->labels, name);
         if (label)
                 return label;
+        if (memchr(name.p, '\0', name.n)) /* as a JSON key it would be cut there and meet another */
+                return fail_null(err, E_PROTOCOL, "a label with a NUL byte");
+        if (result->labels_bytes + name.n > LABELS_BYTES_MAX)
+                return fail_null(err, E_TOO_LARGE, "more than %d bytes of labels in one result", LABELS_BYTES_MAX);
         label = calloc(1, sizeof(*label));
         if (!label || map_put(&result->labels, name, label) < 0) {
                 free(label);
                 return fail_null(err, E_TOO_LARGE, "more than %d labels in one result", RESULT_LABELS_MAX);
         }
+        result->labels_bytes += name.n;
         return label;
 }
 
@@ -164,7 +179,7 @@ static int add_label(struct result *result, struct sv payload, struct error *err
 
 static char *copy_of(struct sv text)
 {
-        return strndup(text.p, text.n < TEXTS_MAX_BYTES ? text.n : TEXTS_MAX_BYTES);
+        return text.n ? strndup(text.p, text.n < TEXT_BYTES_MAX ? text.n : TEXT_BYTES_MAX) : strdup("");
 }
 
 static void replace(char **text, char *fresh)
@@ -192,6 +207,23 @@ static int add_done(struct result *result, struct sv payload, struct error *err)
         return 0;
 }
 
+static int add_skipped(struct result *result, struct sv payload, struct error *err)
+{
+        if (!json_valid(payload))
+                return fail(err, E_PROTOCOL, "a skipped path is not JSON");
+        bool fits = payload.n <= TEXT_BYTES_MAX && result->texts_bytes + payload.n <= TEXTS_BYTES_MAX;
+        char *copy = fits ? strndup(payload.p, payload.n) : NULL;
+        char **slot = copy ? vec_add(&result->skipped, SKIPPED_MAX) : NULL;
+        if (slot) {
+                *slot = copy;
+                result->texts_bytes += payload.n;
+        } else {
+                free(copy);
+                result->skipped_lost++;
+        }
+        return 0;
+}
+
 int result_add_frame(struct result *result, const struct frame_header *header, struct sv payload, struct error *err)
 {
         if (result->done)
@@ -202,9 +234,12 @@ int result_add_frame(struct result *result, const struct frame_header *header, s
         case FRAME_LABEL:
                 return add_label(result, payload, err);
         case FRAME_STATISTICS:
-                if (!json_valid(payload) || payload.n > TEXTS_MAX_BYTES)
+                if (!json_valid(payload))
                         return fail(err, E_PROTOCOL, "the statistics are not JSON");
-                replace(&result->statistics, copy_of(payload));
+                if (payload.n > STATISTICS_BYTES_MAX)
+                        return fail(err, E_TOO_LARGE, "%zu bytes of statistics: at most %d are taken", payload.n,
+                                STATISTICS_BYTES_MAX);
+                replace(&result->statistics, strndup(payload.p, payload.n));
                 return 0;
         case FRAME_ERROR: {
                 char *text = copy_of(payload);
@@ -213,14 +248,8 @@ int result_add_frame(struct result *result, const struct frame_header *header, s
                 free(text);
                 return 0;
         }
-        case FRAME_SKIPPED: {
-                if (!json_valid(payload) || payload.n > TEXTS_MAX_BYTES)
-                        return fail(err, E_PROTOCOL, "a skipped path is not JSON");
-                char **text = vec_add(&result->skipped, 2 * RESULT_ERRORS_MAX + 10000);
-                if (text)
-                        *text = copy_of(payload);
-                return 0;
-        }
+        case FRAME_SKIPPED:
+                return add_skipped(result, payload, err);
         case FRAME_DONE:
                 return add_done(result, payload, err);
         default:
@@ -228,13 +257,23 @@ int result_add_frame(struct result *result, const struct frame_header *header, s
         }
 }
 
+static void add_error(struct result *result, const char *text, size_t max, uint64_t bytes_max)
+{
+        size_t length = strlen(text);
+        char *copy = result->texts_bytes + length <= bytes_max ? strdup(text) : NULL;
+        char **slot = copy ? vec_add(&result->errors, max) : NULL;
+        if (slot) {
+                *slot = copy;
+                result->texts_bytes += length;
+        } else {
+                free(copy);
+                result->errors_lost++;
+        }
+}
+
 void result_add_error(struct result *result, const char *text)
 {
-        char **slot = vec_add(&result->errors, RESULT_ERRORS_MAX);
-        if (slot)
-                *slot = strdup(text);
-        else
-                result->errors_lost++;
+        add_error(result, text, RESULT_ERRORS_MAX, TEXTS_BYTES_MAX);
 }
 
 void result_fail(struct result *result, const struct error *why)
@@ -242,12 +281,22 @@ void result_fail(struct result *result, const struct error *why)
         result->failed = true;
         if (result->code == E_NONE)
                 result->code = why->code;
-        result_add_error(result, why->message);
+        add_error(result, why->message, RESULT_ERRORS_MAX + OWN_ERRORS_MAX, UINT64_MAX);
 }
 
 void result_set_partial(struct result *result, const char *reason)
 {
         replace(&result->partial, strdup(reason));
+}
+
+void result_set_code(struct result *result, enum error_code code)
+{
+        result->code = code;
+}
+
+bool result_full(const struct result *result)
+{
+        return result->rows_lost > 0;
 }
 
 bool result_done(const struct result *result)
@@ -306,13 +355,29 @@ static int by_name(const void *left, const void *right)
         return order ? order : (a->length > b->length) - (a->length < b->length);
 }
 
+/* The same with a group before its labels and all of them together: the separator comes before every other byte. */
+static int by_group(const void *left, const void *right)
+{
+        const struct label *a = *(const struct label *const *)left;
+        const struct label *b = *(const struct label *const *)right;
+        size_t a_group = sv_find(sv_n(a->name, a->length), LABEL_SEPARATOR);
+        size_t b_group = sv_find(sv_n(b->name, b->length), LABEL_SEPARATOR);
+        size_t least = a_group < b_group ? a_group : b_group;
+        int order = memcmp(a->name, b->name, least);
+        if (order == 0)
+                order = (a_group > b_group) - (a_group < b_group);
+        return order ? order : by_name(left, right);
+}
+
 /* All labels in the order of their bytes; to be freed. */
 static struct label **sorted_labels(struct result *result, struct error *err)
 {
         struct label **labels = calloc(result->labels.count + 1, sizeof(struct label *));
-        if (!labels || close_extent(result, err) < 0) {
-                free(labels);
+        if (!labels)
                 return fail_null(err, E_NO_MEMORY, "no memory to sort the labels");
+        if (close_extent(result, err) < 0) {
+                free(labels);
+                return NULL;
         }
         size_t count = 0;
         map_foreach (entry, &result->labels) {
@@ -321,7 +386,7 @@ static struct label **sorted_labels(struct result *result, struct error *err)
                 label->length = entry->key_length;
                 labels[count++] = label;
         }
-        qsort(labels, count, sizeof(struct label *), by_name);
+        qsort(labels, count, sizeof(struct label *), result->shape == SHAPE_GROUPS ? by_group : by_name);
         return labels;
 }
 
@@ -352,7 +417,7 @@ static int reader_begin(struct row_reader *reader, const struct label *label, st
 /* 1 = the next row is in reader->row, 0 = no more. */
 static int reader_next(struct row_reader *reader, struct error *err)
 {
-        if (reader->left == 0) {
+        while (reader->left == 0) { /* an extent may be empty when the disk was full */
                 if (reader->extent.next == 0)
                         return 0;
                 if (reader_enter(reader, reader->extent.next, err) < 0)
@@ -505,7 +570,44 @@ static int write_elements(struct envelope *envelope, struct result *result)
         return status;
 }
 
-static void write_tail(struct envelope *envelope, const struct result *result)
+/* Drains between the texts: they may be many megabytes. */
+static int put_errors(struct envelope *envelope, const struct result *result)
+{
+        struct json_writer *json = &envelope->json;
+        json_begin_array(json);
+        for (size_t i = 0; i < result->errors.count; i++) {
+                json_put_text(json, result->errors.items[i]);
+                if (envelope->out.len > 48 << 10 && drain(envelope) < 0)
+                        return -1;
+        }
+        const struct {
+                uint64_t count;
+                const char *what;
+        } lost[] = { { result->errors_lost, "errors" }, { result->skipped_lost, "skipped paths" } };
+        for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+                char text[64];
+                snprintf(text, sizeof(text), "%llu more %s are not listed", (unsigned long long)lost[i].count, lost[i].what);
+                if (lost[i].count)
+                        json_put_text(json, text);
+        }
+        json_end_array(json);
+        return 0;
+}
+
+static int put_skipped(struct envelope *envelope, const struct result *result)
+{
+        json_key(&envelope->json, "skipped");
+        json_begin_array(&envelope->json);
+        for (size_t i = 0; i < result->skipped.count; i++) {
+                json_put_raw(&envelope->json, sv_of(result->skipped.items[i]));
+                if (envelope->out.len > 48 << 10 && drain(envelope) < 0)
+                        return -1;
+        }
+        json_end_array(&envelope->json);
+        return 0;
+}
+
+static int write_tail(struct envelope *envelope, const struct result *result)
 {
         struct json_writer *json = &envelope->json;
         json_key(json, "statistics");
@@ -514,31 +616,15 @@ static void write_tail(struct envelope *envelope, const struct result *result)
         else
                 json_put_null(json);
         json_key(json, "errors");
-        if (result->errors.count == 0) {
+        if (result->errors.count == 0 && result->errors_lost == 0 && result->skipped_lost == 0)
                 json_put_null(json);
-        } else {
-                json_begin_array(json);
-                for (size_t i = 0; i < result->errors.count; i++)
-                        json_put_text(json, result->errors.items[i]);
-                if (result->errors_lost) {
-                        char text[64];
-                        snprintf(text, sizeof(text), "%llu more errors are not listed",
-                                (unsigned long long)result->errors_lost);
-                        json_put_text(json, text);
-                }
-                json_end_array(json);
-        }
+        else if (put_errors(envelope, result) < 0)
+                return -1;
         if (result->partial)
                 json_field(json, "partial", json_put_text, result->partial);
         if (result->cursor)
                 json_field(json, "cursor", json_put_text, result->cursor);
-        if (result->skipped.count) {
-                json_key(json, "skipped");
-                json_begin_array(json);
-                for (size_t i = 0; i < result->skipped.count; i++)
-                        json_put_raw(json, sv_of(result->skipped.items[i]));
-                json_end_array(json);
-        }
+        return result->skipped.count ? put_skipped(envelope, result) : 0;
 }
 
 int result_write(struct result *result, unsigned indent, int (*write)(const void *bytes, size_t size, void *cookie),
@@ -555,8 +641,9 @@ int result_write(struct result *result, unsigned indent, int (*write)(const void
         json_field(&envelope.json, "success", json_put_bool, result_success(result));
         json_key(&envelope.json, "elements");
         int status = write_elements(&envelope, result);
+        if (status == 0)
+                status = write_tail(&envelope, result);
         if (status == 0) {
-                write_tail(&envelope, result);
                 json_end_object(&envelope.json);
                 buf_putc(&envelope.out, '\n');
                 status = drain(&envelope);

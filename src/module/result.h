@@ -23,6 +23,8 @@ int result_add_frame(struct result *result, const struct frame_header *header, s
 void result_add_error(struct result *result, const char *text);
 void result_fail(struct result *result, const struct error *why); /* success = false and this error */
 void result_set_partial(struct result *result, const char *reason);
+void result_set_code(struct result *result, enum error_code code); /* why it failed, in place of the worker's word */
+bool result_full(const struct result *result);                     /* rows were lost to spool_max */
 
 bool result_done(const struct result *result); /* FRAME_DONE came */
 bool result_success(const struct result *result);

@@ -73,8 +73,10 @@ static void take_frames(struct run_channel *channel)
 void channel_look(struct run_channel *channel)
 {
         while (!channel->gone) {
+                if (channel->in->len + 4096 > channel->in->max) /* what does not fit waits in the socket */
+                        break;
                 char *room = buf_reserve(channel->in, 4096);
-                if (!room) { /* a parent that floods us is not ours */
+                if (!room) {
                         channel->gone = true;
                         break;
                 }
@@ -190,25 +192,37 @@ int run_poll(struct run *run, struct pollfd *fds, size_t count, int64_t timeout_
 static int emit(struct run *run, struct sv label, struct sv json, struct error *err)
 {
         struct run_channel *channel = run->channel;
-        channel->found = true;
-        if (frame_append_row(&channel->out, channel->stream, label, json) < 0)
-                return fail(err, E_TOO_LARGE, "a row of %zu bytes is too large", json.n);
+        if (frame_append_row(&channel->out, channel->stream, label, json) < 0) {
+                if (!channel->out.failed)
+                        return fail(err, E_TOO_LARGE, "a row of %zu bytes is too large", json.n);
+                channel_flush(channel, NULL); /* what was queued before goes out, and its memory is there for the rest */
+                return fail(err, E_NO_MEMORY, "no memory for a row of %zu bytes", json.n);
+        }
+        channel->rows = true;
+        if (!channel->found_set)
+                channel->found = true;
         return channel->out.len >= SEND_BATCH ? channel_flush(channel, err) : 0;
 }
+
+/* text has room for LABEL_MAX + 1 bytes and a separator; a label that is too long stays so and is refused later. */
+enum { JOINED_SIZE = LABEL_MAX + 3 };
 
 static struct sv join_label(const char *group, const char *label, char *text)
 {
         if (!group)
                 return sv_of(label);
-        int length = snprintf(text, LABEL_MAX, "%s%c%s", group, LABEL_SEPARATOR, label ? label : "");
+        size_t length = strnlen(group, LABEL_MAX + 1);
+        memcpy(text, group, length);
         if (!label)
-                length--;
-        return sv_n(text, length < LABEL_MAX ? (size_t)length : LABEL_MAX - 1);
+                return sv_n(text, length);
+        int rest = snprintf(text + length, JOINED_SIZE - length, "%c%s", LABEL_SEPARATOR, label);
+        length += (size_t)rest;
+        return sv_n(text, length < JOINED_SIZE ? length : JOINED_SIZE - 1);
 }
 
 int run_emit_json(struct run *run, const char *group, const char *label, struct sv json, struct error *err)
 {
-        char text[LABEL_MAX];
+        char text[JOINED_SIZE];
         return emit(run, join_label(group, label, text), json, err);
 }
 
@@ -224,7 +238,8 @@ int run_emit_in(struct run *run, const char *group, const char *label, const voi
                 size_t colon = sv_find(value, ':');
                 value = sv_n(value.p + colon + 1, value.n - colon - 2);
         }
-        int status = json.failed ? fail(err, E_TOO_LARGE, "a row is larger than %d bytes", JSON_MESSAGE_MAX)
+        int status = json.failed ? fail(err, json.len > JSON_MESSAGE_MAX / 2 ? E_TOO_LARGE : E_NO_MEMORY,
+                                           "a row takes more than %d bytes, or more memory than there is", JSON_MESSAGE_MAX)
                                  : run_emit_json(run, group, label, value, err);
         buf_done(&json);
         return status;
@@ -237,7 +252,7 @@ int run_emit(struct run *run, const char *label, const void *row, struct error *
 
 int run_declare(struct run *run, const char *group, const char *label, bool null_when_empty, struct error *err)
 {
-        char text[LABEL_MAX];
+        char text[JOINED_SIZE];
         struct run_channel *channel = run->channel;
         struct sv name = join_label(group, label, text);
         if (frame_append_label(&channel->out, channel->stream, name, null_when_empty ? LABEL_NULL : 0) < 0)
@@ -247,7 +262,10 @@ int run_declare(struct run *run, const char *group, const char *label, bool null
 
 static void send_text(struct run_channel *channel, enum frame_type type, struct sv text)
 {
-        frame_append(&channel->out, type, channel->stream, text);
+        if (frame_append(&channel->out, type, channel->stream, text) < 0) { /* no memory: again with what a flush frees */
+                channel_flush(channel, NULL);
+                frame_append(&channel->out, type, channel->stream, text);
+        }
         if (channel->out.len >= SEND_BATCH)
                 channel_flush(channel, NULL);
 }
@@ -294,7 +312,8 @@ void run_skipped(struct run *run, const char *path, const char *format, ...)
         buf_init(&json, JSON_MESSAGE_MAX);
         json_writer_init(&writer, &json, 0);
         record_write(&writer, RECORD(struct skipped, fields), &skipped, run->privacy ? WRITE_PRIVACY : 0);
-        send_text(channel, FRAME_SKIPPED, sv_n(json.data, json.len));
+        if (!json.failed)
+                send_text(channel, FRAME_SKIPPED, sv_n(json.data, json.len));
         buf_done(&json);
 }
 
@@ -338,6 +357,9 @@ void run_begin(struct run *run, struct run_channel *channel)
         channel->cpu_started_ns = time_cpu_ns();
         channel->last_look_ns = channel->last_send_ns = coarse_ns();
         buf_init(&channel->out, FRAME_LENGTH_MAX + SEND_BATCH + 4096);
+        buf_reserve(&channel->out, SEND_BATCH + 8192); /* so that the last frames need no memory */
+        buf_init(&channel->verdict, 4096);
+        buf_reserve(&channel->verdict, 1024);
         arena_init(&run->arena, RUN_ARENA_MAX);
 }
 
@@ -348,7 +370,10 @@ static void send_statistics(struct run *run)
         buf_init(&json, JSON_MESSAGE_MAX);
         json_writer_init(&writer, &json, 0);
         record_write(&writer, run->module->statistics, run->channel->statistics, run->privacy ? WRITE_PRIVACY : 0);
-        send_text(run->channel, FRAME_STATISTICS, sv_n(json.data, json.len));
+        if (json.failed)
+                send_error(run, "no memory for the statistics");
+        else
+                send_text(run->channel, FRAME_STATISTICS, sv_n(json.data, json.len));
         buf_done(&json);
 }
 
@@ -357,7 +382,7 @@ void run_end(struct run *run, int result, const struct error *err)
         struct run_channel *channel = run->channel;
         bool stopped = channel->stop || channel->gone;
         const char *partial = stopped                                                    ? "stopped"
-                              : result < 0 && err->code == E_NO_MEMORY && channel->found ? "out of memory"
+                              : result < 0 && err->code == E_NO_MEMORY && channel->rows ? "out of memory"
                                    : channel->partial[0]                                 ? channel->partial
                                                                       : NULL;
         if (channel->errors > RUN_ERRORS_MAX) {
@@ -381,10 +406,10 @@ void run_end(struct run *run, int result, const struct error *err)
         else if (channel->statistics_json)
                 send_text(channel, FRAME_STATISTICS, sv_of(channel->statistics_json));
         free(channel->statistics_json);
+        channel->statistics_json = NULL;
 
-        struct buf json;
+        struct buf json = channel->verdict; /* reserved at the start: the verdict is told without memory too */
         struct json_writer writer;
-        buf_init(&json, 4096);
         json_writer_init(&writer, &json, 0);
         json_begin_object(&writer);
         json_field(&writer, "foundanything", json_put_bool, channel->found);

@@ -42,6 +42,9 @@ static int flush_tail(struct spool *spool, struct error *err)
 {
         if (spool->fd < 0 && (spool->fd = open_unnamed(err)) < 0)
                 return -1;
+        /* a write that failed half-way has moved the file's offset */
+        if (lseek(spool->fd, (off_t)spool->tail_at, SEEK_SET) < 0)
+                return fail_errno(err, "spooling the result");
         if (write_all(spool->fd, spool->tail.data, spool->tail.len, err) < 0)
                 return error_prefix(err, "spooling the result");
         spool->tail_at += spool->tail.len;

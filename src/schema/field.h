@@ -108,7 +108,7 @@ struct field {
         size_t item_size; /* of one value of the type */
 
         const char *json;            /* key on the wire; default: name */
-        const char *option;          /* long flag; default: the wire key with '_' as '-'. "" = no flag */
+        const char *option;          /* long flag; default: the wire key, '_' shown as '-' (both are taken). "" = no flag */
         const char *alias;           /* another long flag for the same, as a peer spells it ("lp") */
         const char *negative_option; /* bool: a flag that sets it false ("matchany") */
         char flag;                   /* short flag, 0 = none */
@@ -325,8 +325,9 @@ enum read_flags {
 };
 
 /* Checks `value` against the record and, when `ret` is given, fills the struct (zeroed here first, then defaults).
- * Strings and arrays live in the arena. null is the zero value, as MIG has it; when `value` itself is NULL or null, all
- * defaults. Errors name the path: "searches.s1.sizes[0]: …". With a descriptor-loaded record ret must be NULL. */
+ * Strings and arrays live in the arena. A member that is null counts as absent, as in Go; an item of a list or a map
+ * that is null is the zero value ("" for texts). When `value` itself is NULL or null, all defaults. Errors name the
+ * path: "searches.s1.sizes[0]: …". With a descriptor-loaded record ret must be NULL. */
 int record_read(const struct record *record, const json_t *value, void *ret, struct arena *arena, unsigned flags,
         struct error *err);
 

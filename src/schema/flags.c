@@ -1,5 +1,7 @@
 #include "schema/flags.h"
 
+#include "base/cleanup.h"
+#include "base/encode.h"
 #include "schema/json.h"
 
 static void add_flags(
@@ -80,7 +82,12 @@ struct parser {
         struct error *err;
 };
 
-/* The object that holds the flag's key, made where it is missing. Borrowed. */
+static int no_memory(const struct parser *parser)
+{
+        return fail(parser->err, E_NO_MEMORY, "no memory for the parameters");
+}
+
+/* The object that holds the flag's key, made where it is missing. Borrowed; NULL without memory. */
 static json_t *parent_of(const struct parser *parser, const struct flag_spec *flag)
 {
         json_t *at = parser->root;
@@ -89,11 +96,23 @@ static json_t *parent_of(const struct parser *parser, const struct flag_spec *fl
                 json_t *next = json_object_get(at, key);
                 if (!next) {
                         next = json_object();
-                        json_object_set_new(at, key, next);
+                        if (json_object_set_new(at, key, next) < 0)
+                                return NULL;
                 }
                 at = next;
         }
         return at;
+}
+
+/* Puts the value (whose reference it takes) at the end of the list behind the key. */
+static int append(const struct parser *parser, json_t *object, const char *key, json_t *value)
+{
+        json_t *list = json_object_get(object, key);
+        if (!list && json_object_set_new(object, key, list = json_array()) < 0) {
+                json_decref(value);
+                return no_memory(parser);
+        }
+        return json_array_append_new(list, value) < 0 ? no_memory(parser) : 0;
 }
 
 static int set_map_entry(struct parser *parser, const struct flag_spec *flag, const char *text)
@@ -104,8 +123,8 @@ static int set_map_entry(struct parser *parser, const struct flag_spec *flag, co
         json_t *parent = parent_of(parser, flag);
         const char *key = flag->path[flag->depth - 1];
         json_t *map = json_object_get(parent, key);
-        if (!map)
-                json_object_set_new(parent, key, map = json_object());
+        if (!map && json_object_set_new(parent, key, map = json_object()) < 0)
+                return no_memory(parser);
         json_t *value = field_json_from_text(flag->field, equals + 1, parser->err);
         if (!value)
                 return error_prefix(parser->err, "--%s", flag->long_name);
@@ -114,16 +133,11 @@ static int set_map_entry(struct parser *parser, const struct flag_spec *flag, co
                 json_decref(value);
                 return fail(parser->err, E_INVALID, "--%s: the key is not UTF-8", flag->long_name);
         }
-        if (flag->field->container == FIELD_MAP_OF_LISTS) {
-                json_t *list = json_object_get(map, json_string_value(name));
-                if (!list)
-                        json_object_set_new(map, json_string_value(name), list = json_array());
-                json_array_append_new(list, value);
-        } else {
-                json_object_set_new(map, json_string_value(name), value);
-        }
+        int status = flag->field->container == FIELD_MAP_OF_LISTS
+                ? append(parser, map, json_string_value(name), value)
+                : json_object_set_new(map, json_string_value(name), value);
         json_decref(name);
-        return 0;
+        return status < 0 ? no_memory(parser) : 0;
 }
 
 static int set_flag(struct parser *parser, const struct flag_spec *flag, const char *text)
@@ -136,15 +150,9 @@ static int set_flag(struct parser *parser, const struct flag_spec *flag, const c
                 return error_prefix(parser->err, *flag->long_name ? "--%s" : "argument%s", flag->long_name);
         json_t *parent = parent_of(parser, flag);
         const char *key = flag->path[flag->depth - 1];
-        if (field->container == FIELD_LIST) {
-                json_t *list = json_object_get(parent, key);
-                if (!list)
-                        json_object_set_new(parent, key, list = json_array());
-                json_array_append_new(list, value);
-        } else {
-                json_object_set_new(parent, key, value);
-        }
-        return 0;
+        if (field->container == FIELD_LIST)
+                return append(parser, parent, key, value);
+        return json_object_set_new(parent, key, value) < 0 ? no_memory(parser) : 0;
 }
 
 /* --search NAME of a map of records: what follows fills that entry. Returns 1 when the name was one of these. */
@@ -156,6 +164,8 @@ static int take_entry_option(struct parser *parser, const struct record *record,
                         continue;
                 if (!value)
                         return fail(parser->err, E_INVALID, "--%s needs a name", field->entry_option);
+                if (!utf8_valid(sv_of(value))) /* JSON could not carry the name */
+                        return fail(parser->err, E_INVALID, "--%s: the name is not UTF-8", field->entry_option);
                 parser->entry = value;
                 return 1;
         }
@@ -210,8 +220,13 @@ static int unknown_flag(const struct parser *parser, struct sv name, const char 
                         names[count++] = parser->flags[i].long_name;
         snprintf(word, sizeof(word), "%.*s", SV_ARG(name));
         const char *near = nearest_word(word, names, count);
-        return near ? fail(parser->err, E_INVALID, "unknown flag %.100s; did you mean --%s?", given, near)
-                    : fail(parser->err, E_INVALID, "unknown flag %.100s", given);
+        if (!near)
+                return fail(parser->err, E_INVALID, "unknown flag %.100s", given);
+        snprintf(word, sizeof(word), "%s", near);
+        for (char *c = word; *c; c++) /* as the help shows it */
+                if (*c == '_')
+                        *c = '-';
+        return fail(parser->err, E_INVALID, "unknown flag %.100s; did you mean --%s?", given, word);
 }
 
 static int value_missing(const struct parser *parser, const struct flag_spec *flag, const char *given)
@@ -277,11 +292,28 @@ static const struct flag_spec *next_positional(const struct parser *parser)
                 const struct flag_spec *flag = &parser->flags[i];
                 if (!flag->field->positional)
                         continue;
-                json_t *parent = parent_of(parser, flag);
+                const json_t *parent = parent_of(parser, flag);
                 if (flag->field->container == FIELD_LIST || !json_object_get(parent, flag->path[flag->depth - 1]))
                         return flag;
         }
         return NULL;
+}
+
+/* The default of a list may hold several values, separated by commas. */
+static int set_default(struct parser *parser, const struct flag_spec *flag)
+{
+        const char *text = flag->field->cli_def;
+        if (flag->field->container != FIELD_LIST)
+                return set_flag(parser, flag, text);
+        struct sv part;
+        for (struct sv rest = sv_of(text); sv_split(&rest, ',', &part);) {
+                cleanup(free) char *one = strndup(part.p, part.n);
+                if (!one)
+                        return no_memory(parser);
+                if (set_flag(parser, flag, one) < 0)
+                        return -1;
+        }
+        return 0;
 }
 
 static int fill_defaults(struct parser *parser)
@@ -292,8 +324,8 @@ static int fill_defaults(struct parser *parser)
                         continue;
                 json_t *parent = parent_of(parser, flag);
                 const char *key = flag->path[flag->depth - 1];
-                if (!json_object_get(parent, key) && set_flag(parser, flag, flag->field->cli_def) < 0)
-                        return error_prefix(parser->err, "default of --%s", flag->long_name);
+                if (!json_object_get(parent, key) && set_default(parser, flag) < 0)
+                        return error_prefix(parser->err, "default");
         }
         return 0;
 }

@@ -4,6 +4,8 @@ json_t *json_parse(struct sv text, bool strict, struct error *err)
 {
         if (text.n > JSON_MESSAGE_MAX)
                 return fail_null(err, E_TOO_LARGE, "JSON of %zu bytes: at most %d are read", text.n, JSON_MESSAGE_MAX);
+        if (text.n && memchr(text.p, '\0', text.n)) /* jansson takes one for white space behind a word */
+                return fail_null(err, E_INVALID, "a NUL byte is not JSON");
         json_error_t where;
         size_t flags = JSON_DECODE_ANY | (strict ? JSON_REJECT_DUPLICATES : 0);
         json_t *value = json_loadb(text.p, text.n, flags, &where);
@@ -14,13 +16,13 @@ json_t *json_parse(struct sv text, bool strict, struct error *err)
 
 json_t *json_get_nocase(const json_t *object, const char *key)
 {
-        json_t *exact = json_object_get(object, key);
-        if (exact)
-                return exact;
         const char *name;
         json_t *value;
-        json_object_foreach((json_t *)(uintptr_t)object, name, value) if (strcasecmp(name, key) == 0) return value;
-        return NULL;
+        json_t *last = NULL;
+        json_object_foreach((json_t *)(uintptr_t)object, name, value)
+                if (strcasecmp(name, key) == 0)
+                        last = value;
+        return last;
 }
 
 void json_unref(void *value)

@@ -12,7 +12,7 @@ enum { JSON_MESSAGE_MAX = 8 << 20 };
  * keys: the last one wins, or with strict an error. At most JSON_MESSAGE_MAX bytes. New reference or NULL. */
 json_t *json_parse(struct sv text, bool strict, struct error *err);
 
-/* Member of an object in any ASCII case; an exact match comes first. Borrowed, or NULL. */
+/* Member of an object in any ASCII case; of several the last, as Go's encoding/json has it. Borrowed, or NULL. */
 json_t *json_get_nocase(const json_t *object, const char *key);
 
 /* json_decref for arena_defer and cleanup(). */

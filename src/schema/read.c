@@ -1,5 +1,6 @@
 /* JSON to struct by table: one walk that checks and, where there is a struct, stores. */
 #include "schema/field.h"
+#include "base/cleanup.h"
 #include "schema/json.h"
 
 #include <math.h>
@@ -315,10 +316,33 @@ static int read_any(struct reader *reader, const json_t *value, char *ret)
         return 0;
 }
 
+static bool is_text(const struct field *field)
+{
+        return field->type == FIELD_TYPE_STRING || field->type == FIELD_TYPE_PATH || field->type == FIELD_TYPE_REGEX ||
+                field->type == FIELD_TYPE_HEX;
+}
+
+/* null among the items of a list or a map: the zero value, which for a text is "", as in Go; never a NULL pointer. A record
+ * gets its defaults and misses what it requires. */
+static int read_null_item(struct reader *reader, const struct field *field, char *ret)
+{
+        if (field->type == FIELD_TYPE_RECORD)
+                return read_record(reader, field->record, NULL, ret);
+        if (!is_text(field))
+                return 0;
+        json_t *empty = json_string("");
+        if (!empty)
+                return no_memory(reader);
+        int result = read_text(reader, field, empty, ret);
+        json_decref(empty);
+        return result;
+}
+
+/* One value; null only as an item, since a member that is null counts as absent. */
 static int read_one(struct reader *reader, const struct field *field, const json_t *value, char *ret)
 {
         if (json_is_null(value) && field->type != FIELD_TYPE_ANY)
-                return 0; /* the zero value, which is what the memory holds */
+                return read_null_item(reader, field, ret);
         switch (field->type) {
         case FIELD_TYPE_BOOL:
                 if (!json_is_boolean(value))
@@ -422,18 +446,31 @@ static int read_map(struct reader *reader, const struct field *field, const json
 }
 
 /* A default may hold several values for a list, separated by commas. */
+static json_t *default_list(const struct field *field, struct error *err)
+{
+        struct sv part;
+        json_t *list = json_array();
+        for (struct sv rest = sv_of(field->def); list && sv_split(&rest, ',', &part);) {
+                cleanup(free) char *text = strndup(part.p, part.n);
+                json_t *item = text ? field_json_from_text(field, text, err) : NULL;
+                if (item && json_array_append_new(list, item) == 0)
+                        continue;
+                if (!text || item)
+                        fail(err, E_NO_MEMORY, "no memory");
+                json_decref(list);
+                return NULL;
+        }
+        return list ? list : fail_null(err, E_NO_MEMORY, "no memory");
+}
+
 static int read_default(struct reader *reader, const struct field *field, char *ret)
 {
-        struct error why;
+        struct error why = { 0 };
         json_t *value = NULL;
         if (field->container == FIELD_LIST) {
-                value = json_array();
-                struct sv part;
-                for (struct sv rest = sv_of(field->def); sv_split(&rest, ',', &part);) {
-                        char text[256];
-                        snprintf(text, sizeof(text), "%.*s", SV_ARG(part));
-                        json_array_append_new(value, field_json_from_text(field, text, &why));
-                }
+                value = default_list(field, &why);
+        } else if (field->container != FIELD_ONE) {
+                return bad(reader, "a map has no default");
         } else {
                 value = field_json_from_text(field, field->def, &why);
         }
@@ -450,6 +487,9 @@ static int read_field(struct reader *reader, const struct field *field, const js
         char *member = ret ? ret + field->offset : NULL;
         size_t before = push_name(reader, field_json_name(field));
         int result;
+        /* Go leaves a field alone when its value is null: the same as an absent one */
+        if (value && json_is_null(value) && (field->type != FIELD_TYPE_ANY || field->container != FIELD_ONE))
+                value = NULL;
         if (!value) {
                 if (field->required && !(reader->flags & READ_PARTIAL))
                         return bad(reader, "required");
@@ -461,7 +501,7 @@ static int read_field(struct reader *reader, const struct field *field, const js
                         result = 0;
         } else {
                 if (ret && field->has)
-                        *(bool *)(ret + field->has - 1) = !json_is_null(value);
+                        *(bool *)(ret + field->has - 1) = true;
                 switch (field->container) {
                 case FIELD_LIST:
                         result = read_list(reader, field, value, (struct list *)(void *)member);

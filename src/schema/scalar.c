@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 
 int (*schema_regex_check)(const char *pattern, struct error *err);
 
@@ -134,7 +135,7 @@ static json_t *number_from_text(const struct field *field, const char *text, str
                 char *end;
                 errno = 0;
                 double value = strtod(text, &end);
-                if (*text == '\0' || *end || errno)
+                if (*text == '\0' || *end || errno || !isfinite(value)) /* JSON has neither infinity nor NaN */
                         return fail_null(err, E_INVALID, "\"%.100s\" is not a number", text);
                 return json_real(value);
         }
