@@ -2,14 +2,18 @@
 #include "module/module.h"
 
 extern const struct module disk_module;
+extern const struct module lsm_module;
 extern const struct module mem_module;
 extern const struct module ps_module;
+extern const struct module sockstat_module;
 extern const struct module stat_module;
 
 const struct module *const host_modules[] = {
         &disk_module,
+        &lsm_module,
         &mem_module,
         &ps_module,
+        &sockstat_module,
         &stat_module,
         NULL,
 };
