@@ -156,8 +156,10 @@ bool json_valid(struct sv text)
                 if (c == '{' || c == '[') {
                         scanner.at++;
                         skip_space(&scanner);
+                        if (depth == DEPTH_MAX)
+                                return false;
                         if (!take(&scanner, c == '{' ? '}' : ']')) {
-                                if (depth == DEPTH_MAX || (c == '{' && !take_key(&scanner)))
+                                if (c == '{' && !take_key(&scanner))
                                         return false;
                                 open[depth++] = c;
                                 continue;
