@@ -78,7 +78,10 @@ static struct tarsier_config *make_config(const struct execution_options *option
                 set_config(config, WORKER_CONFIG_CPU_SHARE, "%.6f", options->budget.cpu_share);
         if (options->budget.io_rate)
                 set_config(config, WORKER_CONFIG_IO_RATE, "%llu", (unsigned long long)options->budget.io_rate);
-        uint64_t memory = options->budget.memory ? options->budget.memory : module_memory(options->entry->module);
+        /* the bridge to an agent needs what HTTP needs, whatever the module would */
+        uint64_t memory = options->budget.memory ? options->budget.memory
+                          : options->agent       ? 256 * MIB
+                                                 : module_memory(options->entry->module);
         set_config(config, WORKER_CONFIG_MEMORY, "%llu", (unsigned long long)memory);
         return config;
 }
@@ -99,11 +102,17 @@ static int make_worker(struct execution *execution, int child_end, struct error 
                 argv[3] = entry->program;
         }
         const char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
-                NULL, NULL };
+                NULL, NULL, NULL };
         char asan[512];
+        char authority[4096];
+        size_t count = 2;
         if (getenv("ASAN_OPTIONS")) {
                 snprintf(asan, sizeof(asan), "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS"));
-                environment[2] = asan;
+                environment[count++] = asan;
+        }
+        if (asked->agent && getenv("TARSIER_CA")) {
+                snprintf(authority, sizeof(authority), "TARSIER_CA=%s", getenv("TARSIER_CA"));
+                environment[count++] = authority;
         }
         struct worker_option options[] = {
                 entry->program_fd >= 0 && !foreign && !asked->agent ? WORKER_OPT_PROGRAM_FD(entry->program_fd, entry->program)

@@ -1,0 +1,33 @@
+/* The parts of tarsier-remote: remote.c makes frames of events, remote_http.c fetches them. */
+#pragma once
+
+#include "module/run.h"
+#include "sse.h"
+
+enum { REMOTE_BODY_MAX = 64 << 10, REMOTE_CONNECT_S = 10 };
+
+struct remote {
+        struct run *run;
+        const char *url;
+        const char *token; /* NULL = none */
+        struct sv message; /* the body of POST /v1/runs */
+        struct sse events;
+        struct buf body; /* of an answer that is no event stream */
+        char id[64];     /* of the run, "" until it is known */
+        char *error;     /* the last soft error, not yet passed on */
+        bool finished;   /* the verdict came */
+        enum error_code code;
+        struct error why; /* what went wrong on the way */
+        bool streaming;
+        bool looked; /* at the answer's header fields */
+        void *easy;  /* CURL of the request */
+};
+
+/* Before the sandbox: libcurl, and whether the URL can be one. */
+int remote_init(const char *url, struct error *err);
+
+/* Asks, and feeds remote_event until the verdict, the end of the stream or a stop. Without a verdict `why` says what
+ * happened. */
+void remote_exchange(struct remote *remote);
+
+int remote_event(const char *event, struct sv text, void *cookie);
