@@ -7,6 +7,7 @@ extern const struct module file_module;
 extern const struct module memory_module;
 extern const struct module netstat_module;
 extern const struct module pkg_module;
+extern const struct module scribe_module;
 extern const struct module sshkey_module;
 
 const struct module *const investigate_modules[] = {
@@ -16,6 +17,7 @@ const struct module *const investigate_modules[] = {
         &memory_module,
         &netstat_module,
         &pkg_module,
+        &scribe_module,
         &sshkey_module,
         NULL,
 };
