@@ -332,8 +332,10 @@ void front_forget_grants(struct agent *agent)
 void front_tell_module(struct agent *agent, struct persist *persist, bool up)
 {
         char json[256];
-        int fd = up ? persist_requests_fd(persist) : -1;
-        if (!agent->api || (up && fd < 0))
+        if (!agent->api || !persist_module(persist)->routes)
+                return;
+        cleanup(fd_close) int fd = up ? persist_connect_api(persist) : -1;
+        if (up && fd < 0)
                 return;
         snprintf(json, sizeof(json), "{\"class\":\"module\",\"parameters\":{\"name\":\"%s\",\"up\":%s}}",
                 persist_module(persist)->name, up ? "true" : "false");
@@ -353,7 +355,7 @@ void front_api_changed(struct agent *agent, struct persist *api, bool up)
                 front_free(agent->api);
         if (!up)
                 return;
-        int fd = persist_requests_fd(api);
+        int fd = persist_wire_fd(api);
         fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
         agent->api = fd < 0 ? NULL : front_new(agent, fd, &err);
         if (!agent->api) {

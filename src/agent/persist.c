@@ -22,7 +22,7 @@ struct persist {
         struct worker *worker;
         struct link *link;
         struct persist_spawn spawn; /* what outlives a worker: listeners */
-        int requests;               /* api's end, until it is handed over */
+        int requests;               /* persist_spawn.h */
         loop_id status_id, write_id, pidfd_id, ping_id, kill_id, retry_id;
         int64_t started_ns;
         int64_t since_ns;
@@ -406,9 +406,35 @@ const char *persist_listens(const struct persist *persist, size_t index)
         return index < PERSIST_LISTENERS_MAX ? persist->spawn.addresses[index] : "";
 }
 
-int persist_requests_fd(const struct persist *persist)
+int persist_wire_fd(const struct persist *persist)
 {
         return persist->requests;
+}
+
+int persist_connect_api(struct persist *persist)
+{
+        int pair[2];
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        struct iovec part = { (void *)"", 1 };
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)
+        };
+        if (!persist->up || persist->requests < 0 || !persist->entry->module->routes ||
+                socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -1;
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &pair[1], sizeof(int));
+        ssize_t sent = sendmsg(persist->requests, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        close(pair[1]);
+        if (sent == 1)
+                return pair[0];
+        close(pair[0]);
+        return -1;
 }
 
 int persist_ask(struct persist *persist, struct persist_query *query, struct sv message, struct error *err)

@@ -40,8 +40,12 @@ int64_t persist_retry_ns(const struct persist *persist); /* when it starts again
 /* Where listener `index` stands: "127.0.0.1:7077", a path, or "". */
 const char *persist_listens(const struct persist *persist, size_t index);
 
-/* The request socket for api: each time it is up. -1 when the module has no routes. Stays the module's. */
-int persist_requests_fd(const struct persist *persist);
+/* api's wire to the agent, or -1. Stays the module's. */
+int persist_wire_fd(const struct persist *persist);
+
+/* A new socket between the module and api: the end for api, the other one is sent to the module, which drops the one it
+ * had. -1: the module has no routes, or is down. */
+int persist_connect_api(struct persist *persist);
 
 /* A message outside of a query (alert). -1 when it is down or its queue is full. */
 int persist_send(struct persist *persist, struct sv json);

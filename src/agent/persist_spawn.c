@@ -249,7 +249,8 @@ struct worker *persist_spawn(struct persist_spawn *spawn, struct agent *agent, c
         struct worker *worker = NULL;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, frames) < 0) {
                 fail_errno(err, "socketpair");
-        } else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, requests) < 0) {
+        } else if (socketpair(AF_UNIX, (is_api(entry->module) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0,
+                           requests) < 0) {
                 fail_errno(err, "socketpair");
                 close(frames[0]);
                 close(frames[1]);

@@ -13,7 +13,8 @@ struct persist_spawn {
         char addresses[PERSIST_LISTENERS_MAX][LISTEN_TEXT_MAX]; /* as bound */
 };
 
-/* Our ends of the worker's sockets. requests is -1 when the module has no routes and is not api. */
+/* Our ends of the worker's sockets. requests: of api, its wire to the agent; of a module with routes, where it is
+ * handed a new socket each time api starts (module/request.c); else -1. */
 struct persist_ends {
         int frames;
         int requests;

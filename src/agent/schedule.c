@@ -14,7 +14,6 @@ struct entry {
         int64_t next_ns; /* INT64_MAX: never */
         unsigned running;
         char run[RUN_ID_MAX];
-        bool gone; /* no longer configured; freed when its run is over */
 };
 
 struct schedule {
@@ -50,8 +49,6 @@ static void on_end(struct agent *agent, void *cookie)
         struct entry *entry = cookie;
         (void)agent;
         entry->running--;
-        if (entry->gone && !entry->running)
-                free(entry);
 }
 
 static void begin(struct schedule *schedule, struct entry *entry, const struct config_schedule *config)
@@ -122,7 +119,8 @@ static void plan(struct schedule *schedule)
         int64_t next = INT64_MAX;
         int64_t now = schedule->now_ns();
         for (size_t i = 0; i < schedule->entries.count; i++)
-                if (schedule->entries.items[i]->next_ns < next)
+                if (schedule->entries.items[i]->next_ns < next &&
+                        configured(schedule->agent, schedule->entries.items[i]->name))
                         next = schedule->entries.items[i]->next_ns;
         if (next == INT64_MAX) {
                 loop_rearm_timer_at(schedule->agent->loop, schedule->timer, LOOP_NEVER);
@@ -132,12 +130,25 @@ static void plan(struct schedule *schedule)
         loop_rearm_timer(schedule->agent->loop, schedule->timer, wait < LOOK_NS ? wait : LOOK_NS);
 }
 
+static struct entry *find(struct schedule *schedule, const char *name)
+{
+        for (size_t i = 0; i < schedule->entries.count; i++)
+                if (strcmp(schedule->entries.items[i]->name, name) == 0)
+                        return schedule->entries.items[i];
+        return NULL;
+}
+
 static int add(struct schedule *schedule, const struct config_schedule *config, struct error *err)
 {
         struct agent *agent = schedule->agent;
         char identity[96];
-        struct entry *entry = calloc(1, sizeof(*entry));
-        struct entry **slot = entry ? vec_add(&schedule->entries, CONFIG_SCHEDULES_MAX) : NULL;
+        struct entry *entry = find(schedule, config->name);
+        if (entry) {
+                entry->next_ns = schedule_due(config, entry->last_ns, schedule->now_ns(), agent->config->local_time);
+                return 0;
+        }
+        entry = calloc(1, sizeof(*entry));
+        struct entry **slot = entry ? vec_add(&schedule->entries, 2 * CONFIG_SCHEDULES_MAX) : NULL;
         if (!slot) {
                 free(entry);
                 return fail(err, E_NO_MEMORY, "no memory for the schedule");
@@ -195,22 +206,24 @@ void schedule_stop(struct agent *agent)
         schedule->started = false;
 }
 
-static void drop_entries(struct schedule *schedule)
+/* Entries that are not configured any more go, unless a run of theirs is under way. */
+static void drop_entries(struct schedule *schedule, bool all)
 {
-        vec_foreach (entry, &schedule->entries) {
-                if ((*entry)->running)
-                        (*entry)->gone = true;
-                else
-                        free(*entry);
+        for (size_t i = schedule->entries.count; i-- > 0;) {
+                struct entry *entry = schedule->entries.items[i];
+                if (!all && (entry->running || configured(schedule->agent, entry->name)))
+                        continue;
+                free(entry);
+                vec_swap_remove(&schedule->entries, i);
         }
-        vec_done(&schedule->entries);
 }
 
 void schedule_free(struct schedule *schedule)
 {
         if (!schedule)
                 return;
-        drop_entries(schedule);
+        drop_entries(schedule, true);
+        vec_done(&schedule->entries);
         free(schedule);
 }
 
@@ -219,7 +232,7 @@ int schedule_reload(struct agent *agent, struct error *err)
         struct schedule *schedule = agent->schedule;
         if (!schedule->started)
                 return 0;
-        drop_entries(schedule);
+        drop_entries(schedule, false);
         int status = read_entries(schedule, err);
         plan(schedule);
         return status;
@@ -242,9 +255,11 @@ void schedule_write(const struct agent *agent, struct json_writer *writer)
         for (size_t i = 0; schedule && i < schedule->entries.count; i++) {
                 const struct entry *entry = schedule->entries.items[i];
                 const struct config_schedule *config = configured(agent, entry->name);
+                if (!config)
+                        continue;
                 json_begin_object(writer);
                 json_field(writer, "name", json_put_text, entry->name);
-                json_field(writer, "module", json_put_text, config ? config->module : "");
+                json_field(writer, "module", json_put_text, config->module);
                 put_time(writer, "last", entry->last_ns);
                 put_time(writer, "next", entry->next_ns);
                 json_field(writer, "running", json_put_bool, entry->running > 0);

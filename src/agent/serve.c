@@ -261,7 +261,11 @@ static int make_directories(struct agent *agent, struct error *err)
                 if (path_make(path, 0700, err) < 0)
                         return -1;
         }
-        return path_make(agent->run, 0755, err);
+        /* others may come in: their sockets judge them */
+        mode_t mask = umask(022);
+        int status = path_make(agent->run, 0755, err);
+        umask(mask);
+        return status;
 }
 
 /* Two agents on one directory would write one log. */

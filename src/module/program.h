@@ -48,6 +48,6 @@ int worker_refuse(const struct error *why);
 #define WORKER_CONFIG_LISTENERS "listeners"   /* which listeners follow the api fd: "0,2" */
 #define WORKER_CONFIG_CONFIG "config"         /* persistent: JSON of module->config */
 
-/* Extra files of a worker: the frame socket is fd 5; a persistent module's api socket fd 6, its listeners fd 7 and up.
- */
+/* Extra files of a worker: the frame socket is fd 5; fd 6 is where a persistent module is handed a new socket each time api
+ * starts (seqpacket, one packet with one fd), for api itself its wire to the agent; listeners are fd 7 and up. */
 enum { WORKER_FRAMES_FD = 5, WORKER_API_FD = 6, WORKER_LISTENERS_FD = 7 };

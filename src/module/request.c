@@ -27,7 +27,9 @@ struct pending {
 
 struct request_server {
         struct service *service;
-        int fd;
+        int handover; /* where the agent sends a new socket each time api starts; -1 = fd is the only one */
+        loop_id handover_id;
+        int fd; /* -1: api is down */
         loop_id id;
         struct buf in;
         struct buf out;
@@ -59,6 +61,10 @@ static void forget(struct pending *pending)
 static void flush(struct request_server *server)
 {
         size_t sent = 0;
+        if (server->fd < 0) {
+                buf_clear(&server->out);
+                return;
+        }
         while (sent < server->out.len) {
                 ssize_t put = send(server->fd, server->out.data + sent, server->out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (put < 0 && errno == EINTR)
@@ -240,6 +246,13 @@ static void open_request(struct request_server *server, uint16_t stream, struct 
         }
 }
 
+static void cancel(struct pending *pending)
+{
+        if (pending->request.on_cancel)
+                pending->request.on_cancel(&pending->request);
+        forget(pending);
+}
+
 static void take_frame(struct request_server *server, const struct frame_header *header, struct sv payload)
 {
         if (header->type == FRAME_REQUEST) {
@@ -268,9 +281,7 @@ static void take_frame(struct request_server *server, const struct frame_header 
                         pending->request.on_credit(&pending->request);
                 break;
         case FRAME_CANCEL:
-                if (pending->request.on_cancel)
-                        pending->request.on_cancel(&pending->request);
-                forget(pending);
+                cancel(pending);
                 break;
         default:
                 break;
@@ -293,9 +304,26 @@ static int take_frames(struct request_server *server)
         return have;
 }
 
+/* api is gone, or it is no api: so are its clients. */
+static void hang_up(struct request_server *server)
+{
+        if (server->id)
+                loop_remove(server->service->loop, server->id);
+        server->id = 0;
+        if (server->handover >= 0 && server->fd >= 0)
+                close(server->fd);
+        server->fd = -1;
+        while (server->open.count)
+                cancel(server->open.entries[server->open.count - 1].value);
+        buf_clear(&server->in);
+        buf_clear(&server->out);
+}
+
 static void on_api(struct loop *loop, loop_id id, uint32_t events, void *cookie)
 {
         struct request_server *server = cookie;
+        (void)loop;
+        (void)id;
         (void)events;
         for (int turns = 0; turns < 16; turns++) {
                 char *room = buf_reserve(&server->in, 64 << 10);
@@ -307,25 +335,60 @@ static void on_api(struct loop *loop, loop_id id, uint32_t events, void *cookie)
                 if (got > 0)
                         server->in.len += (size_t)got;
                 if (got <= 0 || take_frames(server) < 0) {
-                        /* api is gone, or no api: it comes back with a new socket when the agent restarts us */
-                        loop_remove(loop, id);
+                        hang_up(server);
                         return;
                 }
         }
         flush(server);
 }
 
+/* One packet, one socket: api started (again). */
+static void on_handover(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct request_server *server = cookie;
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control;
+        char byte;
+        struct iovec part = { &byte, 1 };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                .msg_controllen = sizeof(control.room) };
+        (void)events;
+        ssize_t got = recvmsg(server->handover, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (got <= 0) {
+                loop_remove(loop, id);
+                server->handover_id = 0;
+                return;
+        }
+        struct cmsghdr *item = CMSG_FIRSTHDR(&message);
+        if (!item || item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
+                return;
+        hang_up(server);
+        memcpy(&server->fd, CMSG_DATA(item), sizeof(server->fd));
+        if (loop_add_fd(loop, server->fd, LOOP_READ, LOOP_LEVEL, on_api, server, &server->id, NULL) < 0)
+                hang_up(server);
+}
+
 struct request_server *request_server_new(struct service *service, int fd, struct error *err)
 {
+        int type = 0;
+        socklen_t size = sizeof(type);
         struct request_server *server = calloc(1, sizeof(*server));
         if (!server)
                 return fail_null(err, E_NO_MEMORY, "no memory to serve requests");
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+        bool handed = type == SOCK_SEQPACKET; /* an agent; a test may give the one socket itself */
         server->service = service;
-        server->fd = fd;
+        server->handover = handed ? fd : -1;
+        server->fd = handed ? -1 : fd;
         buf_init(&server->in, FRAME_LENGTH_MAX + (128 << 10));
         buf_init(&server->out, (size_t)REQUESTS_MAX * (FRAME_CREDIT_WINDOW + 4096));
         map_init(&server->open, REQUESTS_MAX);
-        if (loop_add_fd(service->loop, fd, LOOP_READ, LOOP_LEVEL, on_api, server, &server->id, err) < 0) {
+        if (loop_add_fd(service->loop, fd, LOOP_READ, LOOP_LEVEL, handed ? on_handover : on_api, server,
+                    handed ? &server->handover_id : &server->id, err) < 0) {
                 request_server_free(server);
                 return NULL;
         }
