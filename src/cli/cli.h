@@ -42,6 +42,7 @@ int cmd_modules(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_man(int argc, char **argv);
 int cmd_spawn(int argc, char **argv) __attribute__((weak));
+int cmd_describe(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 int cmd_confine(int argc, char **argv);
 int cmd_version(int argc, char **argv);

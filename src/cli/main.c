@@ -11,6 +11,7 @@
 
 const struct verb cli_verbs[] = {
         { "-m", NULL, cmd_message },
+        { "--describe", NULL, cmd_describe },
         { "__complete", NULL, cmd_complete },
         { "confine", NULL, cmd_confine },
         { "help", "what there is, or the help of one module or command", cmd_help },
@@ -72,6 +73,13 @@ int cmd_version(int argc, char **argv)
         (void)argv;
         puts("tarsier " TARSIER_VERSION);
         return 0;
+}
+
+/* For the build: the agent and `tarsier-remote` find the host's modules by their descriptors, as those of any area. */
+int cmd_describe(int argc, char **argv)
+{
+        char *words[] = { argv[0], argv[0], argc > 1 ? argv[1] : NULL, NULL };
+        return program_main(host_modules, "host", argc > 1 ? 3 : 2, words);
 }
 
 int cmd_worker(int argc, char **argv)

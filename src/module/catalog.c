@@ -11,6 +11,7 @@
 #include "schema/json.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 enum { MODULES_MAX = 1000, DESCRIPTOR_MAX = 1 << 20, CATALOG_ARENA_MAX = 256 << 20 };
@@ -112,6 +113,21 @@ static struct catalog_entry *add_own(struct catalog *catalog, const struct modul
         return add_entry(catalog, entry, err);
 }
 
+/* The area host is in the program `tarsier` itself: beside libexec in a build tree, in PREFIX/bin for PREFIX/libexec/tarsier. */
+static const char *area_program(struct catalog *catalog, const char *area)
+{
+        static const char *const places[] = { "../../tarsier", "../../bin/tarsier" };
+        for (size_t i = 0; strcmp(area, "host") == 0 && i < sizeof(places) / sizeof(places[0]); i++) {
+                char path[4096];
+                char program[PATH_MAX];
+                struct stat there;
+                snprintf(path, sizeof(path), "%s/%s", catalog->libexec, places[i]);
+                if (realpath(path, program) && stat(program, &there) == 0 && S_ISREG(there.st_mode))
+                        return arena_strdup(&catalog->arena, program);
+        }
+        return arena_printf(&catalog->arena, "%s/tarsier-%s", catalog->libexec, area);
+}
+
 /* One descriptor file of the build. */
 static struct catalog_entry *add_described(struct catalog *catalog, const char *name, struct error *err)
 {
@@ -134,7 +150,7 @@ static struct catalog_entry *add_described(struct catalog *catalog, const char *
                 error_prefix(err, "%s", path);
                 return NULL;
         }
-        entry.program = arena_printf(&catalog->arena, "%s/tarsier-%s", catalog->libexec, entry.area);
+        entry.program = area_program(catalog, entry.area);
         if (!entry.program)
                 return fail_null(err, E_NO_MEMORY, "no memory for the catalog");
         return add_entry(catalog, entry, err);
