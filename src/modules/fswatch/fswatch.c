@@ -109,6 +109,12 @@ static void fswatch_stop(struct service *service)
         vec_done(&watch->roots);
 }
 
+static int fswatch_reload(struct service *service, struct error *err)
+{
+        (void)service;
+        return fail(err, E_UNSUPPORTED, "other paths are another baseline; restart fswatch");
+}
+
 /* inotify needs no privilege but that to read. */
 static int fswatch_adjust(struct sandbox *sandbox, const void *config, struct arena *arena, struct error *err)
 {
@@ -154,4 +160,5 @@ const struct module fswatch_module = {
         .adjust = fswatch_adjust,
         .start = fswatch_start,
         .stop = fswatch_stop,
+        .reload = fswatch_reload,
 };
