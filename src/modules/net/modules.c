@@ -2,8 +2,10 @@
 #include "module/module.h"
 
 extern const struct module ping_module;
+extern const struct module timedrift_module;
 
 const struct module *const net_modules[] = {
         &ping_module,
+        &timedrift_module,
         NULL,
 };
