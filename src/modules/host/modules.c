@@ -2,6 +2,7 @@
 #include "module/module.h"
 
 extern const struct module disk_module;
+extern const struct module host_module;
 extern const struct module lsm_module;
 extern const struct module mem_module;
 extern const struct module ps_module;
@@ -10,6 +11,7 @@ extern const struct module stat_module;
 
 const struct module *const host_modules[] = {
         &disk_module,
+        &host_module,
         &lsm_module,
         &mem_module,
         &ps_module,
