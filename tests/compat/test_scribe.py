@@ -261,6 +261,25 @@ def test_refused_parameters(tarsier, parameters):
     assert result['success'] is False and len(result['errors']) == 1
 
 
+def test_strings_may_be_absent_or_null(tarsier):
+    document = {'variables': [{}, {'key': None, 'value': 'x'}], 'objects': [{'object': 'o', 'raw': RAW['raw']['raw']}],
+                'tests': [{'test': 't', 'object': 'o', 'tags': [{}, {'key': None, 'value': 'v'}], 'evr': {'value': None}},
+                          {'test': 'u', 'name': None}]}
+    result = tarsier.message('scribe', {'scribedoc': document})
+    assert masters(result) == {'t': True, 'u': 'error'}
+    assert [(test['name'], test['description']) for test in result['elements']['results']] == [('', ''), ('', '')]
+
+
+@pytest.mark.parametrize('document', [
+    {'objects': [{}]}, {'objects': [None]}, {'tests': [{}]}, {'tests': [{'test': None}]},
+    {'objects': [{'object': 'a', **content('f', 'x', **{'import-chain': ['b']})}, {'raw': RAW['raw']['raw']}]},
+    {'tests': [{'test': 'a', 'if': ['b']}, {}]},
+])
+def test_names_that_are_absent(tarsier, document):
+    result = tarsier.message('scribe', {'scribedoc': document})
+    assert result['success'] is False and len(result['errors']) == 1
+
+
 def test_a_document_may_be_empty(tarsier):
     result = tarsier.message('scribe', {'scribedoc': {}})
     assert result['success'] is True and result['elements'] == {'results': [], 'humanoutput': False, 'jsonoutput': False}

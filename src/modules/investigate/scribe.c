@@ -118,7 +118,7 @@ struct judging {
 
 static int judge_evr(const struct scribe_evr *evr, const char *value, bool *ret, struct error *err)
 {
-        const char *operation = evr->operation ? evr->operation : "";
+        const char *operation = evr->operation;
         if (strlen(operation) != 1 || !strchr("<>=", *operation))
                 return fail(err, E_INVALID, "invalid evr operation %s", operation);
         int order = evr_compare(EVR_SCRIBE, sv_of(value), sv_of(evr->value));
@@ -168,7 +168,7 @@ static int judge_object(struct judging *judging, const struct scribe_test *test,
         struct error *err = &state->error;
         size_t object = scribe_find_object(judging->evaluation.document, test->object);
         if (object == SIZE_MAX)
-                return fail(err, E_NOT_FOUND, "unknown object \"%s\"", test->object ? test->object : "");
+                return fail(err, E_NOT_FOUND, "unknown object \"%s\"", test->object);
         const struct scribe_state *prepared = &judging->evaluation.objects[object];
         if (prepared->failed) {
                 *err = prepared->error;

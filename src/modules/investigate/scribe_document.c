@@ -77,9 +77,10 @@ static const struct field document_fields[] = {
         FIELD_RECORDS(struct scribe_document, tests, struct scribe_test, test_fields, .max_items = SCRIBE_TESTS_MAX),
 };
 
+/* after fill_document */
 static bool set(const char *text)
 {
-        return text && *text;
+        return *text;
 }
 
 enum scribe_source scribe_source_of(const struct scribe_object *object)
@@ -98,7 +99,7 @@ enum scribe_source scribe_source_of(const struct scribe_object *object)
 size_t scribe_find_object(const struct scribe_document *document, const char *id)
 {
         for (size_t i = 0; i < document->objects.count; i++)
-                if (id && strcmp(document->objects.items[i].id, id) == 0)
+                if (strcmp(document->objects.items[i].id, id) == 0)
                         return i;
         return SIZE_MAX;
 }
@@ -106,7 +107,7 @@ size_t scribe_find_object(const struct scribe_document *document, const char *id
 size_t scribe_find_test(const struct scribe_document *document, const char *id)
 {
         for (size_t i = 0; i < document->tests.count; i++)
-                if (id && strcmp(document->tests.items[i].id, id) == 0)
+                if (strcmp(document->tests.items[i].id, id) == 0)
                         return i;
         return SIZE_MAX;
 }
@@ -186,11 +187,62 @@ static int check_document(const struct scribe_document *document, struct error *
         return 0;
 }
 
+static void fill(char **text)
+{
+        static char empty[] = "";
+        if (!*text)
+                *text = empty;
+}
+
+static void fill_file(struct scribe_file *file)
+{
+        fill(&file->path);
+        fill(&file->file);
+        fill(&file->expression);
+        fill(&file->concat);
+}
+
+/* A string that is absent or null is an empty one. */
+static void fill_document(struct scribe_document *document)
+{
+        list_foreach (variable, &document->variables) {
+                fill(&variable->key);
+                fill(&variable->value);
+        }
+        list_foreach (object, &document->objects) {
+                fill(&object->id);
+                fill_file(&object->content);
+                fill_file(&object->name);
+                fill_file(&object->line);
+                fill(&object->package.name);
+                fill(&object->package.collect_match);
+                list_foreach (identifier, &object->raw.identifiers) {
+                        fill(&identifier->identifier);
+                        fill(&identifier->value);
+                }
+        }
+        list_foreach (test, &document->tests) {
+                fill(&test->id);
+                fill(&test->name);
+                fill(&test->object);
+                fill(&test->description);
+                fill(&test->evr.operation);
+                fill(&test->evr.value);
+                fill(&test->regexp.value);
+                fill(&test->exact.value);
+                list_foreach (tag, &test->tags) {
+                        fill(&tag->key);
+                        fill(&tag->value);
+                }
+        }
+}
+
 int scribe_read(const json_t *value, struct arena *arena, struct scribe_document *ret, struct error *err)
 {
         struct scribe_document document;
         if (record_read(RECORD(struct scribe_document, document_fields), value, &document, arena, 0, err) < 0)
                 return -1;
+        fill_document(&document);
         if (check_document(&document, err) < 0)
                 return -1;
         *ret = document;

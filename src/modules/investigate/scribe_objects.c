@@ -301,7 +301,7 @@ static int prepare_package(struct scribe_evaluation *evaluation, const struct sc
         const struct scribe_variable *variables, size_t count, struct scribe_criteria *ret, struct error *err)
 {
         const char *name = expand(evaluation, variables, count, package->name);
-        bool collect = package->collect_match && *package->collect_match;
+        bool collect = *package->collect_match;
         struct regex *pattern = NULL;
         if (!name)
                 return fail(err, E_NO_MEMORY, "no memory for a name");
@@ -381,7 +381,7 @@ static int join(struct scribe_evaluation *evaluation, const struct scribe_criter
 static int show(struct scribe_evaluation *evaluation, const struct scribe_object *object,
         const struct scribe_criteria *own, struct scribe_criteria *ret, struct error *err)
 {
-        if (scribe_source_of(object) == SCRIBE_CONTENT && object->content.concat && *object->content.concat)
+        if (scribe_source_of(object) == SCRIBE_CONTENT && *object->content.concat)
                 return join(evaluation, own, object->content.concat, ret, err);
         vec_foreach (criterion, &own->list)
                 if (add(evaluation, ret, sv_of(criterion->identifier), sv_of(criterion->value), err) < 0)
