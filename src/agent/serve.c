@@ -77,8 +77,7 @@ static void say_ready(struct agent *agent)
                 if (strcmp(module->listeners[i].name, "socket") == 0)
                         local = at;
                 else if (at[0])
-                        snprintf(
-                                http, sizeof(http), "%s://%s, ", agent->config->tls.certificate ? "https" : "http", at);
+                        snprintf(http, sizeof(http), "%s://%s", agent->config->tls.certificate ? "https" : "http", at);
         }
         for (size_t i = 0; i < agent->graph.count; i++) {
                 const struct graph_node *node = &agent->graph.nodes[i];
@@ -87,10 +86,14 @@ static void say_ready(struct agent *agent)
                         snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), "%s%s",
                                 missing[0] ? ", " : "; not up: ", node->name);
         }
-        char fallback[AGENT_PATH_MAX];
-        snprintf(fallback, sizeof(fallback), "%.4000s/agent.sock", agent->run);
-        fprintf(stderr, "tarsier: ready, %s%s (pid %d)%s\n", http, local[0] ? local : fallback, (int)getpid(), missing);
-        notify_send("READY=1\nSTATUS=ready, %s%s%s", http, local[0] ? local : fallback, missing);
+        char own[AGENT_PATH_MAX];
+        snprintf(own, sizeof(own), "%.4000s/agent.sock", agent->run);
+        local = local[0] ? local : own;
+        if (http[0])
+                fprintf(stderr, "tarsier: ready, %s (pid %d), %s%s\n", http, (int)getpid(), local, missing);
+        else
+                fprintf(stderr, "tarsier: ready, %s (pid %d)%s\n", local, (int)getpid(), missing);
+        notify_send("READY=1\nSTATUS=ready, %s%s", http[0] ? http : local, missing);
         malloc_trim(0);
 }
 
