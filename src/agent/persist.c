@@ -401,6 +401,11 @@ int64_t persist_retry_ns(const struct persist *persist)
         return persist->retry_ns;
 }
 
+int64_t persist_answered_ns(const struct persist *persist)
+{
+        return persist->answered_ns;
+}
+
 const char *persist_listens(const struct persist *persist, size_t index)
 {
         return index < PERSIST_LISTENERS_MAX ? persist->spawn.addresses[index] : "";
