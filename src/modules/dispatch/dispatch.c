@@ -396,8 +396,16 @@ static void dispatch_stop(struct service *service)
         struct error err;
         if (save_all_cursors(dispatch, &err) < 0)
                 service_log(service, "warning: %s", err.message);
+        /* the loop still finishes its round */
+        if (dispatch->age)
+                loop_remove(service->loop, dispatch->age);
+        if (dispatch->warning)
+                loop_remove(service->loop, dispatch->warning);
         for (size_t i = 0; i < dispatch->outputs_count; i++) {
                 struct output *output = &dispatch->outputs[i];
+                if (output->retry)
+                        loop_remove(service->loop, output->retry);
+                output->busy = true;
                 output->operations->close(output);
                 buf_done(&output->record);
                 buf_done(&output->text);

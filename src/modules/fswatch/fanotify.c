@@ -137,5 +137,5 @@ int fanotify_start(struct fswatch *watch, struct error *err)
         watch->fanotify_buffer = malloc(BUFFER);
         if (!watch->fanotify_buffer)
                 return fail(err, E_NO_MEMORY, "no memory for fanotify");
-        return loop_add_fd(watch->service->loop, fd, LOOP_READ, LOOP_LEVEL, on_events, watch, NULL, err);
+        return loop_add_fd(watch->service->loop, fd, LOOP_READ, LOOP_LEVEL, on_events, watch, &watch->fanotify_id, err);
 }

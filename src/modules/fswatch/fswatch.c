@@ -96,6 +96,12 @@ static int fswatch_start(struct service *service, struct error *err)
 static void fswatch_stop(struct service *service)
 {
         struct fswatch *watch = service->state;
+        /* the loop still finishes its round */
+        const loop_id timers[] = { watch->scan_timer, watch->hash_timer, watch->recheck_timer, watch->baseline.retry,
+                watch->moved.timer };
+        for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+                if (timers[i])
+                        loop_remove(service->loop, timers[i]);
         notify_done(watch);
         scan_done(watch);
         hash_done(watch);

@@ -138,6 +138,7 @@ struct fswatch {
         struct fswatch_counters counters;
 
         int fanotify_fd;
+        loop_id fanotify_id;
         bool fanotify_renames; /* FAN_RENAME, Linux 5.17 */
         char *fanotify_buffer;
         struct { /* the first half of a rename, for inotify */

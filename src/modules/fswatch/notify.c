@@ -99,5 +99,7 @@ void notify_done(struct fswatch *watch)
         map_done(&watch->handles);
         free(watch->moved.path);
         free(watch->fanotify_buffer);
+        if (watch->fanotify_id)
+                loop_remove(watch->service->loop, watch->fanotify_id);
         fd_close(&watch->fanotify_fd);
 }
