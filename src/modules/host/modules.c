@@ -2,6 +2,7 @@
 #include "module/module.h"
 
 extern const struct module disk_module;
+extern const struct module elf_module;
 extern const struct module host_module;
 extern const struct module lsm_module;
 extern const struct module mem_module;
@@ -11,6 +12,7 @@ extern const struct module stat_module;
 
 const struct module *const host_modules[] = {
         &disk_module,
+        &elf_module,
         &host_module,
         &lsm_module,
         &mem_module,
