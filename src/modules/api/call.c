@@ -8,7 +8,7 @@
 
 #include <strings.h>
 
-enum { BLOCK = 16 << 10 };
+enum { BLOCK = 16 << 10, SHORT_BODY = 64 << 10 };
 
 static const char json_media_type[] = "application/json";
 
@@ -203,6 +203,16 @@ void call_begin(struct call *call, struct MHD_Connection *connection, const char
         routes_choose(call);
 }
 
+/* A body that is not wanted is read when that costs little; else the answer goes out at once and the connection ends.
+ */
+static bool rest_is_short(const struct call *call)
+{
+        const char *length = call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        uint64_t size = 0;
+        return !call_header(call, MHD_HTTP_HEADER_TRANSFER_ENCODING) && !call_header(call, "Expect") &&
+               (!length || (sv_parse_u64(sv_of(length), 10, &size) && size <= SHORT_BODY));
+}
+
 enum MHD_Result call_step(struct call *call, const char *upload, size_t *upload_size)
 {
         if (!call->decided && *upload_size) {
@@ -213,7 +223,15 @@ enum MHD_Result call_step(struct call *call, const char *upload, size_t *upload_
                 *upload_size = 0;
                 return call->body.failed ? MHD_NO : MHD_YES;
         }
-        if (call->decided && !call->started) { /* refused before its body; answered without reading that */
+        if (call->decided && !call->started) {
+                if (!call->headed && rest_is_short(call)) { /* read, so that the connection can be used again */
+                        call->headed = true;
+                        return MHD_YES;
+                }
+                if (*upload_size) {
+                        *upload_size = 0;
+                        return MHD_YES;
+                }
                 call->started = true;
                 call->client->deadline_ns = LOOP_NEVER;
                 return queue_answer(call);

@@ -177,9 +177,20 @@ void routes_choose(struct call *call)
         struct error err;
         const struct api_route *route = api_routes;
         bool options = strcmp(call->method, "OPTIONS") == 0;
-        while (route->path &&
-                (options || !takes(route, call->method) || !fits(route->path, call->path, &name, &call->rest)))
-                route++;
+        bool known = false; /* the path is ours, if not with this method */
+        const char *nul = strstr(call->uri, "%00");
+        if (nul && (size_t)(nul - call->uri) < strcspn(call->uri, "?")) {
+                call_fail_status(call, 400, "invalid", "a path holds no NUL", NULL);
+                return;
+        }
+        for (; route->path; route++) {
+                bool any = strcmp(route->method, "*") == 0;
+                if (options || !fits(route->path, call->path, &name, &call->rest))
+                        continue;
+                if (takes(route, call->method) && !(any && known))
+                        break;
+                known = true;
+        }
         if (!route->path) {
                 refuse_path(call);
                 return;
