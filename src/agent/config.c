@@ -64,6 +64,8 @@ static const struct field limits_fields[] = {
         FIELD_SIZE(struct config_limits, result_size,
                 .help = "bytes of one result; what is beyond is left out and it is partial", .def = "64m",
                 .min = 64 << 10, .max = 1 << 30),
+        FIELD_INT(struct config_limits, log_rows, .help = "rows of the run log, two a run; the oldest go",
+                .def = "1000000", .min = 100, .max = 100000000),
         BUDGET_FIELDS(struct config_limits),
 };
 

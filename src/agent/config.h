@@ -44,6 +44,7 @@ struct config_limits {
         int64_t results_age_ns;
         uint64_t results_size;
         uint64_t result_size;
+        int64_t log_rows;
         double max_cpu;
         uint64_t max_io;
         uint64_t max_memory;

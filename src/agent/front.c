@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-enum { CHUNK_MAX = 32 << 10, FILE_CHUNK = 64 << 10, TURN_MAX = 256 << 10 };
+enum { CHUNK_MAX = 32 << 10, FILE_CHUNK = 64 << 10, TURN_MAX = 256 << 10, STRANGERS_MAX = 16 };
 
 /* ---- streams ---- */
 
@@ -265,7 +265,7 @@ static void on_gone(struct link *link, const struct error *why, void *cookie)
 }
 
 /* Takes fd. */
-static struct front *front_new(struct agent *agent, int fd, struct error *err)
+static struct front *front_new(struct agent *agent, int fd, size_t frame_max, struct error *err)
 {
         struct front *front = calloc(1, sizeof(*front));
         struct front **slot = front ? vec_add(&agent->fronts, AGENT_FRONTS_MAX) : NULL;
@@ -273,7 +273,7 @@ static struct front *front_new(struct agent *agent, int fd, struct error *err)
                 .on_gone = on_gone,
                 .on_drained = on_drained,
                 .cookie = front,
-                .frame_max = FRAME_LENGTH_MAX };
+                .frame_max = frame_max };
         if (!slot || !(front->link = link_new(agent->loop, fd, &options, err))) {
                 if (slot)
                         agent->fronts.count--;
@@ -288,6 +288,15 @@ static struct front *front_new(struct agent *agent, int fd, struct error *err)
         return front;
 }
 
+/* Users without a role may come with a token, but not take the places and the memory of those who have one. */
+static size_t strangers(const struct agent *agent)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < agent->fronts.count; i++)
+                count += agent->fronts.items[i]->stranger;
+        return count;
+}
+
 static void on_connection(struct loop *loop, loop_id id, uint32_t events, void *cookie)
 {
         struct agent *agent = cookie;
@@ -297,10 +306,20 @@ static void on_connection(struct loop *loop, loop_id id, uint32_t events, void *
         int listener = agent->listener;
         for (;;) {
                 struct error err;
+                struct caller caller;
                 int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 if (fd < 0)
                         return;
-                if (!front_new(agent, fd, &err))
+                bool known = authority_of_connection(agent, fd, NULL, &caller, &err) == 0 && caller.role != ROLE_NONE;
+                if (!known && strangers(agent) >= STRANGERS_MAX) {
+                        agent->counters.fronts_refused++;
+                        close(fd);
+                        continue;
+                }
+                struct front *front = front_new(agent, fd, known ? FRAME_LENGTH_MAX : AGENT_CONTROL_MAX, &err);
+                if (front)
+                        front->stranger = !known;
+                else
                         agent->counters.fronts_refused++;
         }
 }
@@ -357,7 +376,7 @@ void front_api_changed(struct agent *agent, struct persist *api, bool up)
                 return;
         int fd = persist_wire_fd(api);
         fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        agent->api = fd < 0 ? NULL : front_new(agent, fd, &err);
+        agent->api = fd < 0 ? NULL : front_new(agent, fd, FRAME_LENGTH_MAX, &err);
         if (!agent->api) {
                 log_error("api has no connection to the agent: %s", fd < 0 ? errno_text(errno) : err.message);
                 return;

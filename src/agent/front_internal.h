@@ -34,6 +34,7 @@ struct front {
         struct agent *agent;
         struct link *link;
         char accepted[LISTEN_TEXT_MAX]; /* api: path its local clients come through; "" = a client of agent.sock */
+        bool stranger;                  /* a local user without a role */
         VEC(struct front_stream *) streams;
 };
 

@@ -35,8 +35,8 @@ bool persist_up(const struct persist *persist);
 pid_t persist_pid(const struct persist *persist);
 const char *persist_reason(const struct persist *persist); /* why it is down, or was last; "" if never */
 uint64_t persist_restarts(const struct persist *persist);
-int64_t persist_since_ns(const struct persist *persist); /* of the state it is in; monotonic */
-int64_t persist_retry_ns(const struct persist *persist); /* when it starts again; 0 = it does not wait */
+int64_t persist_since_ns(const struct persist *persist);    /* of the state it is in; monotonic */
+int64_t persist_retry_ns(const struct persist *persist);    /* when it starts again; 0 = it does not wait */
 int64_t persist_answered_ns(const struct persist *persist); /* its last answer to a ping; monotonic */
 /* Where listener `index` stands: "127.0.0.1:7077", a path, or "". */
 const char *persist_listens(const struct persist *persist, size_t index);

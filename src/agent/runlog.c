@@ -69,6 +69,7 @@ struct runlog *runlog_open(const char *path, bool read_only, struct error *err)
         if (!log)
                 return fail_null(err, E_NO_MEMORY, "no memory for the run log");
         log->head_fd = -1;
+        log->rows_max = RUNLOG_ROWS_MAX;
         snprintf(log->head_path, sizeof(log->head_path), "%s.head", path);
         log->store = store_open(path, steps, sizeof(steps) / sizeof(steps[0]), read_only ? STORE_READ_ONLY : 0, err);
         if (!log->store || read_head(log, err) < 0)
@@ -87,6 +88,11 @@ struct runlog *runlog_open(const char *path, bool read_only, struct error *err)
 failed:
         runlog_close(log);
         return NULL;
+}
+
+void runlog_set_max(struct runlog *log, uint64_t rows)
+{
+        log->rows_max = rows;
 }
 
 void runlog_close(struct runlog *log)
@@ -146,20 +152,20 @@ static int insert(struct runlog *log, const struct runlog_row *row, struct error
 /* The oldest tenth goes at once, so that this is rare. */
 static int prune(struct runlog *log, struct error *err)
 {
-        enum { STEP = RUNLOG_ROWS_MAX / 10 };
+        uint64_t step = log->rows_max / 10 + 1;
         char sql[512];
-        if (log->rows <= RUNLOG_ROWS_MAX)
+        if (log->rows <= log->rows_max)
                 return 0;
         snprintf(sql, sizeof(sql),
                 "BEGIN IMMEDIATE; UPDATE base SET (seq, hash) = (SELECT seq, hash FROM log ORDER BY seq LIMIT 1 OFFSET "
                 "%d);"
                 "DELETE FROM log WHERE seq <= (SELECT seq FROM base); COMMIT",
-                STEP - 1);
+                (unsigned long long)(step - 1));
         if (store_execute(log->store, sql, err) < 0) {
                 store_execute(log->store, "ROLLBACK", NULL);
                 return -1;
         }
-        log->rows -= STEP;
+        log->rows -= step;
         return 0;
 }
 

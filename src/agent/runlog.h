@@ -15,12 +15,14 @@ struct buf;
 
 enum { RUN_ID_MAX = 24, RUNLOG_HASH_HEX = 65, RUNLOG_BODY_MAX = 64 << 10, RUNLOG_LIST_MAX = 1000 };
 
-/* Rows kept; the oldest go, and the chain then begins at a remembered hash. */
-enum { RUNLOG_ROWS_MAX = 1000000 };
+enum { RUNLOG_ROWS_MAX = 1000000 }; /* unless set otherwise */
 
 /* path: of the database; the head stands beside it as PATH.head. read_only: for `tarsier runs`. */
 struct runlog *runlog_open(const char *path, bool read_only, struct error *err);
 void runlog_close(struct runlog *log);
+
+/* Rows kept: beyond it the oldest tenth goes, and the chain begins at the hash of the last of them. */
+void runlog_set_max(struct runlog *log, uint64_t rows);
 
 struct runlog_row {
         const char *event; /* "intent", "completed", "lost" */

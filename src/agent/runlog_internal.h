@@ -14,6 +14,7 @@ struct runlog {
         char head_path[4096];
         int64_t seq; /* of the last row */
         uint64_t rows;
+        uint64_t rows_max;
         char hash[RUNLOG_HASH_HEX]; /* of the last row */
 };
 

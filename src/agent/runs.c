@@ -12,6 +12,7 @@
 #include "schema/json.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/random.h>
 
 enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 64, RUNS_TABLE_MAX = 12000 };
@@ -191,6 +192,8 @@ static void finish_later(struct loop *loop, void *cookie)
                 request.on_end(agent, request.cookie);
         if (agent->counters.runs_completed % 32 == 0)
                 results_prune(agent);
+        if (agent->runs.count == 0)
+                malloc_trim(0);
         start_waiting(agent);
         if (agent->stopping)
                 agent_advance(agent);

@@ -182,9 +182,10 @@ int agent_reload(struct agent *agent, struct error *err)
         }
         authority_free(agent->authority);
         agent->authority = authority;
+        runlog_set_max(agent->log, (uint64_t)fresh->limits.log_rows);
         int status = schedule_reload(agent, err);
-        for (size_t i = 0; i < agent->modules.count; i++)
-                persist_reload(agent->modules.items[i]);
+        if (status == 0)
+                status = supervise_reload(agent, err);
         /* streams may still point into the old one (a token's grants): what they were granted ends here */
         front_forget_grants(agent);
         config_free(old);
@@ -290,6 +291,8 @@ static int open_log(struct agent *agent, struct error *err)
         uint64_t lost = 0;
         snprintf(path, sizeof(path), "%.4000s/runs.db", agent->state);
         agent->log = runlog_open(path, false, err);
+        if (agent->log)
+                runlog_set_max(agent->log, (uint64_t)agent->config->limits.log_rows);
         if (!agent->log || runlog_close_open(agent->log, "the agent ended before the run did", &lost, err) < 0)
                 return -1;
         if (lost)

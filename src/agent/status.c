@@ -33,8 +33,8 @@ bool status_health(const struct agent *agent, char *message, size_t size)
         }
         for (size_t i = 0; i < agent->graph.count; i++) {
                 const struct graph_node *node = &agent->graph.nodes[i];
-                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED)
-                        continue;
+                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED || node->state == GRAPH_STOPPED)
+                        continue; /* stopped: by the configuration */
                 snprintf(message, size, "%s is %s", node->name, graph_state_name(node->state));
                 return false;
         }

@@ -85,6 +85,48 @@ int supervise_declare(struct agent *agent, struct error *err)
         return declare_order(agent, err);
 }
 
+/* Dependencies of a module that comes later: what is up already is no obstacle. */
+static int add_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
+{
+        if (declare_module(agent, entry, err) < 0)
+                return -1;
+        bool dispatch = supervise_find(agent, dispatch_name) && strcmp(entry->module->name, dispatch_name) != 0 &&
+                        strcmp(entry->module->name, "api") != 0;
+        return dispatch ? graph_need(&agent->graph, entry->module->name, dispatch_name, GRAPH_ON_READY, err) : 0;
+}
+
+static int reload_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
+{
+        struct config_module part;
+        struct persist *persist = supervise_find(agent, entry->module->name);
+        if (config_module(agent->config, entry->module, &part, err) < 0)
+                return -1;
+        json_decref(part.settings);
+        if (part.enabled && !persist)
+                return add_module(agent, entry, err);
+        if (!persist)
+                return 0;
+        enum graph_state state = agent->graph.nodes[persist_node(persist)].state;
+        if (!part.enabled)
+                persist_stop(persist);
+        else if (state == GRAPH_STOPPED)
+                graph_set(&agent->graph, persist_node(persist), GRAPH_IDLE);
+        else
+                persist_reload(persist);
+        return 0;
+}
+
+int supervise_reload(struct agent *agent, struct error *err)
+{
+        const struct catalog_entry *const *entries;
+        size_t count = catalog_all(agent->catalog, &entries, NULL, err);
+        for (size_t i = 0; i < count; i++)
+                if (entries[i]->module->persistent && reload_module(agent, entries[i], err) < 0)
+                        return -1;
+        agent_advance(agent);
+        return 0;
+}
+
 static int send_alert(struct persist *dispatch, const char *text)
 {
         struct buf json;

@@ -6,6 +6,10 @@
 /* Declares the services in the graph: the agent's own, and each enabled module. */
 int supervise_declare(struct agent *agent, struct error *err);
 
+/* The configuration changed: modules that are mentioned now start, those that are no more stop, the others get their
+ * settings. */
+int supervise_reload(struct agent *agent, struct error *err);
+
 /* The module by name, NULL when it is not enabled. */
 struct persist *supervise_find(const struct agent *agent, const char *name);
 struct persist *supervise_node(const struct agent *agent, size_t node);

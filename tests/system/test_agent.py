@@ -184,6 +184,15 @@ def test_reload(agent):
     agent.write({"modules": {"example-persist": {}}, "schedule": [{"name": "new", "module": "example", "every": "1h"}]})
     agent.process.send_signal(signal.SIGHUP)
     wait_for(lambda: [s["name"] for s in front.json("status")["schedule"]] == ["new"], "the new schedule")
+    assert agent.service("example-persist")["state"] == "ready"
+    agent.write({"schedule": [{"name": "new", "module": "example", "every": "1h"}]})
+    agent.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: agent.service("example-persist")["state"] == "stopped", "the end of a module that is not wanted")
+    assert front.ask("health")["ready"]
+    agent.write({"modules": {"example-persist": {"interval": "1h"}},
+                 "schedule": [{"name": "new", "module": "example", "every": "1h"}]})
+    agent.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: agent.service("example-persist")["state"] == "ready", "its return")
     agent.write("schedule: 7")
     agent.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "was not reloaded" in agent.log(), "the refusal")
@@ -360,6 +369,18 @@ def test_a_stranger_without_a_role(agent):
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 100) == b"permission"
+
+
+def test_a_module_may_come_by_reload(tmp_path):
+    with Agent(tmp_path) as agent:
+        assert "example-persist" not in [s["name"] for s in agent.front().json("status")["services"]]
+        agent.write({"modules": {"example-persist": {}}})
+        agent.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "configuration reloaded" in agent.log(), "the reload")
+        wait_for(lambda: agent.service("example-persist")["state"] == "ready", "the new module")
+        run, frames = agent.front().run("example-persist", {"string": "new"})
+        assert json.loads(frames[-1][1])["success"]
+        assert agent.stop() == 0
 
 
 def test_metrics_and_describe(agent):

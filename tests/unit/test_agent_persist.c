@@ -1,4 +1,5 @@
-/* One persistent module under a clock that the test owns: pings, silence, restarts and their backoff. The worker is real. */
+/* One persistent module under a clock that the test owns: pings, silence, restarts and their backoff. The worker is
+ * real. */
 #include "agent/persist.h"
 #include "base/cleanup.h"
 
@@ -146,7 +147,8 @@ static void backoff_doubles_to_its_ceiling(void **state)
                 kill(persist_pid(persist), SIGKILL);
                 settle(is_down);
                 assert_string_equal(persist_reason(persist), "ended by signal 9 (KILL)");
-                expected = expected * 2 < PERSIST_BACKOFF_MAX_S * SECOND ? expected * 2 : PERSIST_BACKOFF_MAX_S * SECOND;
+                expected =
+                        expected * 2 < PERSIST_BACKOFF_MAX_S * SECOND ? expected * 2 : PERSIST_BACKOFF_MAX_S * SECOND;
         }
         fake_clock_advance(&fake, expected);
         settle(is_ready);

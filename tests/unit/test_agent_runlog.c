@@ -186,6 +186,31 @@ static void what_is_too_large_is_refused(void **state)
         runlog_close(log);
 }
 
+static void old_rows_go_and_the_rest_verifies(void **state)
+{
+        struct error err;
+        struct runlog_verdict verdict;
+        char run[32];
+        (void)state;
+        struct runlog *log = open_log(false);
+        runlog_set_max(log, 100);
+        for (int i = 0; i < 300; i++) {
+                snprintf(run, sizeof(run), "f%04d", i);
+                append(log, "intent", run, "{}", 6 * SECOND + i);
+                assert_true(runlog_rows(log) <= 100);
+        }
+        assert_int_equal(runlog_verify(log, NULL, &verdict, &err), 0);
+        if (!verdict.intact)
+                fail_msg("%s", verdict.message);
+        assert_true(verdict.first > 200);
+        assert_int_equal(verdict.rows, runlog_rows(log));
+        runlog_close(log);
+        log = open_log(true);
+        assert_int_equal(runlog_verify(log, NULL, &verdict, &err), 0);
+        assert_true(verdict.intact);
+        runlog_close(log);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -194,6 +219,7 @@ int main(void)
                 cmocka_unit_test(the_chain_goes_on_after_a_restart),
                 cmocka_unit_test(an_event_of_a_run_comes_once),
                 cmocka_unit_test(what_is_too_large_is_refused),
+                cmocka_unit_test(old_rows_go_and_the_rest_verifies),
         };
         return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
