@@ -274,9 +274,10 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
         (void)loop;
         (void)id;
         (void)events;
-        enum worker_state before = worker_state(execution->worker);
-        enum worker_state state = worker_progress(execution->worker);
-        if (before == WORKER_HANDSHAKE && state == WORKER_FAILED) {
+        worker_progress(execution->worker);
+        bool exited = worker_exited(execution->worker, &execution->exit);
+        enum worker_state state = worker_progress(execution->worker); /* its end may be the verdict */
+        if (state == WORKER_FAILED && !execution->handshake_failed && !execution->unready) {
                 struct error why;
                 worker_verdict(execution->worker, &why);
                 error_prefix(&why, "module %s", execution->entry->module->name);
@@ -284,7 +285,7 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
                 execution->handshake_failed = true;
                 worker_kill(execution->worker, NULL);
         }
-        if (!execution->exited && worker_exited(execution->worker, &execution->exit)) {
+        if (exited && !execution->exited) {
                 execution->exited = true;
                 execution->cpu_ns = execution->exit.cpu_ns;
                 execution->peak = execution->exit.max_rss;
@@ -378,6 +379,22 @@ static void on_unready(struct loop *loop, loop_id id, void *cookie)
         worker_kill(execution->worker, NULL);
 }
 
+static void on_gone(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        execution->pidfd_id = 0;
+        on_worker(loop, id, 0, execution);
+}
+
+/* A worker that ended at once has no pidfd any more; its end is told from the loop all the same. */
+static int watch_end(struct execution *execution, struct error *err)
+{
+        int pidfd = worker_pidfd(execution->worker);
+        if (pidfd < 0)
+                return loop_add_timer(execution->loop, 0, 0, on_gone, execution, &execution->pidfd_id, err);
+        return loop_add_fd(execution->loop, pidfd, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->pidfd_id, err);
+}
+
 struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err)
 {
         const struct module *module = options->entry->module;
@@ -414,8 +431,7 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
         int64_t wall = options->budget.wall_ns ? options->budget.wall_ns : module_wall_ns(module);
         if (loop_add_fd(loop, execution->frames, LOOP_READ, LOOP_LEVEL, on_frames, execution, &execution->frames_id, err) <
                         0 ||
-                loop_add_fd(loop, worker_pidfd(execution->worker), LOOP_READ, LOOP_LEVEL, on_worker, execution,
-                        &execution->pidfd_id, err) < 0 ||
+                watch_end(execution, err) < 0 ||
                 loop_add_timer(loop, wall, 0, on_deadline, execution, &execution->deadline_id, err) < 0 ||
                 loop_add_timer(loop, HANDSHAKE_SECONDS * SECOND, 0, on_unready, execution, &execution->ready_id, err) < 0)
                 goto failed;

@@ -197,7 +197,8 @@ static int add_done(struct result *result, struct sv payload, struct error *err)
         result->found = json_is_true(json_object_get(done, "foundanything"));
         result->success = json_is_true(json_object_get(done, "success"));
         json_int_t code = json_integer_value(json_object_get(done, "code"));
-        result->code = code > 0 && code < E_CODES_MAX ? (enum error_code)code : E_NONE;
+        if (!result->failed) /* else our own word stands */
+                result->code = code > 0 && code < E_CODES_MAX ? (enum error_code)code : E_NONE;
         const char *partial = json_string_value(json_object_get(done, "partial"));
         if (partial && !result->partial)
                 replace(&result->partial, copy_of(sv_of(partial)));

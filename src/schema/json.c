@@ -9,6 +9,8 @@ json_t *json_parse(struct sv text, bool strict, struct error *err)
         json_error_t where;
         size_t flags = JSON_DECODE_ANY | (strict ? JSON_REJECT_DUPLICATES : 0);
         json_t *value = json_loadb(text.p, text.n, flags, &where);
+        if (!value && !where.text[0]) /* jansson says nothing when it finds no memory */
+                return fail_null(err, E_NO_MEMORY, "no memory for %zu bytes of JSON", text.n);
         if (!value)
                 return fail_null(err, E_INVALID, "line %d, column %d: %s", where.line, where.column, where.text);
         return value;

@@ -1,0 +1,234 @@
+"""Third parties' modules: the two examples, and programs that mean harm."""
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / 'examples' / 'modules'
+DESCRIPTION = '{"name":"%s","summary":"a test","shape":"list","parameters":{"fields":[%s]},"element":{"fields":[' \
+    '{"name":"file","type":"path","private":true},{"name":"size","type":"int"}]},' \
+    '"statistics":{"fields":[{"name":"owner","type":"string","private":true}]}}'
+
+
+@pytest.fixture
+def directory():
+    """Where an unprivileged user can read what stands there."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix='tarsier-modules-'))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def foreign(tarsier, directory):
+    def run(*args, **options):
+        options.setdefault('env', dict(os.environ, TARSIER_MODULES_DIR=str(directory)))
+        return tarsier(*args, timeout=60, **options)
+    return run
+
+
+@pytest.fixture
+def write(directory):
+    def put(name, body, described=None, fields=''):
+        path = directory / name
+        described = DESCRIPTION % (name, fields) if described is None else described
+        path.write_text("#!/bin/sh\nif [ \"${1:-}\" = --describe ]; then cat <<'EOF'\n%s\nEOF\nexit 0; fi\n%s\n"
+                        % (described, body))
+        path.chmod(0o755)
+        return path
+    return put
+
+
+@pytest.fixture
+def examples(directory):
+    for name in ('greet', 'largest'):
+        shutil.copy(EXAMPLES / name, directory / name)
+        (directory / name).chmod(0o755)
+
+
+def envelope(rows, **more):
+    return json.dumps({'foundanything': bool(rows), 'success': True, 'elements': rows, 'statistics': None, 'errors': None,
+                       **more})
+
+
+def answer(foreign, name, message='{"class":"parameters"}', *args):
+    done = foreign('-m', name, *args, input=message)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_examples(foreign, examples, tmp_path):
+    assert answer(foreign, 'greet', '{"class":"parameters","parameters":{"who":"Ada"}}')['elements'] == \
+        {'greeting': 'hello Ada'}
+    assert foreign('greet').stdout == 'greeting: hello world\n'
+    sizes = [5000, 400, 30, 2]
+    tree = pathlib.Path(tempfile.mkdtemp())
+    tree.chmod(0o755)
+    for size in sizes:
+        (tree / str(size)).write_bytes(b'x' * size)
+    done = foreign('largest', '--count', '3', str(tree), '--json')
+    value = json.loads(done.stdout)
+    assert [row['size'] for row in value['elements']] == sizes[:3]
+    assert value['statistics'] == {'files': 4}
+    masked = json.loads(foreign('largest', str(tree), '--privacy', '--json').stdout)
+    assert {row['file'] for row in masked['elements']} == {'masked'}
+    shutil.rmtree(tree)
+    assert 'largest files below a directory' in foreign('largest', '--help').stdout
+    assert foreign('largest').returncode == 2  # path is required
+    assert foreign('largest', '--count', '0', '/').returncode == 2
+    listed = {module['name']: module for module in json.loads(foreign('modules', '--json').stdout)}
+    assert listed['greet']['foreign'] and listed['largest']['foreign'] and listed['greet']['role'] == 'viewer'
+
+
+def test_described_as_nobody_and_locked(foreign, write, directory):
+    """The description itself tells what the program could do."""
+    path = write('probe', 'true')
+    path.write_text('''#!/usr/bin/python3
+import json, os, socket, sys
+def can(act):
+    try:
+        act()
+        return 'yes'
+    except OSError:
+        return 'no'
+text = 'uid %d, write %s, inet %s, fds %s' % (os.getuid(), can(lambda: open('/tmp/tarsier-probe', 'w')),
+    can(lambda: socket.socket()), len(os.listdir('/proc/self/fd')) <= 4)
+print(json.dumps({"name": "probe", "summary": text, "shape": "list"}))
+''')
+    summary = next(module['summary'] for module in json.loads(foreign('modules', '--json').stdout)
+                   if module['name'] == 'probe')
+    uid = 65534 if os.geteuid() == 0 else os.geteuid()
+    assert summary == 'uid %d, write no, inet no, fds True' % uid
+
+
+def test_a_run_writes_nothing_and_holds_nothing_of_ours(foreign, write, directory):
+    target = directory / 'written'
+    write('writer', 'read -r line; echo x > %s 2>/dev/null && w=1 || w=0; n=$(ls /proc/self/fd | wc -l)\n'
+          'printf \'{"foundanything":true,"success":true,"elements":[{"file":"w%%s","size":%%s}]}\' $w $n' % target)
+    value = answer(foreign, 'writer')
+    assert value['elements'][0]['file'] == 'w0' and value['elements'][0]['size'] <= 5
+    assert not target.exists()
+
+
+@pytest.mark.parametrize('mode', [0o775, 0o757])
+def test_wrong_mode(foreign, write, mode):
+    write('loose', 'true').chmod(mode)
+    done = foreign('loose')
+    assert done.returncode == 4 and 'can be written by others' in done.stderr
+    assert 'can be written by others' in answer(foreign, 'loose')['errors'][0]
+
+
+def test_wrong_owner_or_directory(foreign, write, directory):
+    if os.geteuid() != 0:
+        pytest.skip('needs root')
+    path = write('owned', 'true')
+    os.chown(path, 65534, 0)
+    done = foreign('owned')
+    assert done.returncode == 4 and 'belongs to user 65534' in done.stderr
+    os.chown(path, 0, 0)
+    directory.chmod(0o777)
+    assert foreign('owned').returncode == 4
+    directory.chmod(0o755)
+    path.chmod(0o644)
+    assert foreign('owned').returncode == 2
+
+
+def test_names_that_are_taken(foreign, write, directory):
+    write('example', 'true')
+    write('schema', 'true')
+    write('Bad_Name', 'true')
+    done = foreign('modules', '--json')
+    names = [module['name'] for module in json.loads(done.stdout)]
+    assert names.count('example') == 1 and 'schema' not in names and 'Bad_Name' not in names
+    assert 'there is a module of that name already' in done.stderr
+    assert '"schema" is a command' in done.stderr
+    assert not next(module for module in json.loads(done.stdout) if module['name'] == 'example')['foreign']
+    assert '"schema" is a command' in answer(foreign, 'schema')['errors'][0]
+
+
+@pytest.mark.parametrize('body, why', [
+    ('exec sleep 1000', 'no description within 5 seconds'),
+    ('exec yes', 'a description of more than 1048576 bytes'),
+    ('exec head -c 5000 /dev/urandom', ''),
+    ('exit 0', 'line 1'),
+    ('echo "{}"; exit 1', 'exit status 1'),
+    ('echo "[]"', 'a description is a JSON object'),
+    ('echo "{}"', 'name: must be'),
+    ('echo \'{"name":"other","summary":"x"}\'', 'describes itself as "other"'),
+    ('echo \'{"name":"hostile"}\'', 'summary: required'),
+    ('echo \'{"name":"hostile","summary":"x","persistent":true}\'', 'cannot keep running'),
+    ('echo \'{"name":"hostile","summary":"x","shape":"cube"}\'', 'shape: "cube" is not known'),
+    ('echo \'{"name":"hostile","summary":"x","parameters":{"fields":[{"name":"a","type":"int","help":"h"},'
+     '{"name":"b","type":"int","help":"h","option":"a"}]}}\'', 'flag --a'),
+    ('printf \'{"name":"hostile","summary":"\\033[2J"}\'', ''),
+    ('(sleep 1000 &) ; echo \'{"name":"hostile"\'', ''),
+])
+def test_hostile_descriptions(foreign, directory, body, why):
+    path = directory / 'hostile'
+    path.write_text('#!/bin/sh\n%s\n' % body)
+    path.chmod(0o755)
+    done = foreign('hostile')
+    assert done.returncode != 0 and done.stdout == ''
+    assert why in done.stderr and '\033' not in done.stderr
+    left = [pid for pid in os.listdir('/proc') if pid.isdigit() and command_of(pid) in (b'sleep\x001000\x00', b'yes\x00')]
+    assert not left
+
+
+def command_of(pid):
+    try:
+        with open('/proc/%s/cmdline' % pid, 'rb') as file:
+            return file.read()
+    except OSError:
+        return b''
+
+
+@pytest.mark.parametrize('body, why', [
+    ('exit 7', 'printed no result (status 7)'),
+    ('kill -9 $$', 'printed no result (status 137)'),
+    ('echo nonsense', 'the result is not JSON'),
+    ('echo "{}"', 'the result is no envelope'),
+    ('echo \'{"success":true,"elements":{}}\'', 'elements: a list was expected'),
+    ('exec yes', 'printed more than 8388608 bytes'),
+    ('echo \'{"success":true}\'; exec >&-; exec sleep 1000', None),
+])
+def test_bad_runs(foreign, write, body, why):
+    write('bad', body)
+    value = answer(foreign, 'bad')
+    if why:
+        assert not value['success'] and why in value['errors'][0]
+    else:
+        assert value['success']
+
+
+def test_a_whole_answer_passes(foreign, write):
+    write('good', "read -r line\ncat <<'EOT'\n%s\nEOT" % envelope(
+        [{'file': '/a', 'size': 1}, {'file': '', 'size': 2}], statistics={'owner': 'ada'}, errors=['soft'], partial='tired',
+        skipped=[{'path': '/secret', 'reason': 'locked'}]))
+    assert answer(foreign, 'good') == {
+        'foundanything': True, 'success': True, 'elements': [{'file': '/a', 'size': 1}, {'file': '', 'size': 2}],
+        'statistics': {'owner': 'ada'}, 'errors': ['soft'], 'partial': 'tired',
+        'skipped': [{'path': '/secret', 'reason': 'locked'}]}
+    masked = answer(foreign, 'good', '{"class":"parameters"}', '--privacy')
+    assert masked['elements'] == [{'file': 'masked', 'size': 1}, {'file': '', 'size': 2}]
+    assert masked['statistics'] == {'owner': 'masked'}
+    assert masked['skipped'] == [{'path': 'masked', 'reason': 'locked'}]
+
+
+def test_large_messages_and_answers(foreign, write):
+    write('echoes', 'read -r line; printf \'{"success":true,"foundanything":true,"elements":[{"size":%s}]}\' ${#line}')
+    message = '{"class":"parameters","parameters":{"x":"%s"}}' % ('y' * 3000000)
+    assert answer(foreign, 'echoes', message)['elements'] == [{'size': len(message)}]
+    write('many', 'read -r line; printf \'{"success":true,"foundanything":true,"elements":[{"size":1}\'\n'
+          'i=0; while [ $i -lt 20000 ]; do printf \',{"size":%s}\' $i; i=$((i+1)); done; printf "]}"')
+    assert len(answer(foreign, 'many')['elements']) == 20001
+
+
+def test_stop_reaches_the_program(foreign, write):
+    """It is told on its standard input, and what it says then is the result."""
+    write('listens', 'read -r line\nread -r stop\necho \'%s\'' % envelope([{'file': '/x', 'size': 1}], partial='stopped'))
+    value = json.loads(foreign('listens', '--json', '--max-time', '300ms').stdout)
+    assert value['elements'] == [{'file': '/x', 'size': 1}]
+    assert value['partial'] == 'out of time' and not value['success']
