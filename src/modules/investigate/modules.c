@@ -1,6 +1,7 @@
 /* The modules of area investigate, sorted by name. */
 #include "module/module.h"
 
+extern const struct module agentstop_module;
 extern const struct module example_module;
 extern const struct module example_persist_module;
 extern const struct module file_module;
@@ -11,6 +12,7 @@ extern const struct module scribe_module;
 extern const struct module sshkey_module;
 
 const struct module *const investigate_modules[] = {
+        &agentstop_module,
         &example_module,
         &example_persist_module,
         &file_module,
