@@ -251,7 +251,7 @@ int file_emit_empty(struct file_state *state, struct error *err);
 
 /* Reads the file once for all searches that have .reads; afterwards their scanners and streams know the answers, or
  * the search is undecidable. */
-void file_read_content(struct file_state *state, int fd, const char *path);
+void file_read_content(struct file_state *state, int fd, uint64_t size, const char *path);
 
 /* The stream that a search's content came from. */
 struct file_stream *file_stream_of(struct file_state *state, const struct file_search *search);

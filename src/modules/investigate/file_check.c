@@ -156,6 +156,16 @@ static void emit_search(
         }
 }
 
+static void upper_hex(const uint8_t *bytes, size_t size, char *ret)
+{
+        static const char digits[] = "0123456789ABCDEF";
+        for (size_t i = 0; i < size; i++) {
+                *ret++ = digits[bytes[i] >> 4];
+                *ret++ = digits[bytes[i] & 15];
+        }
+        *ret = '\0';
+}
+
 static void emit_hits(struct file_state *state, const char *path, const struct stat *stat)
 {
         char mode[FILE_MODE_MAX];
@@ -172,8 +182,7 @@ static void emit_hits(struct file_state *state, const char *path, const struct s
                 char hex[DIGEST_HEX_MAX] = "";
                 if (search->params->options.return_sha256 && search->reads && !search->undecidable) {
                         const uint8_t *bytes = file_stream_of(state, search)->results[DIGEST_SHA256];
-                        for (size_t at = 0; at < digest_size(DIGEST_SHA256); at++)
-                                snprintf(hex + 2 * at, 3, "%02X", bytes[at]);
+                        upper_hex(bytes, digest_size(DIGEST_SHA256), hex);
                 }
                 row.info.sha256 = hex;
                 emit_search(state, search, &row, &directories);
@@ -259,7 +268,7 @@ enum walk_verdict file_examine(struct file_state *state, const struct file_targe
                         target->dirfd, target->name, target->link ? WALK_OPEN_FOLLOW : 0, &stat, &err);
                 have_stat |= fd >= 0;
                 if (fd >= 0) {
-                        file_read_content(state, fd, target->path);
+                        file_read_content(state, fd, (uint64_t)stat.st_size, target->path);
                 } else {
                         open_failed(state, target, &err);
                         give_up_readers(state);

@@ -156,11 +156,13 @@ static void fail_reading(struct file_state *state, int which, bool both, const c
         give_up(state, which, both, path, &err);
 }
 
-static void read_plain(struct file_state *state, int fd, const char *path, ssize_t n, bool both)
+/* size is what the file had when it was opened, as its row says: reading ends there, where there is one (files of /proc
+ * have none), and the call that would only tell the end is saved. */
+static void read_plain(struct file_state *state, int fd, uint64_t size, const char *path, ssize_t n, bool both)
 {
         while (n > 0) {
                 feed(state, 0, both, sv_n((const char *)state->block, (size_t)n), path);
-                if (!state->streams[0].wanted)
+                if (!state->streams[0].wanted || state->streams[0].bytes == size)
                         break;
                 n = read_block(state, fd, state->block, FILE_BLOCK);
         }
@@ -219,7 +221,7 @@ static uint64_t count_long_lines(const struct file_state *state)
         return sum;
 }
 
-void file_read_content(struct file_state *state, int fd, const char *path)
+void file_read_content(struct file_state *state, int fd, uint64_t size, const char *path)
 {
         bool decompress = false;
         uint64_t long_lines = count_long_lines(state);
@@ -232,7 +234,7 @@ void file_read_content(struct file_state *state, int fd, const char *path)
         if (n < 0)
                 fail_reading(state, 0, true, path, errnum);
         else if (both)
-                read_plain(state, fd, path, n, true);
+                read_plain(state, fd, size, path, n, true);
         else
                 read_compressed(state, fd, path, n);
         for (size_t i = 0; both && i < state->alive_count; i++)
