@@ -1,4 +1,5 @@
 """elf: dump, hardening by the flags a program was built with, parts, whole trees, and files that are broken or no ELF."""
+import json
 import os
 import pathlib
 import shutil
@@ -112,6 +113,26 @@ def test_broken_files(tarsier, tmp_path):
     path = tmp_path / 'ones'
     path.write_bytes(whole[:64] + b'\xff' * 8192)
     assert tarsier.json('elf', '--symbols', '--sections', path)['statistics']['files'] == 1
+
+
+CUT = """
+mount -t tmpfs -o size=4k none "$1" || exit 77
+head -c 4096 /bin/true >"$1/file"
+truncate -s "$(stat -Lc %s /bin/true)" "$1/file"
+"$2" elf --sections --symbols --json "$1/file" /bin/true
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root: unshare')
+def test_a_file_whose_pages_are_gone(tarsier, tmp_path):
+    """Touching a page that the file no longer has (here: that a full tmpfs cannot give) is an error of that file."""
+    done = subprocess.run(['unshare', '-m', 'sh', '-c', CUT, 'sh', tmp_path, tarsier.path], capture_output=True,
+                          text=True)
+    if done.returncode == 77:
+        pytest.skip('needs a mount namespace')
+    result = json.loads(done.stdout)
+    assert len(result['elements']) == 1 and result['elements'][0]['path'] == '/bin/true'
+    assert result['statistics']['changed'] == 1 and 'was cut while it was read' in result['errors'][0]
 
 
 def test_tree(tarsier, tmp_path, build):

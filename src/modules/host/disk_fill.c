@@ -177,6 +177,8 @@ int disk_fill(struct run *run, struct error *err)
                 return fail(err, E_NO_MEMORY, "no memory to sum up directories");
         *fill = (struct fill){ .run = run, .statistics = run_statistics(run), .top_max = (size_t)params->top };
         fill->top = arena_array(&run->arena, fill->top_max, sizeof(struct top));
+        if (!fill->top)
+                return fail(err, E_NO_MEMORY, "no memory for the largest directories");
         map_init(&fill->links, LINKS_MAX);
         struct walk_options options = { .one_file_system = true,
                 .want_stat = true,
@@ -185,12 +187,11 @@ int disk_fill(struct run *run, struct error *err)
                 .on_error = on_error,
                 .checkpoint = checkpoint,
                 .cookie = fill };
-        int status = fill->top ? walk_tree(AT_FDCWD, params->fill, &options, NULL, err)
-                               : fail(err, E_NO_MEMORY, "no memory for the largest directories");
+        int status = walk_tree(AT_FDCWD, params->fill, &options, NULL, err);
         leave_to(fill, 0);
         if (status == 0 && fill->no_memory)
                 status = fail(err, E_NO_MEMORY, "no memory to sum up directories");
-        if (fill->top_count)
+        if (fill->top_count > 1)
                 qsort(fill->top, fill->top_count, sizeof(struct top), largest_first);
         for (size_t i = 0; i < fill->top_count; i++) {
                 struct disk_row row = { .path = fill->top[i].path,

@@ -3,7 +3,6 @@
 #include "modules/host/ps.h"
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "base/vec.h"
 #include "linux/cgroup.h"
 #include "linux/container.h"
@@ -80,9 +79,9 @@ static bool has_name(const struct ps_params *params, const struct process *proce
         char exe[PATH_MAX];
         ssize_t length = readlinkat(process->dir, "exe", exe, sizeof(exe) - 1);
         exe[length > 0 ? length : 0] = '\0';
+        const char *slash = strrchr(exe, '/');
         list_foreach (pattern, &params->names)
-                if (name_fits(*pattern, core->stat.comm) ||
-                        (length > 0 && name_fits(*pattern, path_base(sv_of(exe)).p)))
+                if (name_fits(*pattern, core->stat.comm) || (slash && name_fits(*pattern, slash + 1)))
                         return true;
         return false;
 }
