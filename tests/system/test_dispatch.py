@@ -458,3 +458,8 @@ def test_sigstop_and_flood(tmp_path):
             module.ping()
         os.kill(module.pid, signal.SIGCONT)
         assert module.query()["rows"][0]["spooled"] < 2 << 20
+
+
+def test_answer_fits_its_schema(tmp_path, tarsier):
+    with start(tmp_path, [{"type": "file", "path": f"{tmp_path}/f"}]) as module:
+        tarsier.check("dispatch", module.query()["rows"][0])

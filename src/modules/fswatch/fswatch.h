@@ -55,7 +55,8 @@ struct object {
         int64_t alerted_ns;  /* of the last signature alert, 0 = none */
         uint32_t suppressed;
         bool hashed;
-        bool stale; /* to be read by the sweep */
+        bool stale;  /* to be read by the sweep */
+        bool untold; /* … and then told as new */
         uint8_t sha256[SHA256_SIZE];
 };
 

@@ -39,19 +39,16 @@ static void pending_free(struct pending *pending)
         free(pending);
 }
 
-/* The queue is full: told now without a hash, or read by the sweep. */
-static void overflow(struct fswatch *watch, const char *path, struct look how, bool is_new)
+/* The queue is full: the sweep reads it, and tells it when it is new. */
+static void overflow(struct fswatch *watch, const char *path, bool is_new)
 {
         struct stat st;
         struct object *object = map_get(&watch->objects, sv_of(path));
         watch->counters.dropped++;
-        if (is_new && fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                (object = object_add(watch, path, &st))) {
-                baseline_put(watch, object);
-                alert_object(watch, "medium", "created", object, NULL, how, "new path %s", path);
-        }
+        if (is_new && fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && (object = object_add(watch, path, &st)))
+                object->untold = true; /* nor in the baseline: a crash now leaves it new */
         if (object)
-                object_set_stale(watch, object, S_ISREG(object->mode) || S_ISLNK(object->mode));
+                object_set_stale(watch, object, true);
         hash_wake(watch);
 }
 
@@ -66,7 +63,7 @@ void hash_later(struct fswatch *watch, const char *path, struct look how, bool i
                 if (!pending || !copy || map_put(&watch->pending, sv_of(path), pending) < 0) {
                         free(copy);
                         free(pending);
-                        overflow(watch, path, how, is_new);
+                        overflow(watch, path, is_new);
                         return;
                 }
                 pending->path = copy;
@@ -114,9 +111,10 @@ static void settle(struct fswatch *watch, const char *path, const struct stat *s
         const struct pending *pending = watch->job.pending;
         struct look how = { .pid = pending ? pending->pid : 0, .while_down = pending && pending->while_down };
         struct object *object = map_get(&watch->objects, sv_of(path));
-        bool is_new = !object;
-        if (is_new && !(object = object_add(watch, path, st)))
+        bool is_new = !object || object->untold;
+        if (!object && !(object = object_add(watch, path, st)))
                 return;
+        object->untold = false;
         struct object before = *object;
         object_set(object, st);
         object_set_stale(watch, object, false);
@@ -236,8 +234,9 @@ static bool changed_meanwhile(struct fswatch *watch, const struct stat *after)
         if (after->st_size == job->before.st_size && after->st_mtim.tv_sec == job->before.st_mtim.tv_sec &&
                 after->st_mtim.tv_nsec == job->before.st_mtim.tv_nsec)
                 return false;
-        if (!job->pending || job->pending->again++ >= HASH_AGAIN_MAX ||
-                map_put(&watch->pending, sv_of(job->path), job->pending) < 0)
+        if (!job->pending)
+                return true; /* it is still marked: the sweep comes by again */
+        if (job->pending->again++ >= HASH_AGAIN_MAX || map_put(&watch->pending, sv_of(job->path), job->pending) < 0)
                 return false;
         job->pending->due_ns = loop_now_ns(watch->service->loop) + watch->config->settle_ns;
         job->pending = NULL;

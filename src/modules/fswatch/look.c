@@ -101,6 +101,10 @@ static bool content_may_differ(const struct object *object, const struct stat *s
 static void look_known(struct fswatch *watch, struct object *object, const struct stat *st, struct look how)
 {
         object->generation = watch->generation;
+        if (object->untold) {
+                object_set(object, st);
+                return;
+        }
         bool differs = content_may_differ(object, st);
         if ((object->mode ^ st->st_mode) & S_IFMT) { /* another thing under the same name */
                 alert_object(watch, "high", "changed", object, NULL, how, "path %s changed its type", object->path);
