@@ -125,6 +125,9 @@ static int open_extent(struct result *result, struct label *label, struct error 
         if (close_extent(result, err) < 0)
                 return -1;
         uint64_t at = spool_size(&result->spool);
+        const struct extent fresh = { 0 };
+        if (spool_append(&result->spool, &fresh, sizeof(fresh), err) < 0)
+                return -1; /* the label knows nothing of it */
         if (label->first) { /* the label's last extent now has a successor */
                 label->open.next = at;
                 if (spool_patch(&result->spool, label->last, &label->open, sizeof(label->open), err) < 0)
@@ -132,10 +135,10 @@ static int open_extent(struct result *result, struct label *label, struct error 
         } else {
                 label->first = at + 1;
         }
-        label->open = (struct extent){ 0 };
+        label->open = fresh;
         label->last = at;
         result->current = label;
-        return spool_append(&result->spool, &label->open, sizeof(label->open), err);
+        return 0;
 }
 
 static int add_row(struct result *result, struct sv payload, struct error *err)
@@ -156,8 +159,10 @@ static int add_row(struct result *result, struct sv payload, struct error *err)
                 return -1;
         uint32_t length = (uint32_t)json.n;
         if (spool_append(&result->spool, &length, sizeof(length), err) < 0 ||
-                spool_append(&result->spool, json.p, json.n, err) < 0)
+                spool_append(&result->spool, json.p, json.n, err) < 0) {
+                close_extent(result, NULL); /* half a row may stand behind it */
                 return -1;
+        }
         label->open.size += sizeof(length) + json.n;
         label->rows++;
         result->rows++;

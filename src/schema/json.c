@@ -9,6 +9,10 @@ json_t *json_parse(struct sv text, bool strict, struct error *err)
         json_error_t where;
         size_t flags = JSON_DECODE_ANY | (strict ? JSON_REJECT_DUPLICATES : 0);
         json_t *value = json_loadb(text.p, text.n, flags, &where);
+        /* an integer beyond 64 bits (or a uint64_t beyond int64_t, as we write them) is read as Go reads a number of an
+         * unknown field: as a double; the field it is for refuses what does not fit */
+        if (!value && where.text[0] && json_error_code(&where) == json_error_numeric_overflow)
+                value = json_loadb(text.p, text.n, flags | JSON_DECODE_INT_AS_REAL, &where);
         if (!value && !where.text[0]) /* jansson says nothing when it finds no memory */
                 return fail_null(err, E_NO_MEMORY, "no memory for %zu bytes of JSON", text.n);
         if (!value)

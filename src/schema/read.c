@@ -145,6 +145,8 @@ static int read_size(struct reader *reader, const struct field *field, const jso
                         json_is_string(value) ? "\"" : "",
                         json_is_string(value) ? json_string_value(value) : json_type_word(value),
                         json_is_string(value) ? "\"" : "");
+        if (bytes > INT64_MAX) /* JSON's readers, ours among them, know no larger integer */
+                return bad(reader, "%llu bytes are too many", (unsigned long long)bytes);
         if (field->min < field->max && (bytes < (uint64_t)field->min || bytes > (uint64_t)field->max))
                 return bad(reader, "%llu bytes are out of range: %lld to %lld", (unsigned long long)bytes,
                         (long long)field->min, (long long)field->max);

@@ -46,6 +46,7 @@ def test_documented_example(tarsier):
     '{"CLASS":"parameters","PARAMETERS":{"GETHOSTNAME":true}}', '{"Class":"parameters","Parameters":{"GetHostName":true}}',
     '{"class":"parameters","nope":1,"parameters":{"gethostname":true,"nope":{"a":[1]}}}',
     '{"class":"parameters","parameters":{"gethostname":false,"gethostname":true}}',
+    '{"class":"parameters","parameters":{"gethostname":true,"x":99999999999999999999}}',
     '{"class":"parameters","parameters":{"gethostname":false,"GETHOSTNAME":true}}'])
 def test_good_input(tarsier, text):
     assert json.loads(ask(tarsier, text))['elements'] == {'hostname': os.uname().nodename}
@@ -78,7 +79,7 @@ def test_refused_input(tarsier, text, error):
 
 @pytest.mark.parametrize('text', ['{', '{"class":"parameters"', 'nonsense', '{"class":"parameters",}', '\x00', GOOD + '\x00',
                                   GOOD + GOOD, '[' * 100000, '{"class":"parameters","parameters":' + '{"a":' * 3000,
-                                  '{"class":"parameters","parameters":{"x":99999999999999999999}}', '"\\ud800"'])
+                                  '{"class":"parameters","parameters":{"x":1e999}}', '"\\ud800"'])
 def test_malformed_json(tarsier, text):
     value = json.loads(ask(tarsier, text))
     assert not value['success'] and value['elements'] is None
