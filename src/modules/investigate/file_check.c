@@ -53,8 +53,8 @@ static bool digest_holds(struct file_state *state, const struct file_search *sea
 static bool decide(struct file_state *state, struct file_search *search, enum file_kind from, enum file_kind to,
         const struct stat *stat, struct sv base)
 {
-        char mode[FILE_MODE_MAX];
-        if (stat && file_search_has(search, FILE_MODE, FILE_MODE))
+        char mode[FILE_MODE_MAX] = "";
+        if (to == FILE_MTIME && file_search_has(search, FILE_MODE, FILE_MODE))
                 file_mode_text(stat->st_mode, mode);
         for (size_t i = search->first[from]; i < search->first[to + 1]; i++) {
                 struct file_check *check = &search->checks[i];
@@ -247,10 +247,10 @@ static bool get_stat(struct file_state *state, const struct file_target *target,
 
 enum walk_verdict file_examine(struct file_state *state, const struct file_target *target)
 {
-        struct stat stat;
+        struct stat stat = { 0 };
         bool have_stat = false;
         state->statistics->files_count++;
-        keep(state, state->active, state->active_count, FILE_NAME, FILE_NAME, NULL, target->base);
+        keep(state, state->active, state->active_count, FILE_NAME, FILE_NAME, &stat, target->base);
         bool needs_stat = target->link || target->directory_link;
         for (size_t i = 0; i < state->alive_count && !needs_stat; i++)
                 needs_stat = file_search_has(state->alive[i], FILE_SIZE, FILE_MTIME);
@@ -275,7 +275,7 @@ enum walk_verdict file_examine(struct file_state *state, const struct file_targe
                 }
                 if (state->stopped)
                         return WALK_STOP;
-                keep(state, state->alive, state->alive_count, FILE_CONTENT, FILE_SHA3, NULL, target->base);
+                keep(state, state->alive, state->alive_count, FILE_CONTENT, FILE_SHA3, &stat, target->base);
         }
         if (state->alive_count > 0 && (have_stat || get_stat(state, target, &stat)))
                 emit_hits(state, target->path, &stat);

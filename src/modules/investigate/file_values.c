@@ -178,8 +178,6 @@ void file_mode_text(mode_t mode, char *ret)
                 *end++ = 'L';
                 break;
         case S_IFCHR:
-                *end++ = 'D';
-                break;
         case S_IFBLK:
                 *end++ = 'D';
                 break;
