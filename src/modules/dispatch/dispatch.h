@@ -54,7 +54,7 @@ struct dispatch_config {
         int64_t retry_max_ns;
 };
 
-/* ---- spool.c: events on disk, numbered from 1 ---- */
+/* ---- dispatch_spool.c: events on disk, numbered from 1 ---- */
 
 struct spool_segment {
         uint64_t first; /* number of its first event */
@@ -183,7 +183,7 @@ void dispatch_dropped(struct dispatch *dispatch, uint64_t count);
 /* Frees what every output is done with. */
 void dispatch_trim(struct dispatch *dispatch);
 
-/* ---- render.c ---- */
+/* ---- dispatch_render.c ---- */
 
 enum severity event_severity(struct sv json, char *ret_summary, size_t summary_size);
 /* The event as the output's format has it, one line. */

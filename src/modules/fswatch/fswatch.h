@@ -168,7 +168,7 @@ struct fswatch {
         bool limit_said;
 };
 
-/* objects.c */
+/* fswatch_objects.c */
 struct object *object_add(struct fswatch *watch, const char *path, const struct stat *st);
 void object_set(struct object *object, const struct stat *st);
 void object_set_stale(struct fswatch *watch, struct object *object, bool stale);
@@ -187,7 +187,7 @@ void baseline_remove(struct fswatch *watch, const char *path);
 void baseline_put_root(struct fswatch *watch, const char *configured);
 void baseline_flush(struct fswatch *watch);
 
-/* look.c: compares and alerts */
+/* fswatch_look.c: compares and alerts */
 bool fswatch_covers(const struct fswatch *watch, const char *path);
 struct look {
         int pid;         /* who did it, 0 = not known */
@@ -198,7 +198,7 @@ void fswatch_look(struct fswatch *watch, const char *path, struct look how);
 void fswatch_renamed(struct fswatch *watch, const char *from, const char *to, int pid);
 void fswatch_lost_events(struct fswatch *watch);
 
-/* alert.c */
+/* fswatch_alert.c */
 struct alert {
         const char *severity;
         char *text;
@@ -222,14 +222,14 @@ void alert_path(struct fswatch *watch, const char *severity, const char *event, 
 /* "signature changed", at most once an object in the suppression time */
 void alert_signature(struct fswatch *watch, struct object *object, const uint8_t *old, struct look how);
 
-/* hash.c */
+/* fswatch_hash.c */
 void hash_later(struct fswatch *watch, const char *path, struct look how, bool is_new);
 void hash_forget(struct fswatch *watch, const char *path);
 bool hash_rename(struct fswatch *watch, const char *from, const char *to);
 void hash_wake(struct fswatch *watch);
 void hash_done(struct fswatch *watch);
 
-/* scan.c */
+/* fswatch_scan.c */
 void scan_all(struct fswatch *watch);
 void scan_directory(struct fswatch *watch, const char *path, bool recursive, bool silent, bool while_down);
 void scan_done(struct fswatch *watch);
@@ -238,7 +238,7 @@ void roots_recheck_later(struct fswatch *watch);
 bool roots_recursive(const struct fswatch *watch, const char *path);
 void roots_lost(struct fswatch *watch, const char *path);
 
-/* notify.c, fanotify.c, inotify.c */
+/* fswatch_notify.c, fswatch_fanotify.c, fswatch_inotify.c */
 int notify_start(struct fswatch *watch, struct error *err);
 void notify_done(struct fswatch *watch);
 int notify_add(struct fswatch *watch, const char *path, struct error *err);
