@@ -232,10 +232,3 @@ void handle_module_route(struct call *call);
 extern const struct record run_request_record; /* what POST /v1/runs takes */
 
 void module_peer_free(struct module_peer *peer);
-
-/* ---- an object's members without building it (members.c) ---- */
-
-/* text is one valid JSON object: takes the next member off *rest (begin with the whole text). False at the end. */
-bool members_next(struct sv *rest, struct sv *ret_key, struct sv *ret_value);
-/* Splits `parameters` (raw text, empty when absent) from the rest, a small object. A key twice is an error. */
-json_t *members_split(struct sv text, const char *apart, struct sv *ret_apart, struct error *err);

@@ -1,7 +1,8 @@
 /* A run's parameters may be 8 MiB of JSON that becomes twenty times as much when it is built. They are passed on as
  * text; only their ends are looked for here. */
-#include "api.h"
+#include "members.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "schema/json.h"
 

@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "base/cleanup.h"
+#include "members.h"
 #include "module/catalog.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"

@@ -1,0 +1,39 @@
+/* The members of an object: split without building it, they are those that jansson finds. */
+#include "modules/api/members.h"
+
+#include "schema/json.h"
+
+#include <assert.h>
+
+static void compare(struct sv text, json_t *whole)
+{
+        struct sv apart = { 0 };
+        struct error err;
+        json_t *rest = members_split(text, "parameters", &apart, &err);
+        if (!rest) /* all but one member together are too long */
+                return;
+        json_t *taken = apart.p ? json_loadb(apart.p, apart.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL) : NULL;
+        json_t *expected = json_copy(whole);
+        json_object_del(expected, "parameters");
+        assert(json_equal(rest, expected));
+        assert(!apart.p == !json_object_get(whole, "parameters"));
+        assert(!apart.p || json_equal(taken, json_object_get(whole, "parameters")));
+        json_decref(expected);
+        json_decref(taken);
+        json_decref(rest);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+        struct sv text = sv_n((const char *)bytes, size);
+        struct sv apart;
+        struct error err;
+        json_t *whole = json_parse(text, true, NULL);
+        if (json_is_object(whole))
+                compare(text, whole);
+        else
+                json_decref(members_split(
+                        text, "parameters", &apart, &err)); /* must not crash; duplicates may pass inside */
+        json_decref(whole);
+        return 0;
+}
