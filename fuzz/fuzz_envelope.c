@@ -1,5 +1,5 @@
-/* A foreign program's answer: no crash; the frames it becomes are ones the parent takes, and the envelope made of them is
- * JSON. The first byte chooses shape and privacy. */
+/* A foreign program's answer: no crash; the frames it becomes are ones the parent takes, and the envelope made of them
+ * is JSON. The first byte chooses shape and privacy. */
 #include "base/cleanup.h"
 #include "module/channel.h"
 #include "module/envelope.h"
@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
         if (size < 1)
                 return 0;
-        const struct module module = { .name = "x", .element = RECORD(struct row, row_fields),
+        const struct module module = { .name = "x",
+                .element = RECORD(struct row, row_fields),
                 .shape = (enum shape)(bytes[0] % (SHAPE_SCALAR + 1)) };
         struct buf in;
         buf_init(&in, 4096);

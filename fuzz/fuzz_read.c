@@ -1,5 +1,5 @@
-/* Parameters from outside: no crash; what is read is written, read again strictly and written the same. json_valid admits
- * whatever jansson takes. The first byte chooses how strictly. */
+/* Parameters from outside: no crash; what is read is written, read again strictly and written the same. json_valid
+ * admits whatever jansson takes. The first byte chooses how strictly. */
 #include "../tests/unit/schema_fixture.h"
 #include "base/cleanup.h"
 #include "schema/json.h"
@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         struct error err;
         unsigned flags = bytes[0] & 3;
         if (record_read(fixture_record, value, &fixture, &arena, flags, &err) < 0) {
-                if (!err.message[0] || (record_check(fixture_record, value, flags, &err) == 0 && err.code != E_NO_MEMORY))
+                if (!err.message[0] ||
+                        (record_check(fixture_record, value, flags, &err) == 0 && err.code != E_NO_MEMORY))
                         abort();
                 return 0;
         }

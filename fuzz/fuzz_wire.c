@@ -1,5 +1,5 @@
-/* Frames of a worker that lies: no crash, and whatever was taken the envelope is JSON. The first byte chooses the shape of
- * the result and how much it may hold. */
+/* Frames of a worker that lies: no crash, and whatever was taken the envelope is JSON. The first byte chooses the shape
+ * of the result and how much it may hold. */
 #include "base/cleanup.h"
 #include "module/result.h"
 #include "schema/json.h"
@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         struct error err;
         if (size < 1)
                 return 0;
-        struct result *result = result_new((enum shape)(bytes[0] % (SHAPE_SCALAR + 1)), bytes[0] & 0x80 ? 64 : SPOOL, &err);
+        struct result *result =
+                result_new((enum shape)(bytes[0] % (SHAPE_SCALAR + 1)), bytes[0] & 0x80 ? 64 : SPOOL, &err);
         struct buf input;
         buf_init(&input, size + 1);
         buf_append(&input, bytes + 1, size - 1);
@@ -47,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         size_t seen = 0;
         struct buf out;
         buf_init(&out, TEXT);
-        if (!result || result_each_row(result, see_row, &seen, &err) < 0 || result_write(result, 0, keep, &out, &err) < 0 ||
-                !json_valid(sv_n(out.data, out.len)))
+        if (!result || result_each_row(result, see_row, &seen, &err) < 0 ||
+                result_write(result, 0, keep, &out, &err) < 0 || !json_valid(sv_n(out.data, out.len)))
                 abort();
         buf_done(&out);
         buf_done(&input);

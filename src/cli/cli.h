@@ -9,7 +9,7 @@
 
 struct verb {
         const char *name;
-        const char *summary; /* NULL: hidden */
+        const char *summary;                /* NULL: hidden */
         int (*main)(int argc, char **argv); /* argv[0] is the verb */
 };
 
@@ -84,11 +84,11 @@ struct run_stop {
         struct sv read;
 };
 
-/* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. So does a line
- * with a stop message; stop NULL: none can come. target NULL: on this machine. NULL on failure to start. */
+/* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. So does
+ * a line with a stop message; stop NULL: none can come. target NULL: on this machine. NULL on failure to start. */
 struct execution;
-struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
-        bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err);
+struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget,
+        bool privacy, bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err);
 
 /* Shows a result on stdout and its errors on stderr; the exit status. */
 int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags);

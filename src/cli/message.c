@@ -1,7 +1,7 @@
 /* tarsier -m NAME [--privacy] < message.json: one message in, one result out, as the documented agent does it. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "cli/cli.h"
 #include "module/execution.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -14,8 +14,8 @@ static int write_stdout(const void *bytes, size_t size, void *cookie)
         return write_all(STDOUT_FILENO, bytes, size, NULL);
 }
 
-/* The first line of standard input. What was read behind it is pushed to *ret_rest. E_TOO_LARGE beyond a message's ceiling:
- * reading goes no further. */
+/* The first line of standard input. What was read behind it is pushed to *ret_rest. E_TOO_LARGE beyond a message's
+ * ceiling: reading goes no further. */
 static int read_line(struct buf *line, bool *ret_ended, struct error *err)
 {
         *ret_ended = false;
@@ -23,7 +23,8 @@ static int read_line(struct buf *line, bool *ret_ended, struct error *err)
                 looked = line->len;
                 char *room = looked > JSON_MESSAGE_MAX ? NULL : buf_reserve(line, 64 << 10);
                 if (!room)
-                        return fail(err, E_TOO_LARGE, "ReadInputParameters() -> ReadInput() -> a line of more than %d bytes",
+                        return fail(err, E_TOO_LARGE,
+                                "ReadInputParameters() -> ReadInput() -> a line of more than %d bytes",
                                 JSON_MESSAGE_MAX);
                 ssize_t got = read(STDIN_FILENO, room, 64 << 10);
                 if (got < 0 && errno == EINTR)

@@ -79,7 +79,8 @@ int run_on_agent(const struct catalog_entry *entry, const json_t *params, const 
         make_request(entry, params, flags, &message);
         snprintf(bridge, sizeof(bridge), "%s/tarsier-remote", catalog_libexec(cli_catalog()));
         struct run_target target = { .agent = flags->agent ? flags->agent : local_socket(socket, sizeof(socket)),
-                .token = token.len ? token.data : NULL, .bridge = bridge };
+                .token = token.len ? token.data : NULL,
+                .bridge = bridge };
         struct budget budget = { .wall_ns = flags->max_time_ns ? flags->max_time_ns + 5 * SECOND : 0 };
         struct execution *execution =
                 run_here(entry, sv_n(buf_text(&message), message.len), &budget, false, true, NULL, &target, &err);

@@ -1,6 +1,6 @@
 /* The flags every module run has; a module's own flag of the same name goes first. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
+#include "cli/cli.h"
 #include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/print.h"
@@ -21,8 +21,8 @@ static const struct field run_flags_fields[] = {
                 .help = "share of one core the run may use, 0.1 is 10 %"),
         FIELD_SIZE(struct run_flags, max_io, .option = "max-io", .help = "bytes a second the run may read"),
         FIELD_SIZE(struct run_flags, max_memory, .option = "max-memory", .help = "memory the run may use"),
-        FIELD_DURATION(struct run_flags, max_time_ns, .json = "max_time", .option = "max-time", .min = 0, .max = INT64_MAX,
-                .help = "time after which the run ends with what it has"),
+        FIELD_DURATION(struct run_flags, max_time_ns, .json = "max_time", .option = "max-time", .min = 0,
+                .max = INT64_MAX, .help = "time after which the run ends with what it has"),
         FIELD_BOOL(struct run_flags, help, .flag = 'h', .help = "print this help"),
 };
 

@@ -1,6 +1,6 @@
 /* A run on this machine, with the terminal's signals as its stop. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
+#include "cli/cli.h"
 #include "module/execution.h"
 #include "schema/json.h"
 
@@ -67,12 +67,17 @@ static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cooki
         take_lines(run);
 }
 
-struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget, bool privacy,
-        bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err)
+struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget,
+        bool privacy, bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err)
 {
         struct local_run run = { .stop_fd = stop ? stop->fd : -1, .ended = stop && stop->fd < 0 };
-        struct execution_options options = { .entry = entry, .message = message, .budget = *budget, .privacy = privacy,
-                .strict = strict, .on_done = on_done, .cookie = &run };
+        struct execution_options options = { .entry = entry,
+                .message = message,
+                .budget = *budget,
+                .privacy = privacy,
+                .strict = strict,
+                .on_done = on_done,
+                .cookie = &run };
         if (target) {
                 options.agent = target->agent;
                 options.token = target->token;
@@ -92,7 +97,8 @@ struct execution *run_here(const struct catalog_entry *entry, struct sv message,
                         take_lines(&run);
                 }
                 if (run.stop_fd >= 0) /* a regular file cannot be polled and cannot say stop later */
-                        loop_add_fd(run.loop, run.stop_fd, LOOP_READ, LOOP_LEVEL, on_input, &run, &run.stop_id, &ignored);
+                        loop_add_fd(
+                                run.loop, run.stop_fd, LOOP_READ, LOOP_LEVEL, on_input, &run, &run.stop_id, &ignored);
                 if (loop_run(run.loop, err) < 0) {
                         execution_free(run.execution);
                         run.execution = NULL;

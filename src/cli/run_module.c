@@ -1,6 +1,6 @@
 /* tarsier MODULE [flags]: flags, prompts or nothing become a parameters message; then a run here or on an agent. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
+#include "cli/cli.h"
 #include "module/execution.h"
 #include "schema/flags.h"
 #include "schema/json.h"

@@ -1,7 +1,7 @@
 /* How a result is shown: JSON as it is, a module's own lines, or a table derived from its record. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "cli/cli.h"
 #include "module/lines.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -17,11 +17,11 @@ enum { FIELDS_MAX = 64 };
 struct shower {
         const struct catalog_entry *entry;
         const struct run_flags *flags;
-        FILE *pipe;               /* to the program that prints for the module */
+        FILE *pipe; /* to the program that prints for the module */
         struct line_printer lines;
         struct buf text;
-        struct printer *printer;  /* derived tables */
-        bool open;                /* a section of the printer */
+        struct printer *printer; /* derived tables */
+        bool open;               /* a section of the printer */
         char group[LABEL_MAX];
         char label[LABEL_MAX];
         struct error err;
@@ -47,7 +47,8 @@ static int own_row(const char *group, const char *label, struct sv json, void *c
 {
         struct shower *shower = cookie;
         int status = print_module_row(shower->entry->module, &shower->lines, group, label, json, &shower->err);
-        if (shower->text.len > 32 << 10 && write_all(STDOUT_FILENO, shower->text.data, shower->text.len, &shower->err) < 0)
+        if (shower->text.len > 32 << 10 &&
+                write_all(STDOUT_FILENO, shower->text.data, shower->text.len, &shower->err) < 0)
                 return -1;
         if (shower->text.len > 32 << 10)
                 buf_clear(&shower->text);
@@ -101,7 +102,8 @@ static int show_lines(struct shower *shower, struct result *result)
                 if (status == 0 && statistics)
                         status = print_module_statistics(
                                 shower->entry->module, &shower->lines, sv_of(statistics), &shower->err);
-                if (write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len, status < 0 ? NULL : &shower->err) < 0)
+                if (write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len,
+                            status < 0 ? NULL : &shower->err) < 0)
                         return -1;
                 return status;
         }
@@ -134,7 +136,7 @@ static int table_row(const char *group, const char *label, struct sv json, void 
 {
         struct shower *shower = cookie;
         bool same = shower->open && strcmp(shower->group, group ? group : "") == 0 &&
-                strcmp(shower->label, label ? label : "") == 0;
+                    strcmp(shower->label, label ? label : "") == 0;
         if (json.n == 0 && shower->flags->results_only)
                 return 0;
         if (!same) {
@@ -142,9 +144,8 @@ static int table_row(const char *group, const char *label, struct sv json, void 
                 snprintf(shower->group, sizeof(shower->group), "%s", group ? group : "");
                 snprintf(shower->label, sizeof(shower->label), "%s", label ? label : "");
                 snprintf(title, sizeof(title), "%s%s%s", shower->group, group && label ? " " : "", shower->label);
-                if (close_section(shower) < 0 ||
-                        printer_begin(shower->printer, shower->entry->module->element, label || group ? title : NULL,
-                                &shower->err) < 0)
+                if (close_section(shower) < 0 || printer_begin(shower->printer, shower->entry->module->element,
+                                                         label || group ? title : NULL, &shower->err) < 0)
                         return -1;
                 shower->open = true;
         }
@@ -176,11 +177,14 @@ static int show_table(struct shower *shower, struct result *result)
         if (!module->element || module->shape == SHAPE_SCALAR)
                 return result_write(result, 2, write_stdout, NULL, &shower->err);
         split_fields(names, fields);
-        enum print_format format = shower->flags->format >= 0 ? (enum print_format)shower->flags->format
-                : module->shape == SHAPE_OBJECT               ? PRINT_LINES
-                                                              : PRINT_TABLE;
-        struct printer_options options = { .format = format, .results_only = shower->flags->results_only,
-                .no_header = shower->flags->no_header, .fields = names ? fields : NULL, .width = terminal_width() };
+        enum print_format format = shower->flags->format >= 0      ? (enum print_format)shower->flags->format
+                                   : module->shape == SHAPE_OBJECT ? PRINT_LINES
+                                                                   : PRINT_TABLE;
+        struct printer_options options = { .format = format,
+                .results_only = shower->flags->results_only,
+                .no_header = shower->flags->no_header,
+                .fields = names ? fields : NULL,
+                .width = terminal_width() };
         cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &shower->err);
         if (!printer)
                 return -1;

@@ -26,7 +26,7 @@ struct catalog {
         struct map entries; /* name → struct catalog_entry */
         VEC(const struct catalog_entry *) sorted;
         bool (*reserved)(const char *name); /* names no foreign module may have; NULL = none */
-        bool complete; /* all were read */
+        bool complete;                      /* all were read */
         size_t refused;
 };
 
@@ -45,8 +45,8 @@ static char *find_libexec(const char *self)
         return strdup(directory);
 }
 
-struct catalog *catalog_new(module_table own, const char *own_area, const char *libexec, const char *modules_dir,
-        struct error *err)
+struct catalog *catalog_new(
+        module_table own, const char *own_area, const char *libexec, const char *modules_dir, struct error *err)
 {
         char self[4096];
         ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -70,7 +70,7 @@ void catalog_free(struct catalog *catalog)
 {
         if (!catalog)
                 return;
-        map_foreach(entry, &catalog->entries) {
+        map_foreach (entry, &catalog->entries) {
                 struct catalog_entry *module = entry->value;
                 if (module->program_fd >= 0)
                         close(module->program_fd);
@@ -108,12 +108,16 @@ static struct catalog_entry *add_entry(struct catalog *catalog, struct catalog_e
 
 static struct catalog_entry *add_own(struct catalog *catalog, const struct module *module, struct error *err)
 {
-        struct catalog_entry entry = { .module = (struct module *)(uintptr_t)module, .origin = ORIGIN_BUILTIN,
-                .area = catalog->own_area, .program = catalog->self, .prints = module->print_row };
+        struct catalog_entry entry = { .module = (struct module *)(uintptr_t)module,
+                .origin = ORIGIN_BUILTIN,
+                .area = catalog->own_area,
+                .program = catalog->self,
+                .prints = module->print_row };
         return add_entry(catalog, entry, err);
 }
 
-/* The area host is in the program `tarsier` itself: beside libexec in a build tree, in PREFIX/bin for PREFIX/libexec/tarsier. */
+/* The area host is in the program `tarsier` itself: beside libexec in a build tree, in PREFIX/bin for
+ * PREFIX/libexec/tarsier. */
 static const char *area_program(struct catalog *catalog, const char *area)
 {
         static const char *const places[] = { "../../tarsier", "../../bin/tarsier" };
@@ -163,7 +167,7 @@ static struct catalog_entry *add_foreign(struct catalog *catalog, const char *na
                 return fail_null(err, E_NO_MEMORY, "no memory for the catalog");
         if (catalog->reserved && catalog->reserved(name) && access(path, F_OK) == 0)
                 return fail_null(err, E_EXISTS, "%s: \"%s\" is a command", path, name);
-        if ( foreign_check_file(path, err) < 0)
+        if (foreign_check_file(path, err) < 0)
                 return NULL;
         struct catalog_entry entry = { .origin = ORIGIN_FOREIGN, .area = "", .program = path };
         entry.module = foreign_describe(path, catalog->self, &catalog->arena, err);
@@ -279,13 +283,14 @@ size_t catalog_all(struct catalog *catalog, const struct catalog_entry *const **
                                 refuse(catalog, catalog->own[i]->name, &why);
                 read_described(catalog);
                 read_foreign(catalog);
-                map_foreach(entry, &catalog->entries) {
+                map_foreach (entry, &catalog->entries) {
                         const struct catalog_entry **slot = vec_add(&catalog->sorted, MODULES_MAX);
                         if (slot)
                                 *slot = entry->value;
                 }
                 if (catalog->sorted.count)
-                        qsort(catalog->sorted.items, catalog->sorted.count, sizeof(catalog->sorted.items[0]), by_entry_name);
+                        qsort(catalog->sorted.items, catalog->sorted.count, sizeof(catalog->sorted.items[0]),
+                                by_entry_name);
         }
         *ret_entries = catalog->sorted.items;
         if (ret_refused)

@@ -13,7 +13,7 @@ struct run_channel {
         struct buf *in; /* bytes that came and were not yet taken; shared by all streams of the socket */
         bool gone;      /* the parent closed its end */
         bool stop;      /* a stop message came */
-        bool rows; /* at least one was sent */
+        bool rows;      /* at least one was sent */
         bool found;
         bool found_set;
         bool success_set;

@@ -22,12 +22,11 @@ static int emit_list(struct run *run, const char *group, const char *label, json
         if ((label || group) && run_declare(run, group, label, json_is_null(list), err) < 0)
                 return -1;
         if (!json_is_array(list) && !json_is_null(list))
-                return fail(err, E_PROTOCOL, "elements: a list was expected%s%s", label ? " behind " : "", label ? label : "");
+                return fail(err, E_PROTOCOL, "elements: a list was expected%s%s", label ? " behind " : "",
+                        label ? label : "");
         size_t index;
         json_t *value;
-        json_array_foreach(list, index, value)
-                if (emit_value(run, group, label, value, err) < 0)
-                        return -1;
+        json_array_foreach(list, index, value) if (emit_value(run, group, label, value, err) < 0) return -1;
         return 0;
 }
 
@@ -37,9 +36,7 @@ static int emit_map(struct run *run, const char *group, json_t *map, struct erro
         json_t *list;
         if (!json_is_object(map))
                 return fail(err, E_PROTOCOL, "elements: an object was expected");
-        json_object_foreach(map, label, list)
-                if (emit_list(run, group, label, list, err) < 0)
-                        return -1;
+        json_object_foreach(map, label, list) if (emit_list(run, group, label, list, err) < 0) return -1;
         return 0;
 }
 
@@ -49,7 +46,8 @@ static int emit_groups(struct run *run, json_t *map, struct error *err)
         json_t *value;
         if (!json_is_object(map))
                 return fail(err, E_PROTOCOL, "elements: an object was expected");
-        json_object_foreach(map, group, value) {
+        json_object_foreach(map, group, value)
+        {
                 bool empty = json_is_null(value);
                 if (run_declare(run, group, NULL, empty, err) < 0 || (!empty && emit_map(run, group, value, err) < 0))
                         return -1;
@@ -79,15 +77,16 @@ int run_emit_envelope(struct run *run, struct sv json, struct error *err)
         if (!envelope)
                 return error_prefix(err, "the result is not JSON");
         if (!json_is_object(envelope) || !json_is_boolean(json_object_get(envelope, "success")))
-                return fail(err, E_PROTOCOL, "the result is no envelope: {\"foundanything\",\"success\",\"elements\",…}");
+                return fail(
+                        err, E_PROTOCOL, "the result is no envelope: {\"foundanything\",\"success\",\"elements\",…}");
         if (emit_elements(run, json_object_get(envelope, "elements"), err) < 0)
                 return -1;
         size_t index;
         json_t *item;
-        json_array_foreach(json_object_get(envelope, "errors"), index, item)
-                if (json_is_string(item))
-                        run_error(run, "%s", json_string_value(item));
-        json_array_foreach(json_object_get(envelope, "skipped"), index, item) {
+        json_array_foreach(json_object_get(envelope, "errors"), index, item) if (json_is_string(item))
+                run_error(run, "%s", json_string_value(item));
+        json_array_foreach(json_object_get(envelope, "skipped"), index, item)
+        {
                 const char *path = json_string_value(json_object_get(item, "path"));
                 const char *reason = json_string_value(json_object_get(item, "reason"));
                 if (path && reason)

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-
 struct execution {
         struct loop *loop;
         const struct catalog_entry *entry;
@@ -101,8 +100,8 @@ static int make_worker(struct execution *execution, int child_end, struct error 
                 argv[2] = "--foreign";
                 argv[3] = entry->program;
         }
-        const char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
-                NULL, NULL, NULL };
+        const char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG=C.UTF-8", NULL, NULL, NULL };
         char asan[512];
         char authority[4096];
         size_t count = 2;
@@ -115,8 +114,9 @@ static int make_worker(struct execution *execution, int child_end, struct error 
                 environment[count++] = authority;
         }
         struct worker_option options[] = {
-                entry->program_fd >= 0 && !foreign && !asked->agent ? WORKER_OPT_PROGRAM_FD(entry->program_fd, entry->program)
-                                                   : WORKER_OPT_PROGRAM(program),
+                entry->program_fd >= 0 && !foreign && !asked->agent
+                        ? WORKER_OPT_PROGRAM_FD(entry->program_fd, entry->program)
+                        : WORKER_OPT_PROGRAM(program),
                 WORKER_OPT_ARGV(argv),
                 WORKER_OPT_ENVIRONMENT(environment),
                 WORKER_OPT_CONFIG(config),
@@ -147,14 +147,16 @@ static void flush(struct execution *execution)
         bool blocked = sent < execution->out.len && errno == EAGAIN;
         buf_consume(&execution->out, blocked ? sent : execution->out.len);
         if (execution->frames_id)
-                loop_modify_fd(execution->loop, execution->frames_id, blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ, NULL);
+                loop_modify_fd(
+                        execution->loop, execution->frames_id, blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ, NULL);
 }
 
 static void report_row(struct execution *execution, const struct frame_header *header, struct sv payload)
 {
         struct sv label;
         struct sv json;
-        if (header->type == FRAME_ROW && execution->options.on_row && frame_split_row(payload, &label, &json, NULL) == 0)
+        if (header->type == FRAME_ROW && execution->options.on_row &&
+                frame_split_row(payload, &label, &json, NULL) == 0)
                 execution->options.on_row(execution, label, json, execution->options.cookie);
 }
 
@@ -305,9 +307,11 @@ static void watch_worker(struct execution *execution)
         int status = worker_status_fd(execution->worker);
         int data = worker_write_fd(execution->worker);
         if (status >= 0)
-                loop_add_fd(execution->loop, status, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->status_id, NULL);
+                loop_add_fd(execution->loop, status, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->status_id,
+                        NULL);
         if (data >= 0)
-                loop_add_fd(execution->loop, data, LOOP_WRITE, LOOP_LEVEL, on_worker, execution, &execution->write_id, NULL);
+                loop_add_fd(execution->loop, data, LOOP_WRITE, LOOP_LEVEL, on_worker, execution, &execution->write_id,
+                        NULL);
         if (execution->exited)
                 drop(execution, &execution->pidfd_id);
 }
@@ -392,7 +396,8 @@ static int watch_end(struct execution *execution, struct error *err)
         int pidfd = worker_pidfd(execution->worker);
         if (pidfd < 0)
                 return loop_add_timer(execution->loop, 0, 0, on_gone, execution, &execution->pidfd_id, err);
-        return loop_add_fd(execution->loop, pidfd, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->pidfd_id, err);
+        return loop_add_fd(
+                execution->loop, pidfd, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->pidfd_id, err);
 }
 
 struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err)
@@ -429,11 +434,12 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
                 goto failed;
         }
         int64_t wall = options->budget.wall_ns ? options->budget.wall_ns : module_wall_ns(module);
-        if (loop_add_fd(loop, execution->frames, LOOP_READ, LOOP_LEVEL, on_frames, execution, &execution->frames_id, err) <
-                        0 ||
+        if (loop_add_fd(loop, execution->frames, LOOP_READ, LOOP_LEVEL, on_frames, execution, &execution->frames_id,
+                    err) < 0 ||
                 watch_end(execution, err) < 0 ||
                 loop_add_timer(loop, wall, 0, on_deadline, execution, &execution->deadline_id, err) < 0 ||
-                loop_add_timer(loop, HANDSHAKE_SECONDS * SECOND, 0, on_unready, execution, &execution->ready_id, err) < 0)
+                loop_add_timer(loop, HANDSHAKE_SECONDS * SECOND, 0, on_unready, execution, &execution->ready_id, err) <
+                        0)
                 goto failed;
         watch_worker(execution);
         flush(execution);

@@ -116,8 +116,9 @@ struct module *foreign_describe(const char *path, const char *tarsier, struct ar
 
 int foreign_confine_main(char *const *argv)
 {
-        static const struct sandbox sandbox = { .exec = true, .read_all = true,
-                .limits = { .data = 256 << 20, .file_size = 1 << 20, .files = 64 } };
+        static const struct sandbox sandbox = {
+                .exec = true, .read_all = true, .limits = { .data = 256 << 20, .file_size = 1 << 20, .files = 64 }
+        };
         struct error err;
         if (sandbox_apply(&sandbox, NULL, &err) < 0) {
                 log_error("%s", err.message);

@@ -21,7 +21,7 @@ struct pending {
         struct buf answer; /* not yet within the credit */
         size_t credit;
         bool head_sent;
-        bool ending; /* END follows when `answer` is sent */
+        bool ending;   /* END follows when `answer` is sent */
         char *decoded; /* the last value request_query gave out */
 };
 
@@ -66,7 +66,8 @@ static void flush(struct request_server *server)
                 return;
         }
         while (sent < server->out.len) {
-                ssize_t put = send(server->fd, server->out.data + sent, server->out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+                ssize_t put =
+                        send(server->fd, server->out.data + sent, server->out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (put < 0 && errno == EINTR)
                         continue;
                 if (put < 0)
@@ -238,8 +239,10 @@ static void open_request(struct request_server *server, uint16_t stream, struct 
         pending->head = json_parse(payload, false, NULL);
         buf_init(&pending->body, BODY_MAX);
         buf_init(&pending->answer, ANSWER_MAX);
-        pending->request = (struct request){ .service = server->service, .method = head_text(pending, "method"),
-                .path = head_text(pending, "path"), .query = head_text(pending, "query") };
+        pending->request = (struct request){ .service = server->service,
+                .method = head_text(pending, "method"),
+                .path = head_text(pending, "path"),
+                .query = head_text(pending, "query") };
         if (map_get(&server->open, stream_key(&stream)) || map_put(&server->open, stream_key(&stream), pending) < 0) {
                 server->refused++;
                 pending_free(pending);
@@ -352,8 +355,9 @@ static void on_handover(struct loop *loop, loop_id id, uint32_t events, void *co
         } control;
         char byte;
         struct iovec part = { &byte, 1 };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                .msg_controllen = sizeof(control.room) };
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)
+        };
         (void)events;
         ssize_t got = recvmsg(server->handover, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -399,7 +403,7 @@ void request_server_free(struct request_server *server)
 {
         if (!server)
                 return;
-        map_foreach(entry, &server->open)
+        map_foreach (entry, &server->open)
                 pending_free(entry->value);
         map_done(&server->open);
         buf_done(&server->in);

@@ -44,7 +44,7 @@ struct result {
         uint64_t rows_lost;
         uint64_t errors_lost;
         uint64_t skipped_lost;
-        uint64_t texts_bytes;  /* of errors, skipped paths and the worker's other texts */
+        uint64_t texts_bytes; /* of errors, skipped paths and the worker's other texts */
         uint64_t labels_bytes;
         bool found;
         bool success;
@@ -54,12 +54,12 @@ struct result {
 };
 
 enum {
-        TEXT_BYTES_MAX = 64 << 10,        /* of one error or skipped path */
-        TEXTS_BYTES_MAX = 16 << 20,       /* of all of them: a worker that lies must not fill our memory */
+        TEXT_BYTES_MAX = 64 << 10,  /* of one error or skipped path */
+        TEXTS_BYTES_MAX = 16 << 20, /* of all of them: a worker that lies must not fill our memory */
         STATISTICS_BYTES_MAX = 1 << 20,
         LABELS_BYTES_MAX = 32 << 20,
         SKIPPED_MAX = 2 * RESULT_ERRORS_MAX + 10000,
-        OWN_ERRORS_MAX = 16,              /* of ours, beyond those of the worker */
+        OWN_ERRORS_MAX = 16, /* of ours, beyond those of the worker */
 };
 
 struct result *result_new(enum shape shape, uint64_t spool_max, struct error *err)
@@ -127,7 +127,7 @@ static int open_extent(struct result *result, struct label *label, struct error 
         uint64_t at = spool_size(&result->spool);
         const struct extent fresh = { 0 };
         if (spool_append(&result->spool, &fresh, sizeof(fresh), err) < 0)
-                return -1; /* the label knows nothing of it */
+                return -1;  /* the label knows nothing of it */
         if (label->first) { /* the label's last extent now has a successor */
                 label->open.next = at;
                 if (spool_patch(&result->spool, label->last, &label->open, sizeof(label->open), err) < 0)
@@ -592,7 +592,8 @@ static int put_errors(struct envelope *envelope, const struct result *result)
         } lost[] = { { result->errors_lost, "errors" }, { result->skipped_lost, "skipped paths" } };
         for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
                 char text[64];
-                snprintf(text, sizeof(text), "%llu more %s are not listed", (unsigned long long)lost[i].count, lost[i].what);
+                snprintf(text, sizeof(text), "%llu more %s are not listed", (unsigned long long)lost[i].count,
+                        lost[i].what);
                 if (lost[i].count)
                         json_put_text(json, text);
         }

@@ -195,7 +195,8 @@ static int emit(struct run *run, struct sv label, struct sv json, struct error *
         if (frame_append_row(&channel->out, channel->stream, label, json) < 0) {
                 if (!channel->out.failed)
                         return fail(err, E_TOO_LARGE, "a row of %zu bytes is too large", json.n);
-                channel_flush(channel, NULL); /* what was queued before goes out, and its memory is there for the rest */
+                channel_flush(
+                        channel, NULL); /* what was queued before goes out, and its memory is there for the rest */
                 return fail(err, E_NO_MEMORY, "no memory for a row of %zu bytes", json.n);
         }
         channel->rows = true;
@@ -238,9 +239,10 @@ int run_emit_in(struct run *run, const char *group, const char *label, const voi
                 size_t colon = sv_find(value, ':');
                 value = sv_n(value.p + colon + 1, value.n - colon - 2);
         }
-        int status = json.failed ? fail(err, json.len > JSON_MESSAGE_MAX / 2 ? E_TOO_LARGE : E_NO_MEMORY,
-                                           "a row takes more than %d bytes, or more memory than there is", JSON_MESSAGE_MAX)
-                                 : run_emit_json(run, group, label, value, err);
+        int status = json.failed
+                             ? fail(err, json.len > JSON_MESSAGE_MAX / 2 ? E_TOO_LARGE : E_NO_MEMORY,
+                                       "a row takes more than %d bytes, or more memory than there is", JSON_MESSAGE_MAX)
+                             : run_emit_json(run, group, label, value, err);
         buf_done(&json);
         return status;
 }
@@ -262,7 +264,8 @@ int run_declare(struct run *run, const char *group, const char *label, bool null
 
 static void send_text(struct run_channel *channel, enum frame_type type, struct sv text)
 {
-        if (frame_append(&channel->out, type, channel->stream, text) < 0) { /* no memory: again with what a flush frees */
+        if (frame_append(&channel->out, type, channel->stream, text) <
+                0) { /* no memory: again with what a flush frees */
                 channel_flush(channel, NULL);
                 frame_append(&channel->out, type, channel->stream, text);
         }
@@ -381,10 +384,10 @@ void run_end(struct run *run, int result, const struct error *err)
 {
         struct run_channel *channel = run->channel;
         bool stopped = channel->stop || channel->gone;
-        const char *partial = stopped                                                    ? "stopped"
+        const char *partial = stopped                                                   ? "stopped"
                               : result < 0 && err->code == E_NO_MEMORY && channel->rows ? "out of memory"
-                                   : channel->partial[0]                                 ? channel->partial
-                                                                      : NULL;
+                              : channel->partial[0]                                     ? channel->partial
+                                                                                        : NULL;
         if (channel->errors > RUN_ERRORS_MAX) {
                 char text[64];
                 snprintf(text, sizeof(text), "%llu more errors are not listed",

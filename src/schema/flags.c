@@ -134,8 +134,8 @@ static int set_map_entry(struct parser *parser, const struct flag_spec *flag, co
                 return fail(parser->err, E_INVALID, "--%s: the key is not UTF-8", flag->long_name);
         }
         int status = flag->field->container == FIELD_MAP_OF_LISTS
-                ? append(parser, map, json_string_value(name), value)
-                : json_object_set_new(map, json_string_value(name), value);
+                             ? append(parser, map, json_string_value(name), value)
+                             : json_object_set_new(map, json_string_value(name), value);
         json_decref(name);
         return status < 0 ? no_memory(parser) : 0;
 }

@@ -25,9 +25,7 @@ json_t *json_get_nocase(const json_t *object, const char *key)
         const char *name;
         json_t *value;
         json_t *last = NULL;
-        json_object_foreach((json_t *)(uintptr_t)object, name, value)
-                if (strcasecmp(name, key) == 0)
-                        last = value;
+        json_object_foreach((json_t *)(uintptr_t)object, name, value) if (strcasecmp(name, key) == 0) last = value;
         return last;
 }
 

@@ -23,5 +23,6 @@ static inline void json_decref_p(json_t **value)
         json_decref(*value);
 }
 
-/* Is this exactly one JSON value (RFC 8259, UTF-8, at most 128 levels)? Builds nothing: a gate for bytes of a worker that may lie. */
+/* Is this exactly one JSON value (RFC 8259, UTF-8, at most 128 levels)? Builds nothing: a gate for bytes of a worker
+ * that may lie. */
 bool json_valid(struct sv text);

@@ -1,6 +1,6 @@
 /* JSON to struct by table: one walk that checks and, where there is a struct, stores. */
-#include "schema/field.h"
 #include "base/cleanup.h"
+#include "schema/field.h"
 #include "schema/json.h"
 
 #include <math.h>
@@ -321,11 +321,11 @@ static int read_any(struct reader *reader, const json_t *value, char *ret)
 static bool is_text(const struct field *field)
 {
         return field->type == FIELD_TYPE_STRING || field->type == FIELD_TYPE_PATH || field->type == FIELD_TYPE_REGEX ||
-                field->type == FIELD_TYPE_HEX;
+               field->type == FIELD_TYPE_HEX;
 }
 
-/* null among the items of a list or a map: the zero value, which for a text is "", as in Go; never a NULL pointer. A record
- * gets its defaults and misses what it requires. */
+/* null among the items of a list or a map: the zero value, which for a text is "", as in Go; never a NULL pointer. A
+ * record gets its defaults and misses what it requires. */
 static int read_null_item(struct reader *reader, const struct field *field, char *ret)
 {
         if (field->type == FIELD_TYPE_RECORD)

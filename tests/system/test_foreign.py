@@ -232,3 +232,27 @@ def test_stop_reaches_the_program(foreign, write):
     value = json.loads(foreign('listens', '--json', '--max-time', '300ms').stdout)
     assert value['elements'] == [{'file': '/x', 'size': 1}]
     assert value['partial'] == 'out of time' and not value['success']
+
+
+def test_one_table_many_uses(foreign, write):
+    """A field that is added to the description is in flags, help, schema, completion, man page, prompt and printer."""
+    before = '{"name":"tool","summary":"a test","shape":"list","parameters":{"fields":[' \
+        '{"name":"count","type":"int","help":"how many times"}]},"element":{"fields":[{"name":"n","type":"int"}]}}'
+    after = before.replace('"how many times"}', '"how many times"},{"name":"patience","type":"duration","flag":"p",'
+                           '"help":"how long to wait","default":"7s"}') \
+        .replace('{"name":"n","type":"int"}', '{"name":"n","type":"int"},{"name":"colour","type":"string","help":"its colour"}')
+    body = 'read -r line; printf \'%s\' "$line" >&2; echo \'' + envelope([{'n': 1, 'colour': 'red'}]) + "'"
+    for described, there in ((before, False), (after, True)):
+        write('tool', body, described)
+        assert ('--patience' in foreign('tool', '--help').stdout) == there
+        assert ('how long to wait' in foreign('man', 'tool').stdout) == there
+        assert ('colour' in foreign('man', 'tool').stdout) == there
+        assert ('--patience' in foreign('__complete', '1', 'tool', '-').stdout) == there
+        assert ('patience' in json.loads(foreign('schema', 'tool').stdout)['properties']) == there
+        assert ('colour' in json.loads(foreign('schema', 'tool', '--result').stdout)['properties']) == there
+        done = foreign('tool', '-p', '2m')
+        assert (done.returncode == 0) == there
+        assert ('"patience":"2m"' in done.stderr) == there
+        prompted = foreign('tool', '--interactive', input='1\n2m\n')
+        assert ('patience [7s]: ' in prompted.stderr) == there
+        assert ('COLOUR' in foreign('tool').stdout) == there

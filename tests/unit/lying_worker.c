@@ -1,4 +1,5 @@
-/* The worker of test_execution.c: speaks the handshake, then the message tells how it lies: {"class":"parameters","act":NAME}. */
+/* The worker of test_execution.c: speaks the handshake, then the message tells how it lies:
+ * {"class":"parameters","act":NAME}. */
 #include "base/buf.h"
 #include "module/program.h"
 #include "module/wire.h"

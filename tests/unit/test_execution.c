@@ -1,5 +1,5 @@
-/* A run seen from the parent, with workers that lie: it always ends, with a result that says what happened. The clock is the
- * test's: whatever would take seconds is moved there. */
+/* A run seen from the parent, with workers that lie: it always ends, with a result that says what happened. The clock
+ * is the test's: whatever would take seconds is moved there. */
 #include "module/execution.h"
 #include "result_fixture.h"
 
@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 static struct record element = { .name = "element" };
-static struct module module = { .name = "liar", .element = &element, .shape = SHAPE_LIST,
-        .limits = { .wall_ns = 5 * MINUTE, .result = 1 << 20 } };
+static struct module module = {
+        .name = "liar", .element = &element, .shape = SHAPE_LIST, .limits = { .wall_ns = 5 * MINUTE, .result = 1 << 20 }
+};
 static struct catalog_entry entry = { .module = &module, .origin = ORIGIN_PROGRAM, .area = "x", .program_fd = -1 };
 static int64_t now_ns;
 static int rows;
@@ -49,7 +50,8 @@ static const char *program_named(const char *name)
 {
         static char path[128];
         char target[4096];
-        snprintf(target, sizeof(target), "%s/src/module/lying_worker", getenv("TARSIER_BUILD") ? getenv("TARSIER_BUILD") : ".");
+        snprintf(target, sizeof(target), "%s/src/module/lying_worker",
+                getenv("TARSIER_BUILD") ? getenv("TARSIER_BUILD") : ".");
         snprintf(path, sizeof(path), "%s/%s", place, name);
         if (symlink(target, path) < 0)
                 assert_int_equal(errno, EEXIST);
@@ -60,8 +62,8 @@ struct script {
         const char *program; /* NULL: a good handshake */
         const char *act;
         int64_t wall_ns;
-        bool stop;        /* after its first row */
-        int64_t step_ns;  /* how far the clock moves a turn, once a row came; 0: it stands */
+        bool stop;       /* after its first row */
+        int64_t step_ns; /* how far the clock moves a turn, once a row came; 0: it stands */
 };
 
 /* Runs until on_done; at most 20 s of real time, or the test is at fault. */
@@ -70,8 +72,12 @@ static struct execution *play(struct loop *loop, const struct script *script)
         struct error err = { 0 };
         char message[200];
         entry.program = program_named(script->program ? script->program : "plain");
-        snprintf(message, sizeof(message), "{\"class\":\"parameters\",\"act\":\"%s\"}", script->act ? script->act : "good");
-        struct execution_options options = { .entry = &entry, .message = sv_of(message), .on_row = on_row, .on_done = on_done,
+        snprintf(message, sizeof(message), "{\"class\":\"parameters\",\"act\":\"%s\"}",
+                script->act ? script->act : "good");
+        struct execution_options options = { .entry = &entry,
+                .message = sv_of(message),
+                .on_row = on_row,
+                .on_done = on_done,
                 .budget = { .wall_ns = script->wall_ns } };
         rows = 0;
         over = false;
@@ -126,14 +132,18 @@ static void whatever_it_does_a_result_comes(void **state)
                 { { .act = "lingers", .step_ns = SECOND }, true, E_NONE, NULL, NULL },
                 { { .act = "closes", .step_ns = SECOND }, false, E_FAILED, "the worker died", "worker died" },
                 { { .act = "hangs", .step_ns = MINUTE }, false, E_TIMEOUT, "out of time", "out of time" },
-                { { .act = "ignores-stop", .stop = true, .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "stopped", "stopped" },
-                { { .act = "deaf", .stop = true, .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "stopped", "stopped" },
-                { { .act = "floods-rows", .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "result limit", "result limit" },
+                { { .act = "ignores-stop", .stop = true, .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "stopped",
+                        "stopped" },
+                { { .act = "deaf", .stop = true, .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "stopped",
+                        "stopped" },
+                { { .act = "floods-rows", .step_ns = 10 * MILLISECOND }, false, E_STOPPED, "result limit",
+                        "result limit" },
                 { { .act = "floods-errors" }, true, E_NONE, "again", NULL },
                 { { .act = "leaves-a-child" }, false, E_FAILED, "signal 9", "worker died" },
                 { { .program = "early-death" }, false, E_FAILED, "module liar: signal: killed", NULL },
                 { { .program = "says-failed" }, false, E_FAILED, "module liar: no sandbox today", NULL },
-                { { .program = "never-ready", .step_ns = SECOND }, false, E_TIMEOUT, "not ready within 30 seconds", "worker died" },
+                { { .program = "never-ready", .step_ns = SECOND }, false, E_TIMEOUT, "not ready within 30 seconds",
+                        "worker died" },
         };
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 cleanup(loop_free) struct loop *loop = new_loop();
@@ -168,7 +178,9 @@ static void the_kill_comes_by_the_clock(void **state)
         cleanup(loop_free) struct loop *loop = new_loop();
         struct error err;
         entry.program = program_named("plain");
-        struct execution_options options = { .entry = &entry, .message = SV("{\"act\":\"hangs\"}"), .on_row = on_row, .on_done = on_done };
+        struct execution_options options = {
+                .entry = &entry, .message = SV("{\"act\":\"hangs\"}"), .on_row = on_row, .on_done = on_done
+        };
         rows = 0;
         over = false;
         struct execution *execution = execution_start(loop, &options, &err);
@@ -211,7 +223,9 @@ static void freeing_ends_the_worker(void **state)
         cleanup(loop_free) struct loop *loop = new_loop();
         struct error err;
         entry.program = program_named("plain");
-        struct execution_options options = { .entry = &entry, .message = SV("{\"act\":\"hangs\"}"), .on_done = on_done };
+        struct execution_options options = {
+                .entry = &entry, .message = SV("{\"act\":\"hangs\"}"), .on_done = on_done
+        };
         struct execution *execution = execution_start(loop, &options, &err);
         assert_non_null(execution);
         pid_t pid = execution_pid(execution);

@@ -35,12 +35,15 @@ static void the_envelope_keeps_its_order(void **state)
         send_frame(result, FRAME_STATISTICS, SV("{\"n\":3}"), &err);
         send_frame(result, FRAME_ERROR, SV("soft\xff"), &err);
         send_frame(result, FRAME_SKIPPED, SV("{\"path\":\"/p\",\"reason\":\"r\"}"), &err);
-        send_frame(result, FRAME_DONE, SV("{\"foundanything\":true,\"success\":true,\"partial\":\"p\",\"cursor\":\"c\"}"), &err);
+        send_frame(result, FRAME_DONE,
+                SV("{\"foundanything\":true,\"success\":true,\"partial\":\"p\",\"cursor\":\"c\"}"), &err);
         assert_true(result_done(result));
         assert_int_equal(result_rows(result), 3);
-        is_written(result, "{\"foundanything\":true,\"success\":true,\"elements\":{\"n\":null,\"s1\":[2],\"s2\":[{\"a\":1},3],\"z\":[]},"
-                           "\"statistics\":{\"n\":3},\"errors\":[\"soft\xef\xbf\xbd\"],\"partial\":\"p\",\"cursor\":\"c\","
-                           "\"skipped\":[{\"path\":\"/p\",\"reason\":\"r\"}]}\n");
+        is_written(result,
+                "{\"foundanything\":true,\"success\":true,\"elements\":{\"n\":null,\"s1\":[2],\"s2\":[{\"a\":1},3],"
+                "\"z\":[]},"
+                "\"statistics\":{\"n\":3},\"errors\":[\"soft\xef\xbf\xbd\"],\"partial\":\"p\",\"cursor\":\"c\","
+                "\"skipped\":[{\"path\":\"/p\",\"reason\":\"r\"}]}\n");
 }
 
 static void each_shape_has_its_elements(void **state)
@@ -59,14 +62,18 @@ static void each_shape_has_its_elements(void **state)
                 struct error err;
                 char text[200];
                 struct result *result = fresh(cases[i].shape);
-                snprintf(text, sizeof(text), "{\"foundanything\":false,\"success\":false,\"elements\":%s,\"statistics\":null,\"errors\":null}\n",
+                snprintf(text, sizeof(text),
+                        "{\"foundanything\":false,\"success\":false,\"elements\":%s,\"statistics\":null,\"errors\":"
+                        "null}\n",
                         cases[i].empty);
                 is_written(result, text);
                 result = fresh(cases[i].shape);
                 send_row(result, SV(""), SV("1"), &err);
                 send_row(result, SV(""), SV("2"), &err);
                 send_frame(result, FRAME_DONE, DONE_GOOD, &err);
-                snprintf(text, sizeof(text), "{\"foundanything\":true,\"success\":true,\"elements\":%s,\"statistics\":null,\"errors\":null}\n",
+                snprintf(text, sizeof(text),
+                        "{\"foundanything\":true,\"success\":true,\"elements\":%s,\"statistics\":null,\"errors\":null}"
+                        "\n",
                         cases[i].one);
                 is_written(result, text);
         }
@@ -84,7 +91,8 @@ static void groups_are_kept_together(void **state)
         send_label(result, SV("b"), 0, &err);
         send_row(result, SV("a\x1fx"), SV("3"), &err);
         send_frame(result, FRAME_DONE, DONE_GOOD, &err);
-        is_written(result, "{\"foundanything\":true,\"success\":true,\"elements\":{\"a\":{\"x\":[3],\"y\":[1]},\"a\\nb\":{\"x\":[2]},"
+        is_written(result, "{\"foundanything\":true,\"success\":true,\"elements\":{\"a\":{\"x\":[3],\"y\":[1]},"
+                           "\"a\\nb\":{\"x\":[2]},"
                            "\"b\":{},\"c\":null},\"statistics\":null,\"errors\":null}\n");
 }
 
@@ -155,7 +163,8 @@ static void the_parents_word_counts(void **state)
         assert_int_equal(result_code(result), E_TIMEOUT);
         result_free(result);
         result = fresh(SHAPE_LIST);
-        send_frame(result, FRAME_DONE, SV("{\"foundanything\":1,\"success\":\"yes\",\"code\":99999,\"partial\":7}"), &err);
+        send_frame(
+                result, FRAME_DONE, SV("{\"foundanything\":1,\"success\":\"yes\",\"code\":99999,\"partial\":7}"), &err);
         assert_false(result_success(result) || result_found(result));
         assert_int_equal(result_code(result), E_FAILED);
         assert_null(result_partial(result));
@@ -235,7 +244,9 @@ static void large_results_spool(void **state)
                 assert_int_equal(json_array_size(json_object_get(elements, "a")), 1000);
                 assert_int_equal(json_array_size(json_object_get(elements, "b")), 2000);
                 for (size_t i = 0; i < 1000; i++)
-                        assert_int_equal(strtol(json_string_value(json_array_get(json_object_get(elements, "a"), i)), NULL, 10), 3 * (int)i);
+                        assert_int_equal(
+                                strtol(json_string_value(json_array_get(json_object_get(elements, "a"), i)), NULL, 10),
+                                3 * (int)i);
         }
         result_free(result);
 

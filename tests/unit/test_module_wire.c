@@ -4,9 +4,9 @@
 #include "module/wire.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
-#include <signal.h>
 
 #include <cmocka.h>
 

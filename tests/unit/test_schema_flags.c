@@ -173,7 +173,8 @@ static const struct field entry_fields[] = {
 };
 
 static const struct field top_fields[] = {
-        FIELD_RECORD_MAP(struct top, entries, struct entry, entry_fields, .help = "x", .entry = "s1", .entry_option = "entry"),
+        FIELD_RECORD_MAP(
+                struct top, entries, struct entry, entry_fields, .help = "x", .entry = "s1", .entry_option = "entry"),
         FIELD_STRINGS(struct top, words, .help = "x", .cli_def = "a,b"),
 };
 
@@ -182,10 +183,12 @@ static void defaults_of_the_command_line(void **state)
 {
         (void)state;
         struct error err = { 0 };
-        cleanup(json_decref) json_t *value = parse(RECORD(struct top, top_fields), "--entry x --depth 9 --entry y --no-all", &err);
+        cleanup(json_decref) json_t *value =
+                parse(RECORD(struct top, top_fields), "--entry x --depth 9 --entry y --no-all", &err);
         cleanup(free) char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
-        assert_string_equal(text, "{\"entries\":{\"x\":{\"all\":true,\"depths\":[9]},\"y\":{\"all\":false,\"depths\":[1,2,3]}},"
-                                  "\"words\":[\"a\",\"b\"]}");
+        assert_string_equal(text,
+                "{\"entries\":{\"x\":{\"all\":true,\"depths\":[9]},\"y\":{\"all\":false,\"depths\":[1,2,3]}},"
+                "\"words\":[\"a\",\"b\"]}");
         static const struct field bad[] = { FIELD_INTS(struct entry, depths, .help = "x", .cli_def = "1,x") };
         assert_null(parse(RECORD(struct entry, bad), "", &err));
         assert_string_equal(err.message, "default: --depths: \"x\" is not a whole number");

@@ -28,8 +28,8 @@ static uint32_t next(uint32_t below)
 /* A random value, in `depth` levels at most. */
 static void grow(struct buf *out, unsigned depth)
 {
-        static const char *const leaves[] = { "null", "true", "false", "0", "-1", "1.5", "2e3", "-0.5E-2", "\"\"", "\"a\"",
-                "\"\\u00e9\\n\\\"\"", "\"\xc3\xa9\"", "\"\xf0\x9f\x98\x80\"", " 7 " };
+        static const char *const leaves[] = { "null", "true", "false", "0", "-1", "1.5", "2e3", "-0.5E-2", "\"\"",
+                "\"a\"", "\"\\u00e9\\n\\\"\"", "\"\xc3\xa9\"", "\"\xf0\x9f\x98\x80\"", " 7 " };
         uint32_t kind = depth ? next(4) : 0;
         if (kind < 2) {
                 buf_puts(out, leaves[next(sizeof(leaves) / sizeof(leaves[0]))]);
@@ -47,8 +47,8 @@ static void grow(struct buf *out, unsigned depth)
         buf_puts(out, kind == 2 ? "]" : "}\n");
 }
 
-/* Where they differ by design: integers and exponents beyond the machine's, \u0000 and lone surrogates, which jansson cannot
- * hold. None of these is made below: mutations that could are left out. */
+/* Where they differ by design: integers and exponents beyond the machine's, \u0000 and lone surrogates, which jansson
+ * cannot hold. None of these is made below: mutations that could are left out. */
 static bool beyond_jansson(struct sv text)
 {
         unsigned digits = 0;
@@ -98,11 +98,12 @@ static void the_gate_agrees_with_jansson(void **state)
 static void the_gate_by_cases(void **state)
 {
         (void)state;
-        static const char *const good[] = { "0", "-0", "[]", "{}", " [ ] ", "{\"a\":{}}", "1e999", "123456789012345678901234567890",
-                "\"\\ud800\"", "[[],[],{}]" };
-        static const char *const bad[] = { "", " ", "01", "1.", ".5", "+1", "--1", "1e", "tru", "nul", "[1,]", "[,1]", "{\"a\"}",
-                "{\"a\":}", "{a:1}", "{\"a\":1,}", "[1 2]", "1 2", "[", "]", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "\"\xff\"",
-                "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "'a'", "[1}", "{]", "nullnull", "NaN", "Infinity" };
+        static const char *const good[] = { "0", "-0", "[]", "{}", " [ ] ", "{\"a\":{}}", "1e999",
+                "123456789012345678901234567890", "\"\\ud800\"", "[[],[],{}]" };
+        static const char *const bad[] = { "", " ", "01", "1.", ".5", "+1", "--1", "1e", "tru", "nul", "[1,]", "[,1]",
+                "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "[1 2]", "1 2", "[", "]", "\"", "\"\\x\"", "\"\\u12g4\"",
+                "\"\t\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "'a'", "[1}", "{]", "nullnull", "NaN",
+                "Infinity" };
         for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
                 if (!json_valid(sv_of(good[i])))
                         fail_msg("refused: %s", good[i]);
@@ -153,7 +154,8 @@ static void parsing_tells_the_place(void **state)
 static void keys_in_any_case(void **state)
 {
         (void)state;
-        cleanup(json_decref) json_t *object = json_parse(SV("{\"Class\":1,\"class\":2,\"CLASS\":3,\"x\":4}"), false, NULL);
+        cleanup(json_decref) json_t *object =
+                json_parse(SV("{\"Class\":1,\"class\":2,\"CLASS\":3,\"x\":4}"), false, NULL);
         assert_int_equal(json_integer_value(json_get_nocase(object, "class")), 3);
         assert_int_equal(json_integer_value(json_get_nocase(object, "X")), 4);
         assert_null(json_get_nocase(object, "y"));

@@ -45,11 +45,13 @@ static void refused(const char *text, unsigned flags, const char *message)
 static void every_type_is_read(void **state)
 {
         (void)state;
-        taken("{\"target\":\"h\",\"follow\":true,\"count\":4,\"serial_number\":5,\"ratio\":0.25,\"size\":\"20k\",\"timeout\":\"1m\","
+        taken("{\"target\":\"h\",\"follow\":true,\"count\":4,\"serial_number\":5,\"ratio\":0.25,\"size\":\"20k\","
+              "\"timeout\":\"1m\","
               "\"since\":\"2026-11-21T08:00:00Z\",\"mode\":\"deep\",\"path\":\"/x\",\"network\":\"10.0.0.0/8\","
               "\"ports\":\"1-5, 22\",\"pattern\":\"a+\",\"digest\":\"abCd\",\"extra\":{\"a\":[1]},\"password\":\"p\","
               "\"words\":[\"a\",\"b\"],\"numbers\":[-1,2],\"weights\":[1.5,2],\"modes\":[\"fast\",\"deep\"],"
-              "\"hosts\":[\"::1\",\"1.2.3.4\"],\"digests\":[\"00\"],\"labels\":{\"k\":\"v\"},\"groups\":{\"g\":[\"x\",\"y\"],\"e\":[]},"
+              "\"hosts\":[\"::1\",\"1.2.3.4\"],\"digests\":[\"00\"],\"labels\":{\"k\":\"v\"},\"groups\":{\"g\":[\"x\","
+              "\"y\"],\"e\":[]},"
               "\"limits\":{\"maxtime\":\"2s\",\"maxbytes\":7},\"steps\":[{\"maxbytes\":1}],"
               "\"searches\":{\"s1\":{\"paths\":[\"/\"],\"names\":[\"x\"],\"matchall\":false},\"s2\":{\"paths\":[]}}}",
                 READ_STRICT);
@@ -87,8 +89,8 @@ static void every_type_is_read(void **state)
 static void absent_and_null_are_the_default(void **state)
 {
         (void)state;
-        const char *texts[] = { "{\"target\":\"h\"}",
-                "{\"target\":\"h\",\"count\":null,\"timeout\":null,\"mode\":null,\"ports\":null,\"limits\":null,\"words\":null}" };
+        const char *texts[] = { "{\"target\":\"h\"}", "{\"target\":\"h\",\"count\":null,\"timeout\":null,\"mode\":null,"
+                                                      "\"ports\":null,\"limits\":null,\"words\":null}" };
         for (size_t i = 0; i < 2; i++) {
                 taken(texts[i], READ_STRICT);
                 assert_int_equal(got.count, 3);
@@ -110,7 +112,8 @@ static void absent_and_null_are_the_default(void **state)
 static void null_items_are_zero_values(void **state)
 {
         (void)state;
-        taken("{\"target\":\"h\",\"words\":[null,\"b\"],\"numbers\":[null],\"labels\":{\"k\":null},\"groups\":{\"g\":[null],\"n\":null},"
+        taken("{\"target\":\"h\",\"words\":[null,\"b\"],\"numbers\":[null],\"labels\":{\"k\":null},\"groups\":{\"g\":["
+              "null],\"n\":null},"
               "\"steps\":[null]}",
                 0);
         assert_string_equal(got.words.items[0], "");
@@ -139,8 +142,10 @@ static void errors_name_the_path(void **state)
                 { "{\"target\":\"h\",\"ratio\":1.01}", "ratio: 1.01 is out of range: 0 to 1" },
                 { "{\"target\":\"h\",\"timeout\":\"soon\"}",
                         "timeout: \"soon\" is not a duration (such as 500ms, 1m30s, 2h)" },
-                { "{\"target\":\"h\",\"limits\":{\"maxtime\":\"2h\"}}", "limits.maxtime: 2h0m0s is out of range: 1s to 1h0m0s" },
-                { "{\"target\":\"h\",\"since\":\"today\"}", "since: \"today\" is not a time (such as 2026-11-21T08:00:00Z)" },
+                { "{\"target\":\"h\",\"limits\":{\"maxtime\":\"2h\"}}",
+                        "limits.maxtime: 2h0m0s is out of range: 1s to 1h0m0s" },
+                { "{\"target\":\"h\",\"since\":\"today\"}",
+                        "since: \"today\" is not a time (such as 2026-11-21T08:00:00Z)" },
                 { "{\"target\":\"h\",\"mode\":\"slow\"}", "mode: \"slow\" is none of fast, full, deep" },
                 { "{\"target\":\"h\",\"network\":\"10.0.0.0/33\"}",
                         "network: \"10.0.0.0/33\" is neither an IP address nor a network in CIDR form" },
@@ -204,7 +209,8 @@ static void has_tells_presence(void **state)
                 struct optional value;
                 struct error err;
                 cleanup(json_decref) json_t *json = json_parse(sv_of(texts[i]), true, &err);
-                assert_int_equal(record_read(RECORD(struct optional, fields), json, &value, &arena, READ_STRICT, &err), 0);
+                assert_int_equal(
+                        record_read(RECORD(struct optional, fields), json, &value, &arena, READ_STRICT, &err), 0);
                 assert_int_equal(value.has_count, i == 2);
         }
 }
@@ -217,7 +223,10 @@ static void list_defaults_are_whole(void **state)
         memset(text, 'a', 600);
         snprintf(text + 600, sizeof(text) - 600, ",b");
         const struct field words[] = { FIELD_STRINGS(struct optional, words, .help = "x", .def = text) };
-        const struct field numbers[] = { { .name = "n", .type = FIELD_TYPE_INT, .container = FIELD_LIST, .def = "1,x,3",
+        const struct field numbers[] = { { .name = "n",
+                .type = FIELD_TYPE_INT,
+                .container = FIELD_LIST,
+                .def = "1,x,3",
                 .item_size = sizeof(int) } };
         const struct field map[] = { FIELD_STRING_MAP(struct optional, map, .help = "x", .def = "a=b") };
         struct optional value;

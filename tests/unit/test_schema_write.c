@@ -25,12 +25,16 @@ static void what_is_read_is_written(void **state)
 {
         (void)state;
         static const char text[] =
-                "{\"target\":\"h\",\"follow\":true,\"count\":4,\"serial_number\":5,\"ratio\":0.25,\"size\":20480,\"timeout\":\"1m0s\","
+                "{\"target\":\"h\",\"follow\":true,\"count\":4,\"serial_number\":5,\"ratio\":0.25,\"size\":20480,"
+                "\"timeout\":\"1m0s\","
                 "\"since\":\"2026-11-21T08:00:00Z\",\"mode\":\"deep\",\"path\":\"/x\",\"network\":\"10.0.0.0/8\","
-                "\"ports\":\"1-5,22\",\"pattern\":\"a+\",\"digest\":\"ABCD\",\"extra\":{\"a\":[1,null]},\"password\":\"p\","
+                "\"ports\":\"1-5,22\",\"pattern\":\"a+\",\"digest\":\"ABCD\",\"extra\":{\"a\":[1,null]},\"password\":"
+                "\"p\","
                 "\"words\":[\"a\",\"b\"],\"numbers\":[-1,2],\"weights\":[1.5,2],\"modes\":[\"fast\",\"deep\"],"
-                "\"hosts\":[\"::1\",\"1.2.3.4\"],\"digests\":[\"00\"],\"labels\":{\"k\":\"v\"},\"groups\":{\"g\":[\"x\",\"y\"],\"e\":[]},"
-                "\"limits\":{\"maxtime\":\"2s\",\"maxbytes\":7,\"share\":0},\"steps\":[{\"maxtime\":\"30s\",\"maxbytes\":1,\"share\":0}],"
+                "\"hosts\":[\"::1\",\"1.2.3.4\"],\"digests\":[\"00\"],\"labels\":{\"k\":\"v\"},\"groups\":{\"g\":["
+                "\"x\",\"y\"],\"e\":[]},"
+                "\"limits\":{\"maxtime\":\"2s\",\"maxbytes\":7,\"share\":0},\"steps\":[{\"maxtime\":\"30s\","
+                "\"maxbytes\":1,\"share\":0}],"
                 "\"searches\":{\"s1\":{\"names\":[\"x\"],\"paths\":[\"/\"],\"matchall\":false}}}";
         cleanup(arena_done) struct arena arena;
         struct fixture fixture;
@@ -67,8 +71,9 @@ static void empty_values(void **state)
                 FIELD_INT(struct some, it, .help = "x", .has = HAS(struct some, has_it)),
         };
         cleanup(free) char *nothing = written(RECORD(struct some, fields), &some, 0);
-        assert_string_equal(nothing, "{\"zero\":0,\"text\":\"\",\"null_list\":null,\"list\":[],\"null_map\":null,\"map\":{},"
-                                     "\"null_text\":null}");
+        assert_string_equal(nothing,
+                "{\"zero\":0,\"text\":\"\",\"null_list\":null,\"list\":[],\"null_map\":null,\"map\":{},"
+                "\"null_text\":null}");
         some.has_it = true;
         some.left_out = -1;
         cleanup(free) char *more = written(RECORD(struct some, fields), &some, 0);
@@ -96,14 +101,19 @@ static void private_and_secret(void **state)
 {
         (void)state;
         char *names[] = { (char[]){ "n" } };
-        struct masked masked = { .file = (char[]){ "/home/\xff" }, .secret = (char[]){ "s" }, .open = (char[]){ "o" },
-                .names = { names, 1 }, .wait_ns = 1500 * MILLISECOND };
+        struct masked masked = { .file = (char[]){ "/home/\xff" },
+                .secret = (char[]){ "s" },
+                .open = (char[]){ "o" },
+                .names = { names, 1 },
+                .wait_ns = 1500 * MILLISECOND };
         const struct record *record = RECORD(struct masked, masked_fields);
         cleanup(free) char *plain = written(record, &masked, 0);
-        assert_string_equal(plain, "{\"file\":\"/home/\xef\xbf\xbd\",\"file_raw\":\"L2hvbWUv/w==\",\"secret\":\"hidden\",\"open\":\"o\","
-                                   "\"names\":[\"n\"],\"wait\":1.5}");
+        assert_string_equal(plain,
+                "{\"file\":\"/home/\xef\xbf\xbd\",\"file_raw\":\"L2hvbWUv/w==\",\"secret\":\"hidden\",\"open\":\"o\","
+                "\"names\":[\"n\"],\"wait\":1.5}");
         cleanup(free) char *private = written(record, &masked, WRITE_PRIVACY);
-        assert_string_equal(private, "{\"file\":\"masked\",\"secret\":\"hidden\",\"open\":\"o\",\"names\":\"masked\",\"wait\":1.5}");
+        assert_string_equal(private,
+                "{\"file\":\"masked\",\"secret\":\"hidden\",\"open\":\"o\",\"names\":\"masked\",\"wait\":1.5}");
         masked.file = (char[]){ "" };
         masked.names.count = 0;
         masked.wait_ns = 2 * SECOND;
@@ -127,14 +137,16 @@ static void json_is_masked_too(void **state)
 {
         (void)state;
         struct error err;
-        cleanup(json_decref) json_t *value = json_parse(
-                SV("{\"rows\":[{\"file\":\"/a\",\"file_raw\":\"x\"},5,null],\"map\":{\"k\":{\"names\":[\"n\"],\"open\":\"o\"}},"
-                   "\"one\":{\"file\":\"\"},\"other\":{\"file\":\"/b\"}}"),
-                true, &err);
+        cleanup(json_decref) json_t *value =
+                json_parse(SV("{\"rows\":[{\"file\":\"/"
+                              "a\",\"file_raw\":\"x\"},5,null],\"map\":{\"k\":{\"names\":[\"n\"],\"open\":\"o\"}},"
+                              "\"one\":{\"file\":\"\"},\"other\":{\"file\":\"/b\"}}"),
+                        true, &err);
         record_mask(RECORD(struct outer, outer_fields), value);
         cleanup(free) char *text = json_dumps(value, JSON_COMPACT);
-        assert_string_equal(text, "{\"rows\":[{\"file\":\"masked\"},5,null],\"map\":{\"k\":{\"names\":\"masked\",\"open\":\"o\"}},"
-                                  "\"one\":{\"file\":\"\"},\"other\":{\"file\":\"/b\"}}");
+        assert_string_equal(text,
+                "{\"rows\":[{\"file\":\"masked\"},5,null],\"map\":{\"k\":{\"names\":\"masked\",\"open\":\"o\"}},"
+                "\"one\":{\"file\":\"\"},\"other\":{\"file\":\"/b\"}}");
 }
 
 int main(void)

@@ -1,5 +1,6 @@
-/* The Nth allocation fails, for every N: parameters, command lines, rows, envelopes and results end in an error or in what they
- * should be. Under the address sanitizer nothing leaks. The linker sends malloc and its kin here (-Wl,--wrap). */
+/* The Nth allocation fails, for every N: parameters, command lines, rows, envelopes and results end in an error or in
+ * what they should be. Under the address sanitizer nothing leaks. The linker sends malloc and its kin here
+ * (-Wl,--wrap). */
 #include "module/channel.h"
 #include "module/envelope.h"
 #include "result_fixture.h"
@@ -56,8 +57,8 @@ char *__wrap_strndup(const char *text, size_t size)
         return fails() ? NULL : __real_strndup(text, size);
 }
 
-/* Calls the act with the first, the second … allocation refused, until it needs no more. Whatever it returns, an error has a
- * text. */
+/* Calls the act with the first, the second … allocation refused, until it needs no more. Whatever it returns, an error
+ * has a text. */
 static void torture(const char *name, int (*act)(struct error *err))
 {
         enum { MOST = 20000 };
@@ -79,8 +80,10 @@ static void torture(const char *name, int (*act)(struct error *err))
 }
 
 static const char parameters[] =
-        "{\"target\":\"h\",\"follow\":true,\"count\":4,\"since\":\"2026-11-21T08:00:00Z\",\"mode\":\"deep\",\"path\":\"/x\","
-        "\"network\":\"10.0.0.0/8\",\"ports\":\"1-5,22\",\"digest\":\"ab\",\"extra\":{\"a\":[1]},\"words\":[\"a\",null],"
+        "{\"target\":\"h\",\"follow\":true,\"count\":4,\"since\":\"2026-11-21T08:00:00Z\",\"mode\":\"deep\",\"path\":"
+        "\"/x\","
+        "\"network\":\"10.0.0.0/"
+        "8\",\"ports\":\"1-5,22\",\"digest\":\"ab\",\"extra\":{\"a\":[1]},\"words\":[\"a\",null],"
         "\"numbers\":[1],\"labels\":{\"k\":\"v\"},\"groups\":{\"g\":[\"x\"]},\"steps\":[{\"maxbytes\":1},null],"
         "\"searches\":{\"s1\":{\"paths\":[\"/\"],\"names\":[\"x\"]}}}";
 
@@ -108,9 +111,9 @@ static int read_and_write(struct error *err)
 
 static int read_flags(struct error *err)
 {
-        char *argv[] = { (char[]){ "--word=a" }, (char[]){ "--label=k=v" }, (char[]){ "--group=g=x" }, (char[]){ "-c5" },
-                (char[]){ "--search" }, (char[]){ "s2" }, (char[]){ "--path=/x" }, (char[]){ "--extra={\"a\":1}" },
-                (char[]){ "--maxtime=3s" }, (char[]){ "host" } };
+        char *argv[] = { (char[]){ "--word=a" }, (char[]){ "--label=k=v" }, (char[]){ "--group=g=x" },
+                (char[]){ "-c5" }, (char[]){ "--search" }, (char[]){ "s2" }, (char[]){ "--path=/x" },
+                (char[]){ "--extra={\"a\":1}" }, (char[]){ "--maxtime=3s" }, (char[]){ "host" } };
         json_t *value = flags_parse(fixture_record, sizeof(argv) / sizeof(argv[0]), argv, err);
         if (value && (json_object_size(value) != 9 || !json_object_get(json_object_get(value, "searches"), "s2")))
                 return error_set(err, E_NONE, 0, __FILE__, __LINE__, "%s", ""); /* something was lost without a word */
@@ -158,8 +161,9 @@ static const struct record row_record = { .fields = row_fields, .count = 2, .siz
 /* A whole run: rows of its own, a foreign answer, statistics; its verdict must come. */
 static int run_and_end(struct error *err)
 {
-        static const struct module module = { .name = "x", .shape = SHAPE_LIST, .element = &row_record,
-                .statistics = &row_record };
+        static const struct module module = {
+                .name = "x", .shape = SHAPE_LIST, .element = &row_record, .statistics = &row_record
+        };
         struct buf in;
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
@@ -177,7 +181,9 @@ static int run_and_end(struct error *err)
         run_error(&run, "soft");
         if (status == 0)
                 status = run_emit_envelope(&run,
-                        SV("{\"success\":true,\"foundanything\":true,\"elements\":[{\"file\":\"/c\"}],\"statistics\":{\"n\":1}}"), &why);
+                        SV("{\"success\":true,\"foundanything\":true,\"elements\":[{\"file\":\"/"
+                           "c\"}],\"statistics\":{\"n\":1}}"),
+                        &why);
         run_end(&run, status, &why);
         struct buf sent;
         struct frame_header header = { 0 };
