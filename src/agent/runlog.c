@@ -158,7 +158,7 @@ static int prune(struct runlog *log, struct error *err)
                 return 0;
         snprintf(sql, sizeof(sql),
                 "BEGIN IMMEDIATE; UPDATE base SET (seq, hash) = (SELECT seq, hash FROM log ORDER BY seq LIMIT 1 OFFSET "
-                "%d);"
+                "%llu);"
                 "DELETE FROM log WHERE seq <= (SELECT seq FROM base); COMMIT",
                 (unsigned long long)(step - 1));
         if (store_execute(log->store, sql, err) < 0) {
