@@ -69,8 +69,9 @@ def test_contents_and_bytes(tarsier):
 
 
 def test_all_processes(tarsier):
-    with child('base = area(4096); put(base, b"unlikely", b"-", sys.argv[1].encode())', '98765') as (pid, _):
-        result = tarsier.json('memory', '--name', 'python', '--content', 'unlikely-98765')
+    word = os.urandom(8).hex()  # other runs of this test hold other words
+    with child('base = area(4096); put(base, b"unlikely", b"-", sys.argv[1].encode())', word) as (pid, _):
+        result = tarsier.json('memory', '--name', 'python', '--content', 'unlikely-' + word)
         assert {row['process']['pid'] for row in rows(result)} - {os.getpid()} == {pid}  # this test holds the text too
         assert result['statistics']['memoryread'] > 0
 
