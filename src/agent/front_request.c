@@ -339,9 +339,8 @@ void front_request(struct front_stream *stream, struct sv text)
         int status = 0;
         if (!verb)
                 status = fail(&err, E_INVALID, "no such request: %.64s", class ? class : "it has no class");
-        else if (!verb->anonymous && identify(stream, &err) < 0)
-                status = -1;
-        else if (!verb->anonymous && authority_check(&stream->caller, verb->role, &err) < 0)
+        else if (!verb->anonymous &&
+                 (identify(stream, &err) < 0 || authority_check(&stream->caller, verb->role, &err) < 0))
                 status = -1;
         if (status == 0)
                 status = verb->answer(stream, &err);

@@ -51,12 +51,13 @@ static void because(struct persist *persist, const char *format, ...) __attribut
 
 static void because(struct persist *persist, const char *format, ...)
 {
-        if (persist->reason[0] || persist->stopping)
-                return;
+        char text[sizeof(persist->reason)];
         va_list args;
         va_start(args, format);
-        vsnprintf(persist->reason, sizeof(persist->reason), format, args);
+        vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        if (!persist->reason[0] && !persist->stopping)
+                memcpy(persist->reason, text, sizeof(text));
 }
 
 static void kill_worker(struct persist *persist)

@@ -134,12 +134,13 @@ static void broken(struct runlog_verdict *verdict, const char *format, ...) __at
 
 static void broken(struct runlog_verdict *verdict, const char *format, ...)
 {
-        if (!verdict->intact)
-                return; /* the first finding tells most */
+        char text[sizeof(verdict->message)];
         va_list args;
         va_start(args, format);
-        vsnprintf(verdict->message, sizeof(verdict->message), format, args);
+        vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        if (verdict->intact) /* the first finding tells most */
+                memcpy(verdict->message, text, sizeof(text));
         verdict->intact = false;
 }
 

@@ -44,7 +44,8 @@ bool status_health(const struct agent *agent, char *message, size_t size)
 
 static void put_seconds(struct json_writer *writer, const char *key, int64_t ns)
 {
-        json_field(writer, key, json_put_double, (double)(ns / MILLISECOND) / 1000);
+        int64_t whole_ms = ns / MILLISECOND; /* no digits that mean nothing */
+        json_field(writer, key, json_put_double, (double)whole_ms / 1000);
 }
 
 static void put_module(struct json_writer *writer, struct agent *agent, const struct persist *persist)
