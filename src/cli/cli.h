@@ -87,8 +87,32 @@ struct run_stop {
 /* Runs and blocks until the result is complete; SIGINT and SIGTERM stop the run, which then shows what it has. So does
  * a line with a stop message; stop NULL: none can come. target NULL: on this machine. NULL on failure to start. */
 struct execution;
-struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget,
-        bool privacy, bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err);
+struct shower;
 
-/* Shows a result on stdout and its errors on stderr; the exit status. */
-int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags);
+struct run_request {
+        const struct catalog_entry *entry;
+        struct sv message;
+        struct budget budget;
+        bool privacy;
+        bool strict;
+        const struct run_stop *stop;
+        const struct run_target *target;
+        struct shower *shower; /* shows rows as they come; NULL: nobody does */
+};
+
+struct execution *run_here(const struct run_request *request, struct error *err);
+
+/* The same, and shows the result; the exit status. */
+int run_and_show(struct run_request *request, const struct run_flags *flags);
+
+/* How a result is shown: on stdout, its errors on stderr. flags must live as long. */
+struct shower *shower_new(const struct catalog_entry *entry, const struct run_flags *flags, struct error *err);
+void shower_free(struct shower *shower);
+
+/* Can rows be shown as they come? Only a plain list in a form that needs no look at all rows. Then each goes to
+ * show_row, and show_result adds what follows them. */
+bool shower_is_live(struct shower *shower);
+void show_row(struct shower *shower, struct sv json);
+
+/* The exit status. */
+int show_result(struct shower *shower, struct result *result);

@@ -1,4 +1,5 @@
-/* tarsier __complete INDEX WORD…: candidates for the shell scripts in packaging/completions, one "WORD<tab>HELP" a line. */
+/* tarsier __complete INDEX WORD…: candidates for the shell scripts in packaging/completions, one "WORD<tab>HELP" a
+ * line. */
 #include "schema/complete.h"
 #include "cli/cli.h"
 

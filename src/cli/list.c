@@ -1,6 +1,6 @@
 /* tarsier modules, schema, help, man. */
-#include "cli/cli.h"
 #include "base/cleanup.h"
+#include "cli/cli.h"
 #include "module/descriptor.h"
 #include "schema/json_schema.h"
 #include "schema/json_writer.h"
@@ -82,9 +82,9 @@ int cmd_schema(int argc, char **argv)
         const struct record *record = result ? module->element : module->params;
         char id[128];
         snprintf(id, sizeof(id), "urn:tarsier:module:%s:%s", module->name, result ? "element" : "parameters");
-        json_t *schema = record ? record_json_schema(record, module->name, id,
-                                          result ? JSON_SCHEMA_RESULT : JSON_SCHEMA_STRICT)
-                                : json_object();
+        json_t *schema =
+                record ? record_json_schema(record, module->name, id, result ? JSON_SCHEMA_RESULT : JSON_SCHEMA_STRICT)
+                       : json_object();
         if (!schema)
                 return 1;
         json_dumpf(schema, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);

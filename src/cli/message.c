@@ -101,9 +101,9 @@ int cmd_message(int argc, char **argv)
         struct sv line = rest;
         if (rest.n)
                 sv_line(&rest, &line);
-        struct budget budget = { 0 };
         struct run_stop stop = { ended ? -1 : STDIN_FILENO, rest };
-        struct execution *execution = run_here(entry, line, &budget, privacy, false, &stop, NULL, &err);
+        struct run_request request = { .entry = entry, .message = line, .privacy = privacy, .stop = &stop };
+        struct execution *execution = run_here(&request, &err);
         if (!execution)
                 return print_refusal(&err);
         int status = result_write(execution_result(execution), 0, write_stdout, NULL, &err);

@@ -81,12 +81,10 @@ int run_on_agent(const struct catalog_entry *entry, const json_t *params, const 
         struct run_target target = { .agent = flags->agent ? flags->agent : local_socket(socket, sizeof(socket)),
                 .token = token.len ? token.data : NULL,
                 .bridge = bridge };
-        struct budget budget = { .wall_ns = flags->max_time_ns ? flags->max_time_ns + 5 * SECOND : 0 };
-        struct execution *execution =
-                run_here(entry, sv_n(buf_text(&message), message.len), &budget, false, true, NULL, &target, &err);
-        if (!execution)
-                return cli_fail(&err);
-        int status = show_result(entry, execution_result(execution), flags);
-        execution_free(execution);
-        return status;
+        struct run_request request = { .entry = entry,
+                .message = sv_n(buf_text(&message), message.len),
+                .budget.wall_ns = flags->max_time_ns ? flags->max_time_ns + 5 * SECOND : 0,
+                .strict = true,
+                .target = &target };
+        return run_and_show(&request, flags);
 }

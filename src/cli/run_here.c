@@ -14,6 +14,7 @@ struct local_run {
         int stop_fd;
         int interrupts;
         bool ended; /* end of file on stop_fd */
+        struct shower *shower;
 };
 
 static void on_done(struct execution *execution, void *cookie)
@@ -67,21 +68,32 @@ static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cooki
         take_lines(run);
 }
 
-struct execution *run_here(const struct catalog_entry *entry, struct sv message, const struct budget *budget,
-        bool privacy, bool strict, const struct run_stop *stop, const struct run_target *target, struct error *err)
+static void on_row(struct execution *execution, struct sv label, struct sv json, void *cookie)
 {
-        struct local_run run = { .stop_fd = stop ? stop->fd : -1, .ended = stop && stop->fd < 0 };
-        struct execution_options options = { .entry = entry,
-                .message = message,
-                .budget = *budget,
-                .privacy = privacy,
-                .strict = strict,
+        struct local_run *run = cookie;
+        (void)execution;
+        (void)label;
+        show_row(run->shower, json);
+}
+
+struct execution *run_here(const struct run_request *request, struct error *err)
+{
+        const struct run_stop *stop = request->stop;
+        struct local_run run = {
+                .stop_fd = stop ? stop->fd : -1, .ended = stop && stop->fd < 0, .shower = request->shower
+        };
+        struct execution_options options = { .entry = request->entry,
+                .message = request->message,
+                .budget = request->budget,
+                .privacy = request->privacy,
+                .strict = request->strict,
+                .on_row = request->shower ? on_row : NULL,
                 .on_done = on_done,
                 .cookie = &run };
-        if (target) {
-                options.agent = target->agent;
-                options.token = target->token;
-                options.bridge = target->bridge;
+        if (request->target) {
+                options.agent = request->target->agent;
+                options.token = request->target->token;
+                options.bridge = request->target->bridge;
         }
         run.loop = loop_new(NULL, err);
         if (!run.loop)
@@ -109,4 +121,18 @@ struct execution *run_here(const struct catalog_entry *entry, struct sv message,
                 execution_detach(run.execution);
         loop_free(run.loop);
         return run.execution;
+}
+
+int run_and_show(struct run_request *request, const struct run_flags *flags)
+{
+        struct error err;
+        struct shower *shower = shower_new(request->entry, flags, &err);
+        if (!shower)
+                return cli_fail(&err);
+        request->shower = shower_is_live(shower) ? shower : NULL;
+        struct execution *execution = run_here(request, &err);
+        int status = execution ? show_result(shower, execution_result(execution)) : cli_fail(&err);
+        execution_free(execution);
+        shower_free(shower);
+        return status;
 }

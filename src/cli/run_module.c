@@ -103,16 +103,14 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
         params = make_parameters(module, &flags, argc, argv, &err);
         if (!params || make_message(params, &message, &err) < 0)
                 goto misused;
-        struct budget budget = { flags.max_cpu, flags.max_io, flags.max_memory, flags.max_time_ns };
-        struct sv text = sv_n(message.data, message.len);
         if (flags.agent || module->persistent)
                 return run_on_agent(entry, params, &flags);
-        struct execution *execution = run_here(entry, text, &budget, flags.privacy, true, NULL, NULL, &err);
-        if (!execution)
-                return cli_fail(&err);
-        int status = show_result(entry, execution_result(execution), &flags);
-        execution_free(execution);
-        return status;
+        struct run_request request = { .entry = entry,
+                .message = sv_n(message.data, message.len),
+                .budget = { flags.max_cpu, flags.max_io, flags.max_memory, flags.max_time_ns },
+                .privacy = flags.privacy,
+                .strict = true };
+        return run_and_show(&request, &flags);
 misused:
         cli_fail(&err);
         fprintf(stderr, "Try `tarsier %s --help`.\n", module->name);

@@ -17,7 +17,12 @@ enum { FIELDS_MAX = 64 };
 struct shower {
         const struct catalog_entry *entry;
         const struct run_flags *flags;
-        FILE *pipe; /* to the program that prints for the module */
+        bool own_lines; /* the module prints its rows */
+        bool rows_done; /* they were shown as they came */
+        FILE *pipe;     /* to the program that prints for the module */
+        pid_t pid;      /* of that program */
+        char *names;    /* --fields, cut into pieces */
+        const char *fields[FIELDS_MAX + 1];
         struct line_printer lines;
         struct buf text;
         struct printer *printer; /* derived tables */
@@ -43,15 +48,19 @@ static unsigned terminal_width(void)
 
 /* ---- lines of the module's own, printed here or by its program ---- */
 
+static int flush_lines(struct shower *shower)
+{
+        int status = write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len, &shower->err);
+        buf_clear(&shower->text);
+        return status;
+}
+
 static int own_row(const char *group, const char *label, struct sv json, void *cookie)
 {
         struct shower *shower = cookie;
         int status = print_module_row(shower->entry->module, &shower->lines, group, label, json, &shower->err);
-        if (shower->text.len > 32 << 10 &&
-                write_all(STDOUT_FILENO, shower->text.data, shower->text.len, &shower->err) < 0)
+        if (shower->text.len > 32 << 10 && flush_lines(shower) < 0)
                 return -1;
-        if (shower->text.len > 32 << 10)
-                buf_clear(&shower->text);
         return status;
 }
 
@@ -75,51 +84,58 @@ static int piped_row(const char *group, const char *label, struct sv json, void 
         return 0;
 }
 
-static pid_t start_printer(struct shower *shower)
+static int start_printer(struct shower *shower)
 {
         int ends[2];
+        if (shower->entry->origin == ORIGIN_BUILTIN)
+                return 0;
         if (pipe2(ends, O_CLOEXEC) < 0)
-                return -1;
-        pid_t pid = fork();
-        if (pid == 0) {
+                return fail_errno(&shower->err, "pipe");
+        shower->pid = fork();
+        if (shower->pid == 0) {
                 dup2(ends[0], STDIN_FILENO);
+                signal(SIGINT, SIG_IGN); /* an interrupt stops the run; its rows are still to be shown */
                 execl(shower->entry->program, shower->entry->program, "print", shower->entry->module->name,
                         shower->flags->results_only ? "--results-only" : NULL, NULL);
                 _exit(127);
         }
         close(ends[0]);
-        shower->pipe = pid > 0 ? fdopen(ends[1], "w") : NULL;
-        if (!shower->pipe)
-                close(ends[1]);
-        return pid;
+        shower->pipe = shower->pid > 0 ? fdopen(ends[1], "w") : NULL;
+        if (shower->pipe)
+                return 0;
+        close(ends[1]);
+        return fail_errno(&shower->err, "starting %s", shower->entry->program);
 }
 
-static int show_lines(struct shower *shower, struct result *result)
+/* The statistics, and the end of the program that prints. */
+static int finish_lines(struct shower *shower, const char *statistics, int status)
 {
-        const char *statistics = result_statistics(result);
-        if (shower->entry->origin == ORIGIN_BUILTIN) {
-                int status = result_each_row(result, own_row, shower, &shower->err);
+        if (!shower->pipe) {
                 if (status == 0 && statistics)
                         status = print_module_statistics(
                                 shower->entry->module, &shower->lines, sv_of(statistics), &shower->err);
-                if (write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len,
-                            status < 0 ? NULL : &shower->err) < 0)
-                        return -1;
-                return status;
+                return flush_lines(shower) < 0 ? -1 : status;
         }
-        pid_t pid = start_printer(shower);
-        if (!shower->pipe)
-                return fail_errno(&shower->err, "starting %s", shower->entry->program);
-        int status = result_each_row(result, piped_row, shower, &shower->err);
         if (status == 0 && statistics)
                 fprintf(shower->pipe, "{\"statistics\":%s}\n", statistics);
         fclose(shower->pipe);
         int ended = 0;
-        while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
+        while (waitpid(shower->pid, &ended, 0) < 0 && errno == EINTR)
                 ;
         if (status == 0 && ended != 0)
                 status = fail(&shower->err, E_FAILED, "the program that prints the rows failed");
         return status;
+}
+
+static int show_lines(struct shower *shower, struct result *result)
+{
+        int status = 0;
+        if (!shower->rows_done) {
+                if (start_printer(shower) < 0)
+                        return -1;
+                status = result_each_row(result, shower->pipe ? piped_row : own_row, shower, &shower->err);
+        }
+        return finish_lines(shower, result_statistics(result), status);
 }
 
 /* ---- derived tables ---- */
@@ -169,29 +185,32 @@ static void split_fields(char *text, const char **ret)
         ret[count] = NULL;
 }
 
-static int show_table(struct shower *shower, struct result *result)
+static int open_table(struct shower *shower)
 {
-        const char *fields[FIELDS_MAX + 1];
-        cleanup(free) char *names = shower->flags->fields ? strdup(shower->flags->fields) : NULL;
         const struct module *module = shower->entry->module;
-        if (!module->element || module->shape == SHAPE_SCALAR)
-                return result_write(result, 2, write_stdout, NULL, &shower->err);
-        split_fields(names, fields);
+        shower->names = shower->flags->fields ? strdup(shower->flags->fields) : NULL;
+        split_fields(shower->names, shower->fields);
         enum print_format format = shower->flags->format >= 0      ? (enum print_format)shower->flags->format
                                    : module->shape == SHAPE_OBJECT ? PRINT_LINES
                                                                    : PRINT_TABLE;
         struct printer_options options = { .format = format,
                 .results_only = shower->flags->results_only,
                 .no_header = shower->flags->no_header,
-                .fields = names ? fields : NULL,
+                .fields = shower->names ? shower->fields : NULL,
                 .width = terminal_width() };
-        cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &shower->err);
-        if (!printer)
+        shower->printer = printer_new(stdout, &options, &shower->err);
+        return shower->printer ? 0 : -1;
+}
+
+static int show_table(struct shower *shower, struct result *result)
+{
+        const struct module *module = shower->entry->module;
+        if (!module->element || module->shape == SHAPE_SCALAR)
+                return result_write(result, 2, write_stdout, NULL, &shower->err);
+        if (!shower->rows_done &&
+                (open_table(shower) < 0 || result_each_row(result, table_row, shower, &shower->err) < 0))
                 return -1;
-        shower->printer = printer;
-        if (result_each_row(result, table_row, shower, &shower->err) < 0 || close_section(shower) < 0)
-                return -1;
-        return printer_finish(printer, &shower->err);
+        return close_section(shower) < 0 ? -1 : printer_finish(shower->printer, &shower->err);
 }
 
 /* Errors, and for derived tables the statistics: talk, so on stderr. */
@@ -213,22 +232,67 @@ static void show_talk(struct shower *shower, struct result *result, bool own_lin
                 fprintf(stderr, "statistics: %s\n", statistics);
 }
 
-int show_result(const struct catalog_entry *entry, struct result *result, const struct run_flags *flags)
+struct shower *shower_new(const struct catalog_entry *entry, const struct run_flags *flags, struct error *err)
 {
-        struct shower shower = { .entry = entry, .flags = flags };
-        buf_init(&shower.text, 64 << 20);
-        shower.lines = (struct line_printer){ &shower.text, flags->results_only };
-        int status = 0;
-        bool own_lines = entry->prints && flags->format < 0 && !flags->fields;
-        if (flags->json || (flags->format == PRINT_JSON && !flags->fields)) {
-                status = result_write(result, flags->json ? 0 : 2, write_stdout, NULL, &shower.err);
-        } else {
-                status = own_lines ? show_lines(&shower, result) : show_table(&shower, result);
+        struct shower *shower = calloc(1, sizeof(*shower));
+        if (!shower)
+                return fail_null(err, E_NO_MEMORY, "no memory to show a result");
+        shower->entry = entry;
+        shower->flags = flags;
+        shower->own_lines = entry->prints && flags->format < 0 && !flags->fields;
+        buf_init(&shower->text, 64 << 20);
+        shower->lines = (struct line_printer){ &shower->text, flags->results_only };
+        return shower;
+}
+
+void shower_free(struct shower *shower)
+{
+        if (!shower)
+                return;
+        printer_free(shower->printer);
+        buf_done(&shower->text);
+        free(shower->names);
+        free(shower);
+}
+
+bool shower_is_live(struct shower *shower)
+{
+        const struct run_flags *flags = shower->flags;
+        bool streams = shower->own_lines || flags->format == PRINT_NDJSON || flags->format == PRINT_LINES;
+        if (flags->json || !streams || shower->entry->module->shape != SHAPE_LIST || !shower->entry->module->element)
+                return false;
+        shower->rows_done = (shower->own_lines ? start_printer(shower) : open_table(shower)) == 0;
+        return shower->rows_done;
+}
+
+void show_row(struct shower *shower, struct sv json)
+{
+        if (shower->err.code != E_NONE)
+                return;
+        if (!shower->own_lines) {
+                table_row(NULL, NULL, json, shower);
                 fflush(stdout);
-                show_talk(&shower, result, own_lines);
+        } else if (shower->pipe) {
+                piped_row(NULL, NULL, json, shower);
+                fflush(shower->pipe);
+        } else {
+                own_row(NULL, NULL, json, shower);
+                flush_lines(shower);
         }
-        buf_done(&shower.text);
-        if (status < 0)
-                return cli_fail(&shower.err);
+}
+
+int show_result(struct shower *shower, struct result *result)
+{
+        const struct run_flags *flags = shower->flags;
+        int status = 0;
+        if (flags->json || (flags->format == PRINT_JSON && !flags->fields)) {
+                status = result_write(result, flags->json ? 0 : 2, write_stdout, NULL, &shower->err);
+        } else {
+                status = shower->own_lines ? show_lines(shower, result) : show_table(shower, result);
+                fflush(stdout);
+                show_talk(shower, result, shower->own_lines);
+        }
+        if (status < 0 || shower->err.code != E_NONE)
+                return cli_fail(&shower->err);
         return error_exit_status(result_code(result));
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 enum { PARAMS_ARENA_MAX = 256 << 20 };
@@ -221,10 +222,14 @@ static int print_main(const struct module *module, bool results_only)
         int status = 0;
         while (status == 0 && getline(&line, &size, stdin) > 0) {
                 status = print_row_line(module, &printer, line, &err);
-                if (out.len > 64 << 10 || status < 0) {
+                struct pollfd more = { STDIN_FILENO, POLLIN, 0 };
+                bool idle = out.len && poll(&more, 1, 0) == 0; /* rows that come slowly are shown as they come */
+                if (out.len > 64 << 10 || status < 0 || idle) {
                         fwrite(out.data, 1, out.len, stdout);
                         buf_clear(&out);
                 }
+                if (idle)
+                        fflush(stdout);
         }
         fwrite(buf_text(&out), 1, out.len, stdout);
         buf_done(&out);
