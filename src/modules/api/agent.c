@@ -1,5 +1,5 @@
 /* Requests to the agent: module/agent_wire.h. */
-#include "api.h"
+#include "front.h"
 #include "module/agent_wire.h"
 
 #include "base/cleanup.h"

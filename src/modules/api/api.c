@@ -1,4 +1,4 @@
-#include "api.h"
+#include "front.h"
 
 #include "module/program.h"
 #include "module/run.h"

@@ -1,6 +1,6 @@
 /* One request and its answer. libmicrohttpd asks for bytes; while there are none the connection sleeps (is suspended),
  * and whoever adds some wakes it. */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "schema/json.h"
@@ -344,9 +344,9 @@ void call_fail_status(struct call *call, int status, const char *code, const cha
 {
         cleanup(buf_done) struct buf json;
         struct json_writer writer;
+        buf_init(&json, 64 << 10);
         if (call->decided)
                 return;
-        buf_init(&json, 64 << 10);
         json_writer_init(&writer, &json, 0);
         json_begin_object(&writer);
         json_key(&writer, "error");

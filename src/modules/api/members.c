@@ -86,6 +86,7 @@ json_t *members_split(struct sv text, const char *apart, struct sv *ret_apart, s
         struct sv key;
         struct sv value;
         struct sv found = { 0 };
+        buf_init(&small, SMALL_MAX);
         if (!json_valid(text) || rest.n == 0 || *rest.p != '{') {
                 struct error why;
                 json_t *parsed = text.n <= SMALL_MAX ? json_parse(text, true, &why) : NULL;
@@ -94,7 +95,6 @@ json_t *members_split(struct sv text, const char *apart, struct sv *ret_apart, s
                 return fail_null(err, E_INVALID, "the body is no JSON object%s%s",
                         text.n <= SMALL_MAX && !other ? ": " : "", text.n <= SMALL_MAX && !other ? why.message : "");
         }
-        buf_init(&small, SMALL_MAX);
         while (members_next(&rest, &key, &value)) {
                 if (key_is(key, apart)) {
                         if (found.p)

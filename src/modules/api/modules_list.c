@@ -1,5 +1,5 @@
 /* Modules and their schemas, from the descriptors that the agent hands out. */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "module/catalog.h"

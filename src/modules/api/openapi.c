@@ -1,6 +1,6 @@
 /* The description of the API: OpenAPI 3.1, whose schemas are JSON Schema 2020-12, made from the table of routes and
  * from the modules' field tables at each request. */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "module/catalog.h"

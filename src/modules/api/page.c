@@ -1,4 +1,4 @@
-#include "api.h"
+#include "front.h"
 
 static const char page[] =
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"

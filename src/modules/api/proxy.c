@@ -1,6 +1,6 @@
 /* A persistent module's own routes: the agent says who is asking and whether he may, then the module answers on its
  * socket (module/wire.h). */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "module/catalog.h"

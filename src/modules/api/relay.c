@@ -1,5 +1,5 @@
 /* Answers of the agent that are passed on as they are. */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "schema/json.h"

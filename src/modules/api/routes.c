@@ -1,4 +1,4 @@
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 

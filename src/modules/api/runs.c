@@ -1,5 +1,5 @@
 /* POST /v1/runs and the events of a run. */
-#include "api.h"
+#include "front.h"
 
 #include "base/cleanup.h"
 #include "members.h"
@@ -101,9 +101,9 @@ static void put_event(struct call *call, const struct frame_header *header, stru
         struct error err;
         uint64_t id = ++call->event;
         bool done = header->type == FRAME_DONE;
+        buf_init(&json, API_ANSWER_MAX);
+        json_writer_init(&writer, &json, 0);
         if (id > call->skip || done) {
-                buf_init(&json, API_ANSWER_MAX);
-                json_writer_init(&writer, &json, 0);
                 if (header->type == FRAME_STATISTICS) {
                         call_event(call, "statistics", id, payload);
                 } else if (header->type == FRAME_SKIPPED) {

@@ -1,7 +1,7 @@
 /* libmicrohttpd on our loop: it keeps its connections in an epoll set of its own, which is one fd to us. It listens
  * nowhere; we accept, so that a full house leaves clients in the kernel's queue. The unix socket has places that TCP
  * cannot take. */
-#include "api.h"
+#include "front.h"
 
 #include "base/log.h"
 
@@ -265,7 +265,7 @@ static void on_completed(
         call_free(call);
 }
 
-static void on_log(void *cookie, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cookie, const char *format, va_list args)
 {
         char text[512];
         (void)cookie;
