@@ -12,7 +12,7 @@ static void compare(struct sv text, json_t *whole)
         json_t *rest = members_split(text, "parameters", &apart, &err);
         if (!rest) /* all but one member together are too long */
                 return;
-        json_t *taken = apart.p ? json_loadb(apart.p, apart.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL) : NULL;
+        json_t *taken = apart.p ? json_parse(apart, true, NULL) : NULL;
         json_t *expected = json_copy(whole);
         json_object_del(expected, "parameters");
         assert(json_equal(rest, expected));
