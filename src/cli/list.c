@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "module/descriptor.h"
+#include "module/prove.h"
 #include "schema/json_schema.h"
 #include "schema/json_writer.h"
 
@@ -42,14 +43,36 @@ static void print_json_list(const struct catalog_entry *const *entries, size_t c
         buf_done(&out);
 }
 
+/* By the program that holds the module, which is the one that locks itself for a run. */
+static int prove(const char *name, bool json)
+{
+        struct error err;
+        const struct catalog_entry *entry = catalog_find(cli_catalog(), name, &err);
+        if (!entry)
+                return cli_fail(&err);
+        const char *lines = json ? NULL : "--lines";
+        if (entry->origin == ORIGIN_BUILTIN)
+                return prove_main(module_find(host_modules, entry->module->name), !json);
+        if (entry->origin == ORIGIN_PROGRAM) {
+                execl(entry->program, entry->program, "prove", entry->module->name, lines, NULL);
+                fail_errno(&err, "%s", entry->program);
+        } else {
+                fail(&err, E_UNSUPPORTED, "%s is not part of Tarsier: no module of it declares a sandbox",
+                        entry->module->name);
+        }
+        return cli_fail(&err);
+}
+
 int cmd_modules(int argc, char **argv)
 {
         struct error err;
         const struct catalog_entry *const *entries;
         size_t refused;
         bool json = take_word(&argc, argv, "--json");
+        if (argc == 3 && strcmp(argv[1], "--prove") == 0)
+                return prove(argv[2], json);
         if (argc > 1) {
-                fprintf(stderr, "usage: tarsier modules [--json]\n");
+                fprintf(stderr, "usage: tarsier modules [--prove MODULE] [--json]\n");
                 return 2;
         }
         size_t count = catalog_all(cli_catalog(), &entries, &refused, &err);

@@ -64,13 +64,12 @@ static void put_examples(struct json_writer *writer, const struct module_example
         json_end_array(writer);
 }
 
-static void put_sandbox(struct json_writer *writer, const struct sandbox *sandbox)
+void put_sandbox_clauses(struct json_writer *writer, const struct sandbox *sandbox)
 {
         struct buf text;
         struct sv line;
         buf_init(&text, 1 << 16);
         sandbox_describe(sandbox, &text);
-        json_key(writer, "sandbox");
         json_begin_array(writer);
         for (struct sv rest = sv_n(buf_text(&text), text.len); sv_line(&rest, &line);)
                 json_put_string(writer, line);
@@ -131,7 +130,8 @@ void module_describe(const struct module *module, const char *area, struct json_
         json_field(writer, "memory", json_put_uint, module_memory(module));
         json_field(writer, "result", json_put_uint, module_result_size(module));
         json_end_object(writer);
-        put_sandbox(writer, &module->sandbox);
+        json_key(writer, "sandbox");
+        put_sandbox_clauses(writer, &module->sandbox);
         put_routes(writer, module);
         put_examples(writer, module->examples);
         json_end_object(writer);

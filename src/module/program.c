@@ -6,6 +6,7 @@
 #include "module/catalog.h"
 #include "module/channel.h"
 #include "module/lines.h"
+#include "module/prove.h"
 #include "module/service_run.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -119,8 +120,8 @@ static void run_once(
         buf_done(&text);
 }
 
-/* Locks the process as the module declares. Says so on stderr when the kernel lacks a part. */
-static int lock(const struct sandbox *declared, struct budget budget, uint64_t memory, struct error *err)
+int worker_lock(const struct sandbox *declared, struct budget budget, uint64_t memory,
+        struct sandbox_report *ret_report, struct error *err)
 {
         struct sandbox sandbox = *declared;
         struct sandbox_report report;
@@ -128,7 +129,9 @@ static int lock(const struct sandbox *declared, struct budget budget, uint64_t m
                 sandbox.limits.data = budget.memory ? budget.memory : memory;
         if (sandbox_apply(&sandbox, &report, err) < 0)
                 return error_prefix(err, "sandbox");
-        if (report.missing[0])
+        if (ret_report)
+                *ret_report = report;
+        else if (report.missing[0])
                 log_info("sandbox: not enforced here: %s", report.missing);
         return 0;
 }
@@ -178,7 +181,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         struct buf in;
         struct run_channel channel = { .fd = WORKER_FRAMES_FD, .in = &in, .budget = budget };
         buf_init(&in, FRAME_LENGTH_MAX + (128 << 10));
-        if (lock(&module->sandbox, budget, module_memory(module), &err) < 0) {
+        if (worker_lock(&module->sandbox, budget, module_memory(module), NULL, &err) < 0) {
                 tarsier_child_failed(child, err.message);
                 return 1;
         }
@@ -189,11 +192,6 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         run_once(module, &channel, privacy, strict, bridge);
         buf_done(&in);
         return 0;
-}
-
-int worker_lock(const struct sandbox *declared, struct budget budget, uint64_t memory, struct error *err)
-{
-        return lock(declared, budget, memory, err);
 }
 
 static int print_row_line(const struct module *module, struct line_printer *printer, char *line, struct error *err)
@@ -278,6 +276,8 @@ int program_main(module_table table, const char *area, int argc, char **argv)
                 return worker_main(module);
         if (module && module->print_row && strcmp(verb, "print") == 0)
                 return print_main(module, argc > 3 && strcmp(argv[3], "--results-only") == 0);
+        if (module && strcmp(verb, "prove") == 0)
+                return prove_main(module, argc > 3 && strcmp(argv[3], "--lines") == 0);
         fprintf(stderr, "tarsier-%s holds modules of Tarsier; run them with `tarsier MODULE`\n", area);
         return 2;
 }

@@ -2,6 +2,7 @@
  *
  *      tarsier-AREA --describe [DIR]    descriptors of its modules, to stdout or as DIR/NAME.json
  *      tarsier-AREA worker NAME         one run, or a persistent module, started by a parent through the handshake
+ *      tarsier-AREA prove NAME [--lines]  tries what the module may not do (prove.h)
  *      tarsier-AREA print NAME          lines for people from {"group","label","row"} JSON lines on stdin
  */
 #pragma once
@@ -14,10 +15,10 @@ int program_main(module_table table, const char *area, int argc, char **argv);
 /* The worker verb alone; the exit status. */
 int worker_main(const struct module *module);
 
-/* A worker that passes the run on to somebody else (a foreign executable, an agent): module->run finds the bridge in run->state,
- * with the message as it came. */
+/* A worker that passes the run on to somebody else (a foreign executable, an agent): module->run finds the bridge in
+ * run->state, with the message as it came. */
 struct bridge {
-        const char *path;  /* of the executable, or the agent's URL */
+        const char *path; /* of the executable, or the agent's URL */
         struct sv message;
         char *secret; /* the handshake's, NULL = none */
         struct buf output;
@@ -48,6 +49,6 @@ int worker_refuse(const struct error *why);
 #define WORKER_CONFIG_LISTENERS "listeners"   /* which listeners follow the api fd: "0,2" */
 #define WORKER_CONFIG_CONFIG "config"         /* persistent: JSON of module->config */
 
-/* Extra files of a worker: the frame socket is fd 5; fd 6 is where a persistent module is handed a new socket each time api
- * starts (seqpacket, one packet with one fd), for api itself its wire to the agent; listeners are fd 7 and up. */
+/* Extra files of a worker: the frame socket is fd 5; fd 6 is where a persistent module is handed a new socket each time
+ * api starts (seqpacket, one packet with one fd), for api itself its wire to the agent; listeners are fd 7 and up. */
 enum { WORKER_FRAMES_FD = 5, WORKER_API_FD = 6, WORKER_LISTENERS_FD = 7 };

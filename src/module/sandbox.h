@@ -37,7 +37,8 @@ struct sandbox {
         bool signals;      /* signal other processes */
         bool processes;    /* read what /proc guards by ptrace rules: fd, exe, maps, environ of others. Landlock refuses
                               that to everyone it holds (landlock(7), "Ptrace restrictions"), so paths and sockets are
-                              then kept by seccomp and capabilities only */
+                              then kept by seccomp and capabilities only. CAP_SYS_ADMIN and CAP_PERFMON read environ
+                              and maps of others all the same (may_access_mm in kernel/fork.c), where paths let them */
         bool ptrace_read;  /* process_vm_readv and /proc/PID/mem; includes processes */
         bool namespaces;   /* setns, unshare */
         bool mounts;       /* mount and its family, chroot, pivot_root */

@@ -230,11 +230,11 @@ static int set_up(struct service_channel *channel, struct error *err)
                 sandbox.write_paths = paths;
         if (module->adjust && module->adjust(&sandbox, service->config, &channel->config_arena, err) < 0)
                 return -1;
-        if (worker_lock(&sandbox, channel->budget, module_memory(module), err) < 0)
+        if (worker_lock(&sandbox, channel->budget, module_memory(module), NULL, err) < 0)
                 return -1;
         service->loop = loop_new(NULL, err);
-        if (!service->loop || loop_add_fd(service->loop, WORKER_FRAMES_FD, LOOP_READ, LOOP_LEVEL, on_frames, channel,
-                                      NULL, err) < 0)
+        if (!service->loop ||
+                loop_add_fd(service->loop, WORKER_FRAMES_FD, LOOP_READ, LOOP_LEVEL, on_frames, channel, NULL, err) < 0)
                 return -1;
         if (module->routes && !(channel->requests = request_server_new(service, WORKER_API_FD, err)))
                 return -1;
