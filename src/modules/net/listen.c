@@ -50,8 +50,6 @@ static const struct field listen_params_fields[] = {
                 .help = "end after this time; 0 runs on"),
         FIELD_UINT(
                 P, rows, .def = "10000", .max = 1000000, .min = 0, .help = "rows in the result; more is only counted"),
-        FIELD_BOOL(P, quiet, .flag = 'q', .def = "true", .cli_def = "false",
-                .help = "do not log what happens on stderr as it happens"),
 };
 
 #define R struct listen_row
@@ -148,23 +146,11 @@ static void show_excerpt(const struct listen_event *event, char *ret)
         ret[n] = '\0';
 }
 
-static void log_event(const struct listen_event *event, const char *text)
-{
-        char peer[ENDPOINT_TEXT_MAX];
-        endpoint_format(&event->peer, peer);
-        if (event->what == LISTEN_RECEIVED)
-                log_notice("Received: %s from %s", text, peer);
-        else
-                log_notice("%s %s", happenings[event->what], peer);
-}
-
 static int report_event(struct reporter *reporter, const struct listen_event *event, struct error *err)
 {
         char address[ADDRESS_TEXT_MAX], text[LISTEN_EXCERPT + 1];
         show_excerpt(event, text);
         address_format(&event->peer, address);
-        if (!reporter->listening->params->quiet)
-                log_event(event, text);
         bool udp = reporter->listening->params->kind == LISTEN_UDP;
         if (event->what == (udp ? LISTEN_RECEIVED : LISTEN_CONNECTED))
                 reporter->statistics->by_worker.items[event->worker]++;
@@ -243,11 +229,8 @@ static int serve(struct reporter *reporter, struct pool *pool, struct error *err
 {
         struct listening *listening = reporter->listening;
         struct listen_event ready = { .what = LISTEN_LISTENING, .at_ns = time_unix_ns() };
-        char text[ENDPOINT_TEXT_MAX];
         if (open_sockets(listening, pool, &ready.peer, err) < 0 || pool_start(pool, err) < 0)
                 return -1;
-        endpoint_format(&ready.peer, text);
-        log_notice("listening on %s %s", kinds[listening->params->kind], text);
         struct listen_row row = { .at_ns = ready.at_ns, .what = LISTEN_LISTENING, .port = address_port(&ready.peer) };
         char address[ADDRESS_TEXT_MAX];
         address_format(&ready.peer, address);

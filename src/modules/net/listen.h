@@ -31,7 +31,6 @@ struct listen_params {
         uint64_t bytes;
         int64_t timeout_ns, duration_ns;
         uint64_t count;
-        bool quiet;
 };
 
 enum listen_happened { LISTEN_LISTENING, LISTEN_CONNECTED, LISTEN_RECEIVED, LISTEN_CLOSED };
