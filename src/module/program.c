@@ -164,6 +164,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
                 return 2;
         }
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGINT, SIG_IGN); /* Ctrl-C reaches all of a terminal's group; the parent asks for what there is */
         if (strcmp(config_value(child, WORKER_CONFIG_BUILD), TARSIER_BUILD) != 0) {
                 tarsier_child_failed(child, "parent and worker are of different builds");
                 return 2;
