@@ -17,8 +17,9 @@ struct execution_options {
         bool privacy;
         bool strict; /* unknown keys are errors: every door but the wire */
 
-        /* Ask an agent instead: "http(s)://HOST:PORT" or the path of its socket. The bridging worker (libexec/tarsier-remote)
-         * speaks HTTP and sends the same frames. token: NULL or its credential; bridge: path of the program. */
+        /* Ask an agent instead: "http(s)://HOST:PORT" or the path of its socket. The bridging worker
+         * (libexec/tarsier-remote) speaks HTTP and sends the same frames. token: NULL or its credential; bridge: path
+         * of the program. */
         const char *agent;
         const char *token;
         const char *bridge;

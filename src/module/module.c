@@ -31,7 +31,8 @@ static int record_defaults_check(const struct record *record, const char *module
                 const struct field *field = &record->fields[i];
                 if (!field->help)
                         return fail(err, E_INVALID, "%s: parameter %s has no help", module, field->name);
-                cleanup(json_decref) json_t *shown = field->cli_def ? field_json_from_text(field, field->cli_def, &why) : NULL;
+                cleanup(json_decref) json_t *shown =
+                        field->cli_def ? field_json_from_text(field, field->cli_def, &why) : NULL;
                 if (field->cli_def && !shown)
                         return fail(err, E_INVALID, "%s: default of %s: %s", module, field->name, why.message);
                 if (field->record && record_defaults_check(field->record, module, err) < 0)

@@ -35,8 +35,8 @@ void run_error(struct run *run, const char *format, ...) __attribute__((format(p
 /* What could not be looked at: a path (any bytes) and why. Bounded as errors are. */
 void run_skipped(struct run *run, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The struct of module->statistics, zeroed, in the run's arena: fill it as you go. It is sent at the end of the run, also when the
- * run is stopped. Never NULL; the same one at each call. */
+/* The struct of module->statistics, zeroed, in the run's arena: fill it as you go. It is sent at the end of the run,
+ * also when the run is stopped. Never NULL; the same one at each call. */
 void *run_statistics(struct run *run);
 
 /* The same for statistics that are JSON already; copied. NULL is nothing. */

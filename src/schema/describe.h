@@ -7,9 +7,9 @@
  *                  {"name": "limits", "type": "record", "fields": [{"name": "time", "type": "duration", "default":
  * "5s"}]}]}
  *
- * Keys of a field: name type container(one, list, map, map-of-lists) json option alias negative_option flag metavar help
- * since default cli_default min max unit max_items max_length min_length required positional private secret omit_empty
- * null_empty upper as_number entry entry_option values pattern fields. */
+ * Keys of a field: name type container(one, list, map, map-of-lists) json option alias negative_option flag metavar
+ * help since default cli_default min max unit max_items max_length min_length required positional private secret
+ * omit_empty null_empty upper as_number entry entry_option values pattern fields. */
 #pragma once
 
 #include "schema/field.h"

@@ -107,9 +107,9 @@ struct field {
         size_t offset;    /* of the member */
         size_t item_size; /* of one value of the type */
 
-        const char *json;            /* key on the wire; default: name */
-        const char *option;          /* long flag; default: the wire key, '_' shown as '-' (both are taken). "" = no flag */
-        const char *alias;           /* another long flag for the same, as a peer spells it ("lp") */
+        const char *json;   /* key on the wire; default: name */
+        const char *option; /* long flag; default: the wire key, '_' shown as '-' (both are taken). "" = no flag */
+        const char *alias;  /* another long flag for the same, as a peer spells it ("lp") */
         const char *negative_option; /* bool: a flag that sets it false ("matchany") */
         char flag;                   /* short flag, 0 = none */
         const char *metavar;         /* "FILE"; default from the type */

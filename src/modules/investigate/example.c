@@ -1,5 +1,5 @@
-/* example: the smallest complete standard module; the template of the contract's documentation. It tells the host's name, its
- * addresses and the addresses behind names. */
+/* example: the smallest complete standard module; the template of the contract's documentation. It tells the host's
+ * name, its addresses and the addresses behind names. */
 #include "module/lines.h"
 #include "module/run.h"
 
@@ -70,8 +70,8 @@ static unsigned prefix_of(const struct sockaddr *mask)
 {
         unsigned prefix = 0;
         const uint8_t *bytes = mask->sa_family == AF_INET
-                ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
-                : (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
+                                       ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+                                       : (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
         for (size_t i = 0; i < (mask->sa_family == AF_INET ? 4U : 16U); i++)
                 prefix += (unsigned)__builtin_popcount(bytes[i]);
         return prefix;
@@ -173,10 +173,10 @@ static void example_print_row(struct line_printer *printer, const char *group, c
         (void)label;
         if (element->hostname && *element->hostname)
                 print_line(printer, "hostname is %s", element->hostname);
-        list_foreach(address, &element->addresses)
+        list_foreach (address, &element->addresses)
                 print_line(printer, "address is %s", *address);
         for (size_t i = 0; i < element->looked_up.count; i++)
-                list_foreach(address, &element->looked_up.items[i])
+                list_foreach (address, &element->looked_up.items[i])
                         print_line(printer, "lookedup host %s has IP %s", element->looked_up.keys[i], *address);
 }
 

@@ -1,4 +1,5 @@
-/* example-persist: the smallest complete persistent module: it logs and alerts at an interval and answers a query by an echo. */
+/* example-persist: the smallest complete persistent module: it logs and alerts at an interval and answers a query by an
+ * echo. */
 #include "base/cleanup.h"
 #include "module/lines.h"
 #include "module/service.h"
@@ -25,8 +26,8 @@ static const struct field persist_element_fields[] = {
 };
 
 static const struct field persist_config_fields[] = {
-        FIELD_DURATION(struct persist_config, interval_ns, .json = "interval", .help = "time between two alerts", .def = "30s",
-                .min = 100 * MILLISECOND, .max = DAY),
+        FIELD_DURATION(struct persist_config, interval_ns, .json = "interval", .help = "time between two alerts",
+                .def = "30s", .min = 100 * MILLISECOND, .max = DAY),
 };
 
 static void on_interval(struct loop *loop, loop_id id, void *cookie)

@@ -96,6 +96,8 @@ static const struct field statistics_fields[] = {
         FIELD_INT(struct file_statistics, total_hits, .json = "totalhits", .help = "rows found"),
         FIELD_STRING(struct file_statistics, exec_time, .json = "exectime", .help = "how long it took"),
         FIELD_INT(struct file_statistics, bytes_read, .json = "bytesread", .help = "bytes of files read"),
+        FIELD_INT(struct file_statistics, bytes_cached, .json = "bytescached", .omit_empty = true,
+                .help = "bytes of files that were not read because their digests were known by another name"),
         FIELD_INT(struct file_statistics, long_lines, .json = "longlines", .omit_empty = true,
                 .help = "lines longer than 8 MiB, of which only the beginning was searched"),
         FIELD_INT(struct file_statistics, other_file_systems, .json = "otherfilesystems", .omit_empty = true,
@@ -130,14 +132,26 @@ static void file_state_done(struct file_state *state)
 {
         for (size_t i = 0; i < state->search_count; i++)
                 file_search_free(&state->searches[i]);
+        file_cache_done(&state->cache);
         unpack_free(state->unpack);
         buf_done(&state->directory);
         free(state->block);
 }
 
+static void prepare_cache(struct file_state *state)
+{
+        unsigned kinds = 0;
+        for (size_t i = 0; i < state->search_count; i++)
+                kinds |= file_search_digests(&state->searches[i]);
+        file_cache_init(&state->cache, kinds, state->now_ns);
+}
+
 static int search(struct file_state *state, struct error *err)
 {
-        if (file_search_prepare(state, state->run->params, err) < 0 || file_walk(state, err) < 0)
+        if (file_search_prepare(state, state->run->params, err) < 0)
+                return -1;
+        prepare_cache(state);
+        if (file_walk(state, err) < 0)
                 return -1;
         if (state->failed)
                 return -1;

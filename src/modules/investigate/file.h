@@ -5,7 +5,8 @@
  * file_search.c  searches made ready: compiled checks in order of cost
  * file_roots.c   which paths are walked, and which searches are active in which directory
  * file_check.c   one file against the active searches, and the rows
- * file_read.c    the one reading of a file: line scanners and digests over its content, plain and decompressed */
+ * file_read.c    the one reading of a file: line scanners and digests over its content, plain and decompressed
+ * file_cache.c   digests already known of files that are reached by several names */
 #pragma once
 
 #include "lib/digest/digest.h"
@@ -13,6 +14,7 @@
 #include "lib/unpack/unpack.h"
 #include "lib/walk/walk.h"
 #include "module/run.h"
+#include "modules/investigate/file_cache.h"
 
 enum {
         FILE_SEARCHES_MAX = 1000,
@@ -85,6 +87,7 @@ struct file_statistics {
         int64_t total_hits;
         char *exec_time;
         int64_t bytes_read;
+        int64_t bytes_cached;
         int64_t long_lines;
         int64_t other_file_systems;
 };
@@ -170,6 +173,12 @@ static inline bool file_search_has(const struct file_search *search, enum file_k
         return search->first[to + 1] > search->first[from];
 }
 
+/* DIGEST_BITs of its checks and of what its rows tell. */
+static inline unsigned file_search_digests(const struct file_search *search)
+{
+        return search->digests | (search->params->options.return_sha256 ? DIGEST_BIT(DIGEST_SHA256) : 0);
+}
+
 /* ---- the run ---- */
 
 /* One path of one search. */
@@ -218,6 +227,7 @@ struct file_state {
         struct file_search **alive;
         size_t alive_count;
         struct file_stream streams[2]; /* by file_search.decompress, where the file is compressed */
+        struct file_cache cache;
         struct unpack *unpack;
         uint8_t *block;
         uint8_t *unpacked;
@@ -249,9 +259,9 @@ int file_emit_empty(struct file_state *state, struct error *err);
 
 /* ---- file_read.c ---- */
 
-/* Reads the file once for all searches that have .reads; afterwards their scanners and streams know the answers, or
- * the search is undecidable. */
-void file_read_content(struct file_state *state, int fd, uint64_t size, const char *path);
+/* Reads the file, whose stat is as it was when fd was opened, once for all searches that have .reads, or not at all
+ * where its digests are known; afterwards their scanners and streams know the answers, or the search is undecidable. */
+void file_read_content(struct file_state *state, int fd, const struct stat *stat, const char *path);
 
 /* The stream that a search's content came from. */
 struct file_stream *file_stream_of(struct file_state *state, const struct file_search *search);

@@ -268,7 +268,7 @@ enum walk_verdict file_examine(struct file_state *state, const struct file_targe
                         target->dirfd, target->name, target->link ? WALK_OPEN_FOLLOW : 0, &stat, &err);
                 have_stat |= fd >= 0;
                 if (fd >= 0) {
-                        file_read_content(state, fd, (uint64_t)stat.st_size, target->path);
+                        file_read_content(state, fd, &stat, target->path);
                 } else {
                         open_failed(state, target, &err);
                         give_up_readers(state);

@@ -1,5 +1,6 @@
 #include "modules/investigate/file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct file_stream *file_stream_of(struct file_state *state, const struct file_search *search)
@@ -89,9 +90,7 @@ static void begin(struct file_state *state, bool both)
                         continue;
                 search->lines_done = false;
                 stream->wanted = true;
-                stream->set |= search->digests;
-                if (search->params->options.return_sha256)
-                        stream->set |= DIGEST_BIT(DIGEST_SHA256);
+                stream->set |= file_search_digests(search);
                 if (search->lines)
                         regex_lines_begin(search->lines);
         }
@@ -221,10 +220,42 @@ static uint64_t count_long_lines(const struct file_state *state)
         return sum;
 }
 
-void file_read_content(struct file_state *state, int fd, uint64_t size, const char *path)
+/* Whether digests of the file as it is are all that is wanted of it. */
+static bool wants_digests_only(const struct file_state *state)
+{
+        for (size_t i = 0; i < state->alive_count; i++)
+                if (state->alive[i]->reads && (state->alive[i]->lines || state->alive[i]->decompress))
+                        return false;
+        return true;
+}
+
+/* Answers from what another name of the same file gave; false when it has to be read. */
+static bool recall(struct file_state *state, const struct stat *stat)
+{
+        struct file_stream *stream = &state->streams[0];
+        unsigned set = 0;
+        for (size_t i = 0; i < state->alive_count; i++)
+                if (state->alive[i]->reads)
+                        set |= file_search_digests(state->alive[i]);
+        if (!file_cache_get(&state->cache, stat, set, stream->results))
+                return false;
+        stream->bytes = (uint64_t)stat->st_size;
+        state->statistics->bytes_cached += stat->st_size;
+        return true;
+}
+
+/* The cache is told of a file read to its end, while it may have changed. */
+static void remember(struct file_state *state, int fd, const struct stat *before)
+{
+        const struct file_stream *stream = &state->streams[0];
+        struct stat after;
+        if (stream->bytes == (uint64_t)before->st_size && fstat(fd, &after) == 0)
+                file_cache_put(&state->cache, before, &after, stream->set, stream->results);
+}
+
+static void read_content(struct file_state *state, int fd, const struct stat *stat, const char *path)
 {
         bool decompress = false;
-        uint64_t long_lines = count_long_lines(state);
         for (size_t i = 0; i < state->alive_count; i++)
                 decompress |= state->alive[i]->reads && state->alive[i]->decompress;
         ssize_t n = read_block(state, fd, state->block, FILE_BLOCK);
@@ -234,14 +265,22 @@ void file_read_content(struct file_state *state, int fd, uint64_t size, const ch
         if (n < 0)
                 fail_reading(state, 0, true, path, errnum);
         else if (both)
-                read_plain(state, fd, size, path, n, true);
+                read_plain(state, fd, (uint64_t)stat->st_size, path, n, true);
         else
                 read_compressed(state, fd, path, n);
-        for (size_t i = 0; both && i < state->alive_count; i++)
-                if (state->alive[i]->decompress) {
-                        state->streams[1] = state->streams[0];
-                        break;
-                }
+        if (both && decompress)
+                state->streams[1] = state->streams[0];
+}
+
+void file_read_content(struct file_state *state, int fd, const struct stat *stat, const char *path)
+{
+        bool digests_only = wants_digests_only(state);
+        if (digests_only && recall(state, stat))
+                return;
+        uint64_t long_lines = count_long_lines(state);
+        read_content(state, fd, stat, path);
+        if (digests_only)
+                remember(state, fd, stat);
         long_lines = count_long_lines(state) - long_lines;
         if (long_lines > 0) {
                 state->statistics->long_lines += (int64_t)long_lines;
