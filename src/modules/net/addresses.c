@@ -5,7 +5,7 @@
 #include <net/if.h>
 #include <netdb.h>
 
-const char *const resolver_paths[] = { "/etc", "/usr/lib", "/lib", "/lib64", "/run/systemd/resolve", NULL };
+const char *const resolver_paths[] = { RESOLVER_PATHS, NULL };
 
 int addresses_find(const char *host, int family, uint16_t port, struct address *ret, size_t max, struct error *err)
 {

@@ -65,4 +65,7 @@ bool socket_error_take(int fd, struct socket_error *ret);
 void socket_error_format(const struct socket_error *error, char *ret, size_t size);
 
 /* What a worker of this area must be able to read to look names up. */
+#define RESOLVER_PATHS                                                                                                 \
+        "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services",    \
+                "/etc/protocols", "/etc/ld.so.cache", "/usr/lib", "/lib", "/lib64", "/run/systemd/resolve"
 extern const char *const resolver_paths[];

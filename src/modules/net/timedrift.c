@@ -483,7 +483,9 @@ static const struct module_example timedrift_examples[] = {
         { 0 },
 };
 
-static const char *const timedrift_paths[] = { "/etc", "/usr/lib", "/lib", "/lib64", "/run", NULL };
+static const char *const timedrift_paths[] = { RESOLVER_PATHS, "/etc/chrony", "/etc/chrony.conf", "/etc/chrony.d",
+        "/etc/ntp.conf", "/etc/ntp.d", "/etc/ntpsec", "/etc/systemd/timesyncd.conf", "/etc/systemd/timesyncd.conf.d",
+        "/run", NULL };
 
 const struct module timedrift_module = {
         .name = "timedrift",
