@@ -11,7 +11,9 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -313,6 +315,93 @@ def test_files_that_no_search_wants_are_not_opened(search, tmp_path):
                        'options': {'matchall': True}},
                     t={'paths': [tmp_path], 'sizes': ['<10'], 'contents': ['x'], 'options': {'matchall': True}})
     assert result['statistics']['bytesread'] == 0
+
+
+# ---- files of several names -------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def program():
+    """A file that is large, has blocks, and was last changed before any run of this test."""
+    path = pathlib.Path(sys.executable).resolve()
+    stat = path.stat()
+    if stat.st_size < 16384 or stat.st_blocks == 0 or stat.st_ctime > time.time() - 5:
+        pytest.skip('skipped: needs an interpreter that was installed before')
+    return path
+
+
+def links_to(program, directory):
+    for name in ('a', 'b', 'sub/c'):
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).symlink_to(program)
+    return program.stat().st_size, hashlib.sha256(program.read_bytes()).hexdigest()
+
+
+def test_a_file_is_hashed_once_whatever_links_lead_to_it(search, tmp_path, program):
+    size, sha256 = links_to(program, tmp_path)
+    result = search(s={'paths': [tmp_path], 'sha2': [sha256], 'options': {'matchall': True, 'returnsha256': True}},
+                    t={'paths': [tmp_path], 'sha2': [sha256], 'options': {'matchall': True, 'mismatch': ['sha2']}})
+    assert names(result) == ['a', 'b', 'c'] and names(result, 't') == []
+    assert {row['fileinfo']['sha256'] for row in result['elements']['s']} == {sha256.upper()}
+    statistics = result['statistics']
+    assert statistics['filescount'] == 3 and statistics['openfailed'] == 0
+    assert statistics['bytesread'] == size and statistics['bytescached'] == 2 * size
+
+
+def test_hard_links_are_found_by_every_name(search):
+    names_of = {}
+    for path in pathlib.Path('/usr/bin').iterdir():
+        stat = path.lstat()
+        if stat.st_nlink > 1 and stat.st_size >= 16384 and path.is_file() and not path.is_symlink():
+            names_of.setdefault(stat.st_ino, []).append(path)
+    paths = next((paths for paths in names_of.values() if len(paths) > 1), None)
+    if not paths:
+        pytest.skip('skipped: needs a hard link in /usr/bin')
+    content = paths[0].read_bytes()
+    result = search(s={'paths': paths, 'md5': [hashlib.md5(content).hexdigest()], 'options': {'matchall': True}})
+    assert files(result) == sorted(map(str, paths))
+    assert result['statistics']['bytesread'] == len(content)
+    assert result['statistics']['bytescached'] == len(content) * (len(paths) - 1)
+
+
+def test_a_file_changed_just_now_is_read_for_each_name(search, tmp_path):
+    """Its time may not tell a change that is yet to come."""
+    content = os.urandom(32768)
+    (tmp_path / 'a').write_bytes(content)
+    os.utime(tmp_path / 'a', (1000, 1000))
+    os.link(tmp_path / 'a', tmp_path / 'b')
+    (tmp_path / 'c').symlink_to('a')
+    result = search(s={'paths': [tmp_path], 'sha1': [hashlib.sha1(content).hexdigest()], 'options': {'matchall': True}})
+    assert names(result) == ['a', 'b', 'c']
+    assert result['statistics']['bytesread'] == 3 * 32768 and 'bytescached' not in result['statistics']
+    other = os.urandom(32768)
+    (tmp_path / 'a').write_bytes(other)
+    os.utime(tmp_path / 'a', (1000, 1000))
+    result = search(s={'paths': [tmp_path], 'sha1': [hashlib.sha1(content).hexdigest()]},
+                    t={'paths': [tmp_path], 'sha1': [hashlib.sha1(other).hexdigest()]})
+    assert names(result) == [] and names(result, 't') == ['a', 'b', 'c']
+
+
+def test_other_digests_of_the_same_file_are_right_too(search, tmp_path, program):
+    """Each name is wanted for other kinds of digests."""
+    links_to(program, tmp_path)
+    content = program.read_bytes()
+    kinds = {'a': ('md5', 'md5'), 'b': ('sha2', 'sha512'), 'c': ('sha3', 'sha3_256')}
+    searches = {name: {'paths': [tmp_path], 'names': [f'^{name}$'], key: [hashlib.new(kind, content).hexdigest()],
+                       'options': {'matchall': True}} for name, (key, kind) in kinds.items()}
+    searches['all'] = {'paths': [tmp_path], 'sha1': [hashlib.sha1(content).hexdigest()], 'options': {'matchall': True}}
+    result = search(**searches)
+    assert [names(result, label) for label in ('a', 'b', 'c', 'all')] == [['a'], ['b'], ['c'], ['a', 'b', 'c']]
+    assert result['statistics']['bytesread'] == 3 * len(content)
+
+
+@pytest.mark.parametrize('extra', [{'contents': ['!needle of no program 7d1f']}, {'options': {'decompress': True}}])
+def test_content_is_searched_under_each_name(search, tmp_path, program, extra):
+    size, sha256 = links_to(program, tmp_path)
+    asked = {'paths': [tmp_path], 'sha2': [sha256], **extra}
+    asked['options'] = {'matchall': True, **extra.get('options', {})}
+    result = search(s=asked)
+    assert names(result) == ['a', 'b', 'c']
+    assert result['statistics']['bytesread'] == 3 * size and 'bytescached' not in result['statistics']
 
 
 # ---- MIG's defects -----------------------------------------------------------------------------------------------------
