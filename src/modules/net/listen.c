@@ -238,12 +238,11 @@ static int serve(struct reporter *reporter, struct pool *pool, struct error *err
         if (run_emit(reporter->run, NULL, &row, err) < 0 || report_until_end(reporter, err) < 0)
                 return -1;
         run_set_found(reporter->run, atomic_load(&listening->messages) > 0);
-        count_up(reporter, pool);
-        if (run_stopped(reporter->run))
-                return 0;
-        pool_stop(pool, SECOND); /* answers on their way may still leave */
+        bool stopped = run_stopped(reporter->run);
+        pool_stop(pool, stopped ? 0 : SECOND); /* answers on their way may still leave */
         pool_join(pool);
-        return report_events(reporter, err) < 0 ? -1 : (count_up(reporter, pool), 0);
+        count_up(reporter, pool); /* an answer is counted after it left: not before its thread has ended */
+        return stopped ? 0 : report_events(reporter, err);
 }
 
 static int listen_run(struct run *run, struct error *err)
