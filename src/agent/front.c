@@ -358,7 +358,7 @@ void front_tell_module(struct agent *agent, struct persist *persist, bool up)
                 return;
         snprintf(json, sizeof(json), "{\"class\":\"module\",\"parameters\":{\"name\":\"%s\",\"up\":%s}}",
                 persist_module(persist)->name, up ? "true" : "false");
-        link_send_fd(agent->api->link, FRAME_MESSAGE, 0, sv_of(json), fd);
+        link_send_fd(agent->api->link, FRAME_MESSAGE, 0, sv_of(json), fd, NULL);
 }
 
 void front_tell_stop(struct agent *agent)

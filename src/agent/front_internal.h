@@ -2,10 +2,10 @@
 #pragma once
 
 #include "agent/front.h"
-#include "agent/link.h"
 #include "agent/listen.h"
 #include "agent/runs.h"
 #include "module/agent_wire.h"
+#include "module/link.h"
 
 struct json_writer;
 

@@ -1,11 +1,11 @@
 #include "agent/persist.h"
 
 #include "agent/front.h"
-#include "agent/link.h"
 #include "agent/persist_spawn.h"
 #include "agent/supervise.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "module/link.h"
 #include "module/worker.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -20,6 +20,7 @@ struct persist {
         const struct catalog_entry *entry;
         size_t node;
         struct worker *worker;
+        bool judged; /* the verdict of its handshake was seen */
         struct link *link;
         struct persist_spawn spawn; /* what outlives a worker: listeners */
         int requests;               /* persist_spawn.h */
@@ -157,22 +158,22 @@ static void set_up(struct persist *persist)
         agent_advance(agent);
 }
 
-static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+/* The handshake may be over, and the worker too, before anything was waited for: worker_start and worker_exited read as
+ * well. So the verdict is taken when it is first seen, not when the state changes in one call. */
+static void advance(struct persist *persist)
 {
-        struct persist *persist = cookie;
         struct worker_exit end;
-        (void)loop;
-        (void)id;
-        (void)events;
-        enum worker_state before = worker_state(persist->worker);
-        enum worker_state state = worker_progress(persist->worker);
-        if (before == WORKER_HANDSHAKE && state == WORKER_FAILED) {
+        bool exited = worker_exited(persist->worker, &end);
+        enum worker_state state = worker_state(persist->worker);
+        bool verdict = state != WORKER_HANDSHAKE && !persist->judged;
+        persist->judged = state != WORKER_HANDSHAKE;
+        if (verdict && state == WORKER_FAILED) {
                 struct error why;
                 worker_verdict(persist->worker, &why);
                 because(persist, "%s", why.message);
                 kill_worker(persist);
         }
-        if (worker_exited(persist->worker, &end)) {
+        if (exited) {
                 if (end.signal)
                         because(persist, "ended by signal %d (%s)", end.signal, sigabbrev_np(end.signal));
                 else
@@ -182,8 +183,16 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
                 return;
         }
         watch(persist);
-        if (before == WORKER_HANDSHAKE && state == WORKER_READY)
+        if (verdict && state == WORKER_READY)
                 set_up(persist);
+}
+
+static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        (void)loop;
+        (void)id;
+        (void)events;
+        advance(cookie);
 }
 
 /* The worker's fds come and go with the handshake. */
@@ -277,7 +286,7 @@ void persist_start(struct persist *persist)
         struct error err = { 0 };
         if (persist->worker)
                 return;
-        persist->stopping = false;
+        persist->stopping = persist->judged = false;
         persist->reason[0] = '\0';
         persist->started_ns = persist->since_ns = loop_now_ns(persist->agent->loop);
         graph_set(&persist->agent->graph, persist->node, GRAPH_STARTING);
@@ -287,7 +296,7 @@ void persist_start(struct persist *persist)
                 set_down(persist);
                 return;
         }
-        watch(persist);
+        advance(persist);
 }
 
 static void on_kill(struct loop *loop, loop_id id, void *cookie)

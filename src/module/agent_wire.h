@@ -1,7 +1,7 @@
 /* The agent's wire protocol: what `api` (or another unprivileged front) and the agent say to each other over one stream
  * socket. Frames are those of wire.h. Streams are chosen by the front, 1 to 65535, one a request; stream 0 is the
- * agent's own voice. Payloads of BODY, ROW and DATA are opaque to the agent: it reads headers and small control
- * messages only.
+ * agent's own voice. A frame with an fd attached is sent by one sendmsg, alone. Payloads of BODY, ROW and DATA are
+ * opaque to the agent: it reads headers and small control messages only.
  *
  * The module `api` finds this socket at WORKER_API_FD, where other persistent modules find their requests; it declares
  * the listeners "http" (TCP; TLS when its configuration holds a certificate) and "socket" (unix), in this order. The

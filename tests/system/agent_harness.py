@@ -131,7 +131,12 @@ class Agent:
                 [TARSIER, "serve", "--state", self.state, "--config", self.config, "--listen", "127.0.0.1:0", "--log-level",
                  "debug", *self.arguments], stderr=log, stdin=subprocess.DEVNULL, env=self.environment, **self.popen)
         if ready:
-            wait_for(lambda: "tarsier: ready" in self.log() or self.process.poll() is not None, "ready")
+            try:
+                wait_for(lambda: "tarsier: ready" in self.log() or self.process.poll() is not None, "ready")
+            except AssertionError:
+                self.process.kill()
+                self.process.wait()
+                raise
             assert self.process.poll() is None, self.log()
         return self
 

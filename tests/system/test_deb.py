@@ -28,7 +28,7 @@ def test_control(package):
     control = said('dpkg-deb', '--field', package)
     assert 'Package: tarsier\n' in control
     depends = said('dpkg-deb', '--field', package, 'Depends')
-    for library in ('libc6', 'libjansson4', 'libsqlite3-0', 'libseccomp2'):
+    for library in ('libc6', 'libsqlite3-0', 'libmicrohttpd12'):
         assert library in depends
     assert '-dev' not in depends
 

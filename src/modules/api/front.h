@@ -6,7 +6,7 @@
  *      agent.c    requests to the agent                    relay.c    answers of the agent passed on as they are
  *      runs.c     runs, and their events                   modules_list.c   modules and their schemas
  *      proxy.c    routes of persistent modules             openapi.c  the description of all of it
- *      peer.c     sockets with frames                      members.c  an object's members without building it
+ *      peer.c     requests over a link                     members.c  an object's members without building it
  */
 #pragma once
 

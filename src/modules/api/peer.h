@@ -1,15 +1,13 @@
-/* One socket with frames (module/wire.h), seen from `api`: to the agent, or to a persistent module. It never blocks.
- * Requests are exchanges, each on a stream of its own. */
+/* Requests over one link (module/link.h), seen from `api`: to the agent, or to a persistent module. Each is an exchange
+ * on a stream of its own. */
 #pragma once
 
-#include "loop/loop.h"
-#include "module/wire.h"
+#include "module/link.h"
 
 struct peer;
 struct exchange;
 
 enum {
-        PEER_FDS_MAX = 64,       /* received and not yet asked for; waiting to be sent */
         PEER_OUT_MAX = 48 << 20, /* bytes that the other end did not take yet */
         PEER_EXCHANGES_MAX = 1024,
         PEER_OWED_MIN = 16 << 10, /* credit is granted in portions of at least this much */
@@ -41,7 +39,7 @@ struct peer *peer_new(struct loop *loop, int fd, const struct peer_options *opti
 /* Open exchanges hear on_gone. Allowed in callbacks. NULL is fine. */
 void peer_free(struct peer *peer);
 
-/* The next received fd, in the order in which they came, or -1. The caller's then. */
+/* In on_message: the fd that was attached to it, or -1. The caller's then. */
 int peer_take_fd(struct peer *peer);
 
 int exchange_open(struct exchange *exchange, struct peer *peer, const struct exchange_events *events, void *cookie,

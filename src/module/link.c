@@ -1,4 +1,4 @@
-#include "agent/link.h"
+#include "module/link.h"
 
 #include "base/cleanup.h"
 #include "base/vec.h"
@@ -7,10 +7,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-enum { READ_SIZE = 64 << 10, TURNS_MAX = 16, OUT_FDS_MAX = 64 };
+enum { READ_SIZE = 64 << 10, TURNS_MAX = 16 };
 
-/* The bytes a received fd came with, as offsets from the beginning of the stream: the kernel ends a read behind the
- * message that carried fds (unix(7)), so that the frame it belongs to begins in there. */
+/* The bytes a received fd came with, as offsets from the beginning of the stream. The kernel ends a read behind the
+ * message that carried fds (unix(7)), but puts what was sent before it into the same read. A frame with an fd is sent
+ * as a message of its own: so the fd belongs to the last frame that begins in these bytes. */
 struct attached {
         uint64_t from;
         uint64_t to;
@@ -19,6 +20,7 @@ struct attached {
 
 struct outgoing {
         uint64_t at; /* offset of the frame's first byte in all that is ever sent */
+        size_t size; /* of the frame */
         int fd;
 };
 
@@ -34,7 +36,8 @@ struct link {
         struct attached fds[LINK_FDS_MAX];
         size_t fd_count;
         VEC(struct outgoing) outgoing;
-        uint64_t frame_at; /* offset of the frame in on_frame */
+        uint64_t frame_at; /* of the frame in on_frame: the offset of its first byte, and behind its last */
+        uint64_t frame_end;
         bool in_callback;
         bool freed; /* in a callback */
         bool gone;  /* on_gone was or will be called */
@@ -48,8 +51,8 @@ static void release(struct link *link)
         fd_close(&link->fd);
         for (size_t i = 0; i < link->fd_count; i++)
                 fd_close(&link->fds[i].fd);
-        vec_foreach (item, &link->outgoing)
-                fd_close(&item->fd);
+        for (size_t i = 0; i < link->outgoing.count; i++)
+                fd_close(&link->outgoing.items[i].fd);
         vec_done(&link->outgoing);
         buf_done(&link->in);
         buf_done(&link->out);
@@ -82,7 +85,7 @@ static void want(struct link *link)
                 loop_modify_fd(link->loop, link->id, link->out.len ? LOOP_READ | LOOP_WRITE : LOOP_READ, NULL);
 }
 
-/* One sendmsg: up to the next frame that carries an fd, or from it. */
+/* One sendmsg: up to the next frame that carries an fd, or that frame. */
 static ssize_t send_some(struct link *link)
 {
         size_t size = link->out.len;
@@ -94,8 +97,8 @@ static ssize_t send_some(struct link *link)
         bool attach = next && next->at == link->out_at;
         if (next && !attach && next->at - link->out_at < size)
                 size = (size_t)(next->at - link->out_at);
-        if (attach && link->outgoing.count > 1 && link->outgoing.items[1].at - link->out_at < size)
-                size = (size_t)(link->outgoing.items[1].at - link->out_at);
+        if (attach)
+                size = next->size;
         struct iovec part = { link->out.data, size };
         struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
         if (attach) {
@@ -128,28 +131,40 @@ static void flush(struct link *link)
                 link->out_at += (uint64_t)sent;
         }
         want(link);
+        if (link->out.len == 0 && link->out.capacity > READ_SIZE) /* idle links hold no memory */
+                buf_done(&link->out);
 }
 
-int link_send_fd(struct link *link, enum frame_type type, uint16_t stream, struct sv payload, int fd)
+/* -1, always. */
+static int no_room(struct link *link, struct error *err, const char *why)
 {
-        if (link->gone || link->full)
-                return -1;
-        bool idle = link->out.len == 0;
-        if (fd >= 0) {
-                struct outgoing *item = vec_add(&link->outgoing, OUT_FDS_MAX);
-                int copy = item ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-                if (item)
-                        *item = (struct outgoing){ link->out_at + link->out.len, copy };
-                if (copy < 0) {
-                        link->full = true;
-                        return -1;
-                }
-        }
-        if (frame_append(&link->out, type, stream, payload) < 0) {
+        if (!link->options.refuse_when_full) {
                 link->full = true;
                 want(link);
-                return -1;
         }
+        return fail(err, E_UNAVAILABLE, "%s", why);
+}
+
+int link_send_fd(struct link *link, enum frame_type type, uint16_t stream, struct sv payload, int fd, struct error *err)
+{
+        if (link->gone || link->full)
+                return fail(err, E_UNAVAILABLE, "the other end is gone");
+        bool idle = link->out.len == 0;
+        size_t size = sizeof(struct frame_header) + payload.n;
+        if (size > link->out.max - link->out.len || (fd >= 0 && link->outgoing.count == LINK_FDS_MAX))
+                return no_room(link, err, "the other end does not read what is sent to it");
+        cleanup(fd_close) int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+        if (fd >= 0 && copy < 0)
+                return no_room(link, err, "no more files can be opened");
+        uint64_t at = link->out_at + link->out.len;
+        struct outgoing *item = fd >= 0 ? vec_add(&link->outgoing, LINK_FDS_MAX) : NULL;
+        if ((fd >= 0 && !item) || frame_append(&link->out, type, stream, payload) < 0) {
+                if (item)
+                        link->outgoing.count--;
+                return no_room(link, err, "no memory for a frame");
+        }
+        if (item)
+                *item = (struct outgoing){ at, size, take_fd(copy) };
         if (idle)
                 flush(link);
         return 0;
@@ -157,7 +172,7 @@ int link_send_fd(struct link *link, enum frame_type type, uint16_t stream, struc
 
 int link_send(struct link *link, enum frame_type type, uint16_t stream, struct sv payload)
 {
-        return link_send_fd(link, type, stream, payload, -1);
+        return link_send_fd(link, type, stream, payload, -1, NULL);
 }
 
 size_t link_queued(const struct link *link)
@@ -173,9 +188,10 @@ int link_fd(const struct link *link)
 int link_take_fd(struct link *link)
 {
         for (size_t i = 0; i < link->fd_count; i++) {
-                if (link->frame_at < link->fds[i].from || link->frame_at >= link->fds[i].to)
+                const struct attached *item = &link->fds[i];
+                if (link->frame_at < item->from || link->frame_at >= item->to || link->frame_end < item->to)
                         continue;
-                int fd = link->fds[i].fd;
+                int fd = item->fd;
                 memmove(&link->fds[i], &link->fds[i + 1], (link->fd_count - i - 1) * sizeof(link->fds[0]));
                 link->fd_count--;
                 return fd;
@@ -242,6 +258,7 @@ static void take_frames(struct link *link)
         int have = 0;
         while (!link->gone && (have = frame_next(&link->in, at, &header, &payload, &size, &err)) > 0) {
                 link->frame_at = link->in_at + at;
+                link->frame_end = link->frame_at + size;
                 if (header.length > link->options.frame_max)
                         have = fail(&err, E_TOO_LARGE, "a frame of %u bytes", header.length);
                 else
@@ -296,10 +313,8 @@ static void on_socket(struct loop *loop, loop_id id, uint32_t events, void *cook
                 fail(&why, E_TOO_LARGE, "the peer does not read what is sent to it");
                 lost(link, &why);
         }
-        if (!link->gone && link->in.len == 0 && link->in.capacity > READ_SIZE * 2) {
-                buf_done(&link->in); /* idle links hold no memory */
-                buf_init(&link->in, link->options.frame_max + 2 * READ_SIZE);
-        }
+        if (!link->gone && link->in.len == 0 && link->in.capacity > READ_SIZE * 2)
+                buf_done(&link->in);
         link->in_callback = false;
         if (link->freed)
                 release(link);
@@ -314,7 +329,7 @@ struct link *link_new(struct loop *loop, int fd, const struct link_options *opti
         link->options = *options;
         link->fd = fd;
         buf_init(&link->in, options->frame_max + 2 * READ_SIZE);
-        buf_init(&link->out, LINK_OUT_MAX);
+        buf_init(&link->out, options->out_max ? options->out_max : LINK_OUT_MAX);
         if (loop_add_fd(loop, fd, LOOP_READ, LOOP_LEVEL, on_socket, link, &link->id, err) < 0) {
                 link->fd = -1;
                 release(link);
