@@ -26,7 +26,8 @@
         } while (0)
 
 #define vec_foreach(item, vec)                                                                                         \
-        for (__typeof__(*(vec)->items) *(item) = (vec)->items; (item) < (vec)->items + (vec)->count; (item)++)
+        for (__typeof__(*(vec)->items) *(item) = (vec)->items; (vec)->count && (item) < (vec)->items + (vec)->count;   \
+                (item)++)
 
 /* Removes item `index` by moving the last one into its place: order is lost. */
 #define vec_swap_remove(vec, index) ((vec)->items[(index)] = (vec)->items[--(vec)->count])

@@ -73,7 +73,8 @@ struct dict {
                 size_t count;                                                                                          \
         }
 #define list_foreach(item, list)                                                                                       \
-        for (__typeof__(*(list)->items) *(item) = (list)->items; (item) < (list)->items + (list)->count; (item)++)
+        for (__typeof__(*(list)->items) *(item) = (list)->items;                                                       \
+                (list)->count && (item) < (list)->items + (list)->count; (item)++)
 
 struct string_list {
         char **items;
