@@ -19,6 +19,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason='needs build/tarsier'))
 
 
+@pytest.fixture
+def mount_namespace():
+    if subprocess.run(['unshare', '-m', 'true'], capture_output=True).returncode:
+        pytest.skip('needs a mount namespace: unshare -m')
+
+
 class Tarsier:
     """Called with arguments: the finished process. json() and message() give the parsed result."""
 

@@ -91,7 +91,7 @@ for arguments in (['--all'], [], [point]):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists('/dev/fuse'), reason='needs root and /dev/fuse')
-def test_a_dead_server_does_not_block(tarsier, tmp_path):
+def test_a_dead_server_does_not_block(tarsier, tmp_path, mount_namespace):
     """A network file system whose server never answers (nobody reads the FUSE device) is skipped, not asked."""
     (tmp_path / 'share').mkdir()
     done = subprocess.run(['unshare', '-m', sys.executable, '-c', DEAD_SERVER, tmp_path / 'share', tarsier.path],

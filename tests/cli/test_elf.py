@@ -124,7 +124,7 @@ truncate -s "$(stat -Lc %s /bin/true)" "$1/file"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs root: unshare')
-def test_a_file_whose_pages_are_gone(tarsier, tmp_path):
+def test_a_file_whose_pages_are_gone(tarsier, tmp_path, mount_namespace):
     """Touching a page that the file no longer has (here: that a full tmpfs cannot give) is an error of that file."""
     done = subprocess.run(['unshare', '-m', 'sh', '-c', CUT, 'sh', tmp_path, tarsier.path], capture_output=True,
                           text=True)

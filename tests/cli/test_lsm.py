@@ -59,7 +59,7 @@ printf '/usr/sbin/one (enforce)\\n/usr/bin/two (complain)\\nthree//child (enforc
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs root: unshare')
-def test_apparmor_host(tarsier):
+def test_apparmor_host(tarsier, mount_namespace):
     script = f'({LAYOUT}) || exit 77; {tarsier.path} lsm --profiles'
     done = subprocess.run(['unshare', '-m', 'sh', '-c', script], capture_output=True, text=True)
     if done.returncode == 77:

@@ -170,7 +170,7 @@ def with_hosts(space, hosts, tmp_path, *command):
     return json.loads(done.stdout)
 
 
-def test_the_next_address_when_one_refuses(tarsier, tmp_path):
+def test_the_next_address_when_one_refuses(tarsier, tmp_path, mount_namespace):
     with Space() as space, server(space, address='127.0.0.3', greeting='third\n') as third:
         result = with_hosts(space, '127.0.0.2 many.test\n127.0.0.3 many.test\n127.0.0.4 many.test\n', tmp_path,
                             tarsier.path, 'talk', '--json', f'many.test:{third.port}')
@@ -180,7 +180,7 @@ def test_the_next_address_when_one_refuses(tarsier, tmp_path):
     assert result['elements']['body'] == ['third'] and result['success']
 
 
-def test_the_next_address_while_one_is_silent(tarsier, tmp_path):
+def test_the_next_address_while_one_is_silent(tarsier, tmp_path, mount_namespace):
     with Space() as space, Space() as other:
         connect(space, other, 'k0', 'l0', ('10.6.0.1/24', '10.6.0.2/24'))
         with server(other, address='10.6.0.2', greeting='here\n') as here:

@@ -243,12 +243,12 @@ def configured(tarsier, tmp_path, files, before=''):
     ({'ntpsec/ntp.conf': 'server -4 127.0.0.2\n', 'ntp.conf': 'server 127.0.0.2\n'},
      [('127.0.0.2', '/etc/ntp.conf')]),
 ])
-def test_configurations(tarsier, tmp_path, files, hosts):
+def test_configurations(tarsier, tmp_path, files, hosts, mount_namespace):
     result = configured(tarsier, tmp_path, files)
     assert [(row['host'], row['source']) for row in result['statistics']['ntpstats']] == hosts
 
 
-def test_no_ntp_conf_is_no_error(tarsier, tmp_path):
+def test_no_ntp_conf_is_no_error(tarsier, tmp_path, mount_namespace):
     """MIG's agent says success: false although the drift was measured."""
     program = tmp_path / 'server.py'
     program.write_text(SERVER)
@@ -267,13 +267,13 @@ def test_no_ntp_conf_is_no_error(tarsier, tmp_path):
     assert result['success'] and result['errors'] is None and result['elements']['iswithindrift']
 
 
-def test_nobody_is_asked_who_was_not_named(tarsier, tmp_path):
+def test_nobody_is_asked_who_was_not_named(tarsier, tmp_path, mount_namespace):
     result = configured(tarsier, tmp_path, {})
     assert not result['success'] and 'ntpstats' not in result['statistics']
     assert result['errors'] == ['no time server is configured: name one with --server, or allow public ones with --public']
 
 
-def test_a_configuration_of_garbage(tarsier, tmp_path):
+def test_a_configuration_of_garbage(tarsier, tmp_path, mount_namespace):
     text = 'server\nserver ' + 'x' * 5000 + '\n\0\0\nserver 127.0.0.2 port 0\n' + 'server 127.0.0.3 port 99999\n'
     text += ''.join(f'server 127.1.0.{i}\n' for i in range(1, 100))
     result = configured(tarsier, tmp_path, {'ntp.conf': text})

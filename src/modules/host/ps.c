@@ -90,6 +90,8 @@ static bool has_user(const struct listing *listing, const struct ps_core *core)
 {
         list_foreach (user, &listing->params->users) {
                 uint64_t id;
+                if (!*user)
+                        continue;
                 bool number = sv_parse_u64(sv_of(*user), 10, &id);
                 for (int kind = 0; core->has_status && kind < 2; kind++) {
                         const char *name = accounts_name(&listing->host.users, core->status.uid[kind]);
