@@ -71,21 +71,15 @@ static void read_entry(struct sv entry, struct sv store, struct fields *fields)
 /* "bash-5.2-1.src.rpm" is bash and 5.2-1. */
 static void set_source(struct row *row, struct sv file)
 {
-        size_t dashes = 0;
-        size_t cut = file.n;
-        if (sv_ends(file, SV(".src.rpm")))
-                file.n -= strlen(".src.rpm");
-        else if (sv_ends(file, SV(".nosrc.rpm")))
-                file.n -= strlen(".nosrc.rpm");
-        else
+        size_t suffix = sv_ends(file, SV(".nosrc.rpm")) ? strlen(".nosrc.rpm") : strlen(".src.rpm");
+        if (!sv_ends(file, SV(".src.rpm")) && !sv_ends(file, SV(".nosrc.rpm")))
                 return;
-        for (size_t i = file.n; i > 0 && dashes < 2; i--)
-                if (file.p[i - 1] == '-') {
-                        dashes++;
-                        cut = i - 1;
-                }
-        if (dashes < 2)
+        file.n = file.n > suffix ? file.n - suffix : 0;
+        const char *release = file.n ? memrchr(file.p, '-', file.n) : NULL;
+        const char *version = release ? memrchr(file.p, '-', (size_t)(release - file.p)) : NULL;
+        if (!version)
                 return;
+        size_t cut = (size_t)(version - file.p);
         row_set(row, row->source, sv_n(file.p, cut));
         row_set(row, row->source_version, sv_n(file.p + cut + 1, file.n - cut - 1));
 }

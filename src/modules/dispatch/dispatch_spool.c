@@ -170,7 +170,7 @@ int spool_append(struct spool *spool, struct sv json, uint64_t segment_size, str
 
 void spool_sync(struct spool *spool)
 {
-        if (spool->unsynced && spool->segments.count)
+        if (spool->unsynced && spool->segments.items && spool->segments.count)
                 fdatasync(spool->segments.items[spool->segments.count - 1].fd);
         spool->unsynced = false;
 }

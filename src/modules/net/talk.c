@@ -141,7 +141,7 @@ static int write_request(
         if (params->send && unescape(params->send, out, err) < 0)
                 return -1;
         for (const char *at = params->hex ? params->hex : ""; at[0] && at[1]; at += 2)
-                buf_putc(out, (char)(hex_value(at[0]) << 4 | hex_value(at[1])));
+                buf_putc(out, (char)((unsigned)hex_value(at[0]) << 4 | (unsigned)hex_value(at[1])));
         return out->failed ? fail(err, E_NO_MEMORY, "no memory for what is sent") : 0;
 }
 
