@@ -75,7 +75,7 @@ static void set_source(struct row *row, struct sv file)
         if (!sv_ends(file, SV(".src.rpm")) && !sv_ends(file, SV(".nosrc.rpm")))
                 return;
         file.n = file.n > suffix ? file.n - suffix : 0;
-        const char *release = file.n ? memrchr(file.p, '-', file.n) : NULL;
+        const char *release = file.p && file.n ? memrchr(file.p, '-', file.n) : NULL;
         const char *version = release ? memrchr(file.p, '-', (size_t)(release - file.p)) : NULL;
         if (!version)
                 return;
