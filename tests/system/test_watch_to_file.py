@@ -51,8 +51,10 @@ def test_alerts_reach_the_file(tmp_path):
         wait_for(lambda: any(a["event"] == "changed" and a["path"] == f"{watched}/program" for a in alerts(lines)),
                  "the alert about the change")
 
-        # dispatch is killed: what happens meanwhile waits in the agent
-        os.kill(pid_of(agent, "dispatch"), signal.SIGKILL)
+        # dispatch is killed and the agent has seen it: what happens meanwhile waits in the agent
+        killed = pid_of(agent, "dispatch")
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: agent.service("dispatch").get("pid") != killed, "the end of dispatch")
         (watched / "program").chmod(0o4755)
         wait_for(lambda: any(a["event"] == "attributes" for a in alerts(lines)), "the alert about the mode")
         assert agent.stop() == 0
