@@ -44,15 +44,17 @@ extern const char *const source_names[]; /* "audit", "bpf", "connector", "proc",
 
 /* Which members of the struct were told. */
 enum observation_has {
-        HAS_UIDS = 1 << 0,         /* uid, euid, suid, fsuid */
-        HAS_GIDS = 1 << 1,         /* gid, egid, sgid, fsgid */
-        HAS_SESSION = 1 << 2,      /* auid, session */
-        HAS_CAPABILITIES = 1 << 3, /* cap_effective, cap_permitted */
-        HAS_USAGE = 1 << 4,        /* user_ns … max_rss */
-        HAS_EXIT = 1 << 5,         /* exit_code, exit_signal, core */
-        HAS_RESULT = 1 << 6,       /* success, result */
-        HAS_FILE_ID = 1 << 7,      /* inode, mode, owner */
-        HAS_CGROUP = 1 << 8,       /* cgroup is exact for this moment (not inherited) */
+        HAS_UIDS = 1 << 0,           /* uid, euid, suid, fsuid */
+        HAS_GIDS = 1 << 1,           /* gid, egid, sgid, fsgid */
+        HAS_SESSION = 1 << 2,        /* auid, session */
+        HAS_CAPABILITIES = 1 << 3,   /* cap_effective, cap_permitted */
+        HAS_USAGE = 1 << 4,          /* user_ns … max_rss */
+        HAS_EXIT = 1 << 5,           /* exit_code, exit_signal, core */
+        HAS_RESULT = 1 << 6,         /* success, result */
+        HAS_FILE_ID = 1 << 7,        /* inode, mode, owner */
+        HAS_CGROUP = 1 << 8,         /* cgroup is exact for this moment (not inherited) */
+        UNRESOLVED_PID = 1 << 9,     /* FORK: pid is the child as its parent's pid namespace numbers it (audit) */
+        UNRESOLVED_THREAD = 1 << 10, /* FORK, EXIT: perhaps of a thread only; the source cannot tell (audit) */
 };
 
 enum { AUDIT_UNSET = UINT32_MAX }; /* auid and session of what no login began */
@@ -95,7 +97,7 @@ struct observation {
         struct sv syscall;   /* "openat" */
         struct sv operation; /* "write", "attribute", "load", "unload", "attach", "USER_LOGIN", "mount", "umount2" … */
         struct sv key;       /* of the audit rule */
-        struct sv path, path2; /* file; mount: target and source; module: its file */
+        struct sv path, path2; /* file; mount: target and source; rename, link: new and old name; module: its file */
         struct sv object; /* module's name, file system type, BPF program type, capability, what else is acted on */
         uint64_t inode;
         uint32_t mode, owner;
