@@ -60,7 +60,9 @@ struct audit_stream_counters {
         uint64_t overflows; /* ENOBUFS: times that the socket's buffer was full */
         uint64_t dropped;   /* records that did not fit (the socket's own counter, Linux 4.12) */
         uint64_t truncated; /* beyond AUDIT_NETLINK_RECORD_MAX */
-        uint64_t foreign;   /* not from the kernel */
+        uint64_t foreign;   /* not from the kernel, or no record */
+        uint64_t failures;  /* reads that failed for another reason; the last one's errno: */
+        int last_errno;
 };
 
 struct audit_stream;
@@ -70,6 +72,8 @@ enum audit_stream_mode { AUDIT_STREAM_UNICAST, AUDIT_STREAM_MULTICAST };
 /* buffer: bytes of the socket's buffer, 0 = 16 MiB. UNICAST registers this process as the daemon: E_EXISTS with the pid
  * of the one that is. */
 int audit_stream_open(enum audit_stream_mode mode, size_t buffer, struct audit_stream **ret, struct error *err);
+/* UNICAST: registers again, when the kernel has dropped this daemon (audit_netlink_status tells another pid). */
+int audit_stream_register(struct audit_stream *stream, struct error *err);
 /* Takes the registration back. */
 void audit_stream_close(struct audit_stream *stream);
 int audit_stream_fd(const struct audit_stream *stream);
@@ -84,10 +88,6 @@ struct audit_netlink_record {
  * in the counters afterwards. ret_more: the socket may hold more. */
 size_t audit_stream_receive(
         struct audit_stream *stream, struct audit_netlink_record ret[AUDIT_NETLINK_BATCH], bool *ret_more);
-
-/* Is this process still the daemon as far as the socket knows? False once the kernel answered that another one is, or
- * the socket failed for good. */
-bool audit_stream_alive(const struct audit_stream *stream);
 
 void audit_stream_count(struct audit_stream *stream, struct audit_stream_counters *ret);
 
