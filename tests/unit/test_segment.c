@@ -40,6 +40,25 @@ static void test_crc(void **state)
         uint8_t zeros[32] = { 0 };
         assert_int_equal(segment_crc(0, zeros, 32), 0x8a9136aa); /* RFC 3720, B.4 */
         assert_int_equal(segment_crc(segment_crc(0, "1234", 4), "56789", 5), 0xe3069283);
+        uint8_t rising[32];
+        for (uint8_t i = 0; i < sizeof(rising); i++)
+                rising[i] = i;
+        assert_int_equal(segment_crc(0, rising, 32), 0x46dd794e); /* RFC 3720, B.4 */
+}
+
+/* A record that is sealed where it stands is the one that is framed by copying. */
+static void test_seal(void **state)
+{
+        (void)state;
+        struct buf framed;
+        char sealed[SEGMENT_HEADER + 5];
+        buf_init(&framed, 64);
+        segment_frame(&framed, SV("event"));
+        memcpy(sealed + SEGMENT_HEADER, "event", 5);
+        segment_seal(sealed, 5);
+        assert_int_equal(framed.len, sizeof(sealed));
+        assert_memory_equal(framed.data, sealed, sizeof(sealed));
+        buf_done(&framed);
 }
 
 /* Cut at every length: whole records before the cut are read, nothing else. */
@@ -141,6 +160,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_crc),
+                cmocka_unit_test(test_seal),
                 cmocka_unit_test(test_every_cut),
                 cmocka_unit_test(test_every_flipped_byte),
                 cmocka_unit_test(test_many_and_large),

@@ -4,20 +4,44 @@
 
 enum { READ_STEP = 32 << 10 };
 
-uint32_t segment_crc(uint32_t crc, const void *bytes, size_t size)
+static uint32_t crc_portable(uint32_t crc, const uint8_t *byte, size_t size)
 {
-        /* four bits a step: 64 bytes of table instead of 1 KiB; these files are small */
+        /* four bits a step: 64 bytes of table instead of 1 KiB; for machines without the instruction */
         static const uint32_t table[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
                 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab,
                 0xe330a81a, 0xf36e6f75 };
-        const uint8_t *byte = bytes;
-        crc = ~crc;
         for (size_t i = 0; i < size; i++) {
                 crc ^= byte[i];
                 crc = crc >> 4 ^ table[crc & 15];
                 crc = crc >> 4 ^ table[crc & 15];
         }
-        return ~crc;
+        return crc;
+}
+
+#ifdef __x86_64__
+/* SSE 4.2 has this very polynomial: 0.1 us a kilobyte instead of 3 */
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const uint8_t *byte, size_t size)
+{
+        uint64_t wide = crc;
+        for (; size >= 8; byte += 8, size -= 8) {
+                uint64_t word;
+                memcpy(&word, byte, sizeof(word));
+                wide = __builtin_ia32_crc32di(wide, word);
+        }
+        crc = (uint32_t)wide;
+        for (; size; byte++, size--)
+                crc = __builtin_ia32_crc32qi(crc, *byte);
+        return crc;
+}
+#endif
+
+uint32_t segment_crc(uint32_t crc, const void *bytes, size_t size)
+{
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("sse4.2"))
+                return ~crc_sse42(~crc, bytes, size);
+#endif
+        return ~crc_portable(~crc, bytes, size);
 }
 
 static void put_u32(uint8_t *at, uint32_t value)
@@ -32,17 +56,27 @@ static uint32_t get_u32(const char *at)
         return byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 | (uint32_t)byte[3] << 24;
 }
 
+void segment_seal(char *frame, size_t size)
+{
+        uint8_t *header = (uint8_t *)frame;
+        put_u32(header, (uint32_t)size);
+        put_u32(header + 4, segment_crc(segment_crc(0, header, 4), frame + SEGMENT_HEADER, size));
+}
+
 void segment_frame(struct buf *out, struct sv record)
 {
-        uint8_t header[SEGMENT_HEADER];
-        if (record.n > SEGMENT_RECORD_MAX) {
+        char *frame = NULL;
+        if (record.n > SEGMENT_RECORD_MAX)
                 out->failed = true;
+        else
+                frame = buf_reserve(out, SEGMENT_HEADER + record.n);
+        if (!frame)
                 return;
-        }
-        put_u32(header, (uint32_t)record.n);
-        put_u32(header + 4, segment_crc(segment_crc(0, header, 4), record.p, record.n));
-        buf_append(out, header, sizeof(header));
-        buf_append(out, record.p, record.n);
+        if (record.n)
+                memcpy(frame + SEGMENT_HEADER, record.p, record.n);
+        segment_seal(frame, record.n);
+        out->len += SEGMENT_HEADER + record.n;
+        out->data[out->len] = '\0';
 }
 
 int segment_next(struct sv bytes, struct sv *ret_record, size_t *ret_size)

@@ -19,6 +19,9 @@ uint32_t segment_crc(uint32_t crc, const void *bytes, size_t size);
 /* Appends one record to out; a record longer than SEGMENT_RECORD_MAX sets out->failed. */
 void segment_frame(struct buf *out, struct sv record);
 
+/* The same where the record stands in memory already, `size` bytes behind SEGMENT_HEADER bytes of room at `frame`. */
+void segment_seal(char *frame, size_t size);
+
 /* Takes the record at the front of `bytes`: 1, *ret_record (a view) and *ret_size (to skip), 0 when more bytes are
  * needed, -1 when what stands there is no record. */
 int segment_next(struct sv bytes, struct sv *ret_record, size_t *ret_size);
