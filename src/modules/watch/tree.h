@@ -34,8 +34,11 @@ struct tree_counters {
         uint64_t repaired;            /* made without a fork seen */
         uint64_t pid_reused;          /* an old process of the same pid was closed by a new one's start */
         uint64_t reordered;           /* an exit, or an exec, before its fork */
-        uint64_t refused;             /* for want of room */
+        uint64_t duplicates;          /* the same fact told by a second source: completed the first, no event */
+        uint64_t refused;             /* processes, texts, groups or containers for want of room */
         uint64_t deleted;
+        uint64_t ghosts;    /* now: ended and due, kept because they have descendants */
+        uint64_t forgotten; /* ancestors let go although they had descendants: there were too many of them */
 };
 
 /* Hands out an event; id is 0, the taker numbers it. */
@@ -45,11 +48,17 @@ struct tree *tree_new(const struct tree_options *options, struct error *err);
 void tree_free(struct tree *tree);
 
 /* Observations of types that are no event of their own (CGROUP, COMM, CONTAINER, PROCESS, GONE) may still cause events:
- * a container that starts, a synthetic exit. GAP passes through as EVENT_GAP. */
+ * a container that starts, a synthetic exit (delete_delay_ns later, unless the real one comes). GAP passes through as
+ * EVENT_GAP; with HAS_RESULT its `result` is the number of processes healed. FORK is of processes, never of threads.
+ *
+ * Which of the processes that had a pid is meant, start_ns tells, else the time: the life of a pid is cut where a fork
+ * or an exit lies, in whatever order they come. The same fact told by two sources within 50 ms is one event. */
 void tree_apply(struct tree *tree, const struct observation *observation, tree_emit_fn *emit, void *cookie);
 
-/* Time has come to now_ns: deletes what is due. Also done by tree_apply with the observations' times. */
-void tree_advance(struct tree *tree, int64_t now_ns);
+/* Time has come to now_ns: deletes what is due, and hands out what waited for that: the stop of a container that stayed
+ * empty, the synthetic exit of a process that was closed without one. Also done by tree_apply with the observations'
+ * times. INT64_MAX at the end of a log hands out all that waits. emit may be NULL. */
+void tree_advance(struct tree *tree, int64_t now_ns, tree_emit_fn *emit, void *cookie);
 
 void tree_count(const struct tree *tree, struct tree_counters *ret);
 
