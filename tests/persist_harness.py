@@ -17,7 +17,7 @@ import socket
 import struct
 import time
 
-MESSAGE, LABEL, ROW, STATISTICS, ERROR, SKIPPED, DONE = 1, 2, 3, 4, 5, 6, 7
+MESSAGE, LABEL, ROW, STATISTICS, ERROR, SKIPPED, DONE, ASK = 1, 2, 3, 4, 5, 6, 7, 8
 DATA_FD, STATUS_FD, FRAMES_FD, REQUESTS_FD = 3, 4, 5, 6
 FIRST_FREE_FD = 20  # ours stand above what the child fills
 DEADLINE = 30.0  # of one wait: a limit for a broken build, never a verdict
@@ -57,6 +57,7 @@ class Persist:
                  prefix=(), stderr=None):
         """Starts the module and waits until it is ready. config is its part of tarsier.yaml. prefix: a command in
         front of the program that keeps fds 3 to 5 (unshare -n, setpriv …)."""
+        self.name = name
         self.logs = []
         self.alerts = []
         self.registered = None
@@ -187,11 +188,14 @@ class Persist:
         """Hands the module an alert, as the agent does for dispatch."""
         self.send("alert", {"message": event if isinstance(event, str) else json.dumps(event)})
 
-    def query(self, parameters=None):
-        """The answer: {"rows", "statistics", "errors", "done"}."""
+    def query(self, parameters=None, module=None):
+        """The answer: {"rows", "statistics", "errors", "done"}. module: one that asks this one."""
         self._stream += 1
         stream = self._stream
-        self.send("parameters", parameters or {}, stream)
+        name = (module or self.name).encode()
+        text = json.dumps({"class": "parameters", "parameters": parameters or {}}).encode()
+        payload = struct.pack("=H", len(name)) + name + text
+        self.socket.sendall(struct.pack("=IHH", len(payload), ASK, stream) + payload)
         frames = self.wait(lambda: self._answers[stream] if any(
             kind == DONE for kind, _ in self._answers.get(stream, [])) else None, "an answer")
         answer = {"rows": [], "statistics": None, "errors": [], "done": None}

@@ -452,7 +452,8 @@ int persist_connect_api(struct persist *persist)
         return -1;
 }
 
-int persist_ask(struct persist *persist, struct persist_query *query, struct sv message, struct error *err)
+int persist_ask(
+        struct persist *persist, struct persist_query *query, const char *module, struct sv message, struct error *err)
 {
         const char *name = persist->entry->module->name;
         if (!persist->up)
@@ -466,7 +467,13 @@ int persist_ask(struct persist *persist, struct persist_query *query, struct sv 
         if (++persist->next_stream == 0)
                 persist->next_stream = 1;
         query->stream = persist->next_stream;
-        if (link_send(persist->link, FRAME_MESSAGE, query->stream, message) < 0)
+        cleanup(buf_done) struct buf ask;
+        uint16_t length = (uint16_t)strlen(module);
+        buf_init(&ask, FRAME_LENGTH_MAX);
+        buf_append(&ask, &length, sizeof(length));
+        buf_append(&ask, module, length);
+        buf_append(&ask, message.p, message.n);
+        if (ask.failed || link_send(persist->link, FRAME_ASK, query->stream, sv_n(ask.data, ask.len)) < 0)
                 return fail(err, E_UNAVAILABLE, "module %s does not read what is sent to it", name);
         persist->queries[place] = query;
         return 0;

@@ -58,5 +58,7 @@ struct persist_query {
         void *cookie;
         uint16_t stream; /* set by persist_ask */
 };
-int persist_ask(struct persist *persist, struct persist_query *query, struct sv message, struct error *err);
+/* module: the one whose run answers, the persistent module itself or one of its queries. */
+int persist_ask(struct persist *persist, struct persist_query *query, const char *module, struct sv message,
+        struct error *err);
 void persist_forget(struct persist *persist, struct persist_query *query);

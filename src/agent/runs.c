@@ -308,14 +308,14 @@ static int start_query(struct run_entry *run, struct error *err)
 {
         struct agent *agent = run->agent;
         const struct module *module = run->request.entry->module;
-        struct persist *persist = supervise_find(agent, module->name);
+        struct persist *persist = supervise_find(agent, module->asks ? module->asks : module->name);
         if (!persist)
                 return fail(err, E_UNAVAILABLE, "module %s is not enabled in the configuration", module->name);
         run->result = result_new(module->shape, module_result_size(module), err);
         if (!run->result)
                 return -1;
         run->query = (struct persist_query){ .on_frame = on_query_frame, .on_gone = on_query_gone, .cookie = run };
-        if (persist_ask(persist, &run->query, sv_n(run->message, run->message_size), err) < 0)
+        if (persist_ask(persist, &run->query, module->name, sv_n(run->message, run->message_size), err) < 0)
                 return -1;
         run->module = persist;
         int64_t wall = run->request.budget.wall_ns ? run->request.budget.wall_ns : module_wall_ns(module);
@@ -342,7 +342,9 @@ static void start_run(struct run_entry *run)
         run->started = true;
         run->started_ns = loop_now_ns(run->agent->loop);
         run->agent->counters.runs_started++;
-        int status = run->request.entry->module->persistent ? start_query(run, &err) : start_execution(run, &err);
+        const struct module *module = run->request.entry->module;
+        bool query = module->persistent || (module->asks && supervise_find(run->agent, module->asks));
+        int status = query ? start_query(run, &err) : start_execution(run, &err);
         free(run->message);
         run->message = NULL;
         if (status < 0)

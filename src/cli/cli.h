@@ -50,6 +50,9 @@ int cmd_version(int argc, char **argv);
 /* Runs on an agent (flags->agent, or the local one) and shows the result; the exit status. */
 int run_on_agent(const struct catalog_entry *entry, const json_t *params, const struct run_flags *flags);
 
+/* Does the local agent take connections? */
+bool agent_answers(void);
+
 int module_help(const struct catalog_entry *entry);
 int module_manual(const struct catalog_entry *entry); /* scdoc source on stdout */
 

@@ -7,6 +7,8 @@
 #include "schema/json_writer.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 /* Where the local agent's API listens: as root, or of this user. */
 static const char *local_socket(char *text, size_t size)
@@ -20,6 +22,17 @@ static const char *local_socket(char *text, size_t size)
         else
                 snprintf(text, size, "/run/tarsier/api.sock");
         return text;
+}
+
+bool agent_answers(void)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char path[4096];
+        cleanup(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (strlen(local_socket(path, sizeof(path))) >= sizeof(address.sun_path))
+                return false;
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
 /* TARSIER_TOKEN, or the first line of TARSIER_TOKEN_FILE. */

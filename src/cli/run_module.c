@@ -103,7 +103,7 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
         params = make_parameters(module, &flags, argc, argv, &err);
         if (!params || make_message(params, &message, &err) < 0)
                 goto misused;
-        if (flags.agent || module->persistent)
+        if (flags.agent || (module->persistent && !module->foreground) || (module->asks && agent_answers()))
                 return run_on_agent(entry, params, &flags);
         struct run_request request = { .entry = entry,
                 .message = sv_n(message.data, message.len),

@@ -258,7 +258,10 @@ void shower_free(struct shower *shower)
 bool shower_is_live(struct shower *shower)
 {
         const struct run_flags *flags = shower->flags;
-        bool streams = shower->own_lines || flags->format == PRINT_NDJSON || flags->format == PRINT_LINES;
+        bool streams = shower->own_lines || shower->entry->module->stream || flags->format == PRINT_NDJSON ||
+                       flags->format == PRINT_LINES;
+        if (shower->entry->module->stream && flags->json)
+                return shower->rows_done = true;
         if (flags->json || !streams || shower->entry->module->shape != SHAPE_LIST || !shower->entry->module->element)
                 return false;
         shower->rows_done = (shower->own_lines ? start_printer(shower) : open_table(shower)) == 0;
@@ -269,7 +272,11 @@ void show_row(struct shower *shower, struct sv json)
 {
         if (shower->err.code != E_NONE)
                 return;
-        if (!shower->own_lines) {
+        if (shower->flags->json) {
+                fwrite(json.p, 1, json.n, stdout);
+                putchar('\n');
+                fflush(stdout);
+        } else if (!shower->own_lines) {
                 table_row(NULL, NULL, json, shower);
                 fflush(stdout);
         } else if (shower->pipe) {
@@ -285,7 +292,9 @@ int show_result(struct shower *shower, struct result *result)
 {
         const struct run_flags *flags = shower->flags;
         int status = 0;
-        if (flags->json || (flags->format == PRINT_JSON && !flags->fields)) {
+        if (flags->json && shower->rows_done) {
+                show_talk(shower, result, false);
+        } else if (flags->json || (flags->format == PRINT_JSON && !flags->fields)) {
                 status = result_write(result, flags->json ? 0 : 2, write_stdout, NULL, &shower->err);
         } else {
                 status = shower->own_lines ? show_lines(shower, result) : show_table(shower, result);

@@ -114,10 +114,13 @@ void module_describe(const struct module *module, const char *area, struct json_
         put_text(writer, "since", module->since);
         put_text(writer, "area", area);
         put_flag(writer, "persistent", module->persistent);
+        put_flag(writer, "foreground", module->foreground);
+        put_flag(writer, "stream", module->stream);
+        put_text(writer, "asks", module->asks);
         put_flag(writer, "local_only", module->local_only);
         put_flag(writer, "errors_private", module->errors_private);
         put_flag(writer, "prints", module->print_row);
-        put_flag(writer, "queries", module->persistent && module->run);
+        put_flag(writer, "queries", module->persistent && module->run && !module->foreground);
         put_text(writer, "role", role_name(module_role(module)));
         put_text(writer, "shape", shape_name(module->shape));
         put_record(writer, "parameters", module->params);
@@ -236,6 +239,7 @@ static int load_words(struct loader *loader, const json_t *object, struct module
         bool failed = false;
         const char *shape = load_text(loader, object, "shape", false, &failed);
         const char *role = load_text(loader, object, "role", false, &failed);
+        module->asks = load_text(loader, object, "asks", false, &failed);
         int index = 0;
         if (failed)
                 return -1;
@@ -247,6 +251,8 @@ static int load_words(struct loader *loader, const json_t *object, struct module
         if (role && role_parse(role, &module->role) < 0)
                 return fail(loader->err, E_INVALID, "role: \"%.50s\" is not known", role);
         module->persistent = json_is_true(json_object_get(object, "persistent"));
+        module->foreground = module->persistent && json_is_true(json_object_get(object, "foreground"));
+        module->stream = json_is_true(json_object_get(object, "stream"));
         module->local_only = json_is_true(json_object_get(object, "local_only"));
         module->errors_private = json_is_true(json_object_get(object, "errors_private"));
         const json_t *limits = json_object_get(object, "limits");

@@ -404,7 +404,7 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
 {
         const struct module *module = options->entry->module;
         int pair[2] = { -1, -1 };
-        if (module->persistent && !options->agent)
+        if (module->persistent && !module->foreground && !options->agent)
                 return fail_null(err, E_INVALID, "module %s keeps running in the agent; ask the agent", module->name);
         if (options->message.n > JSON_MESSAGE_MAX)
                 return fail_null(err, E_TOO_LARGE, "a message of %zu bytes: at most %d are taken", options->message.n,
@@ -421,6 +421,8 @@ struct execution *execution_start(struct loop *loop, const struct execution_opti
         execution->result = result_new(module->shape, module_result_size(module), err);
         if (!execution->result)
                 goto failed;
+        if (module->stream && options->on_row)
+                result_keep_no_rows(execution->result);
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
                 fail_errno(err, "socketpair");
                 goto failed;

@@ -58,6 +58,14 @@ int module_table_check(module_table table, struct error *err)
                 if (module->persistent ? !module->start : !module->run)
                         return fail(err, E_INVALID, "module %s has no %s", module->name,
                                 module->persistent ? "start" : "run");
+                if ((module->foreground || module->queries) && !module->persistent)
+                        return fail(err, E_INVALID, "module %s is not persistent: it has no queries", module->name);
+                if (module->foreground && !module->run)
+                        return fail(err, E_INVALID, "module %s has no run for the foreground", module->name);
+                if (module->asks && module->persistent)
+                        return fail(err, E_INVALID, "module %s is persistent and asks another", module->name);
+                if (module->stream && module->shape != SHAPE_LIST)
+                        return fail(err, E_INVALID, "module %s streams what is no list", module->name);
                 if (record_defaults_check(module->params, module->name, err) < 0 ||
                         (module->config && record_defaults_check(module->config, module->name, err) < 0))
                         return -1;

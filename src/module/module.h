@@ -64,6 +64,12 @@ struct module {
         bool local_only;     /* shows contents: never over a remote door unless granted in the configuration */
         bool errors_private; /* privacy mode masks the texts of errors too */
         bool persistent;
+        bool foreground; /* persistent: `tarsier NAME` is a run of its own here (service NULL), not a query of the
+                            agent's */
+        bool stream;     /* a list without an end: rows are shown as they come and not kept; --json is one row a line */
+        const char *asks; /* standard: where this persistent module runs in an agent, the run is a query of it (service
+                             set); else it is a run of its own */
+        const struct module *const *queries;   /* persistent: the modules that ask it, NULL-terminated */
         const struct module_example *examples; /* ends with .command == NULL */
 
         int (*validate)(const void *params, struct error *err); /* only the rules that join two fields */

@@ -175,7 +175,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         struct budget budget = read_budget(child);
         if (persist)
                 return service_main(module, child, budget, privacy);
-        if (!module->run || (module->persistent && !bridge)) {
+        if (!module->run || (module->persistent && !module->foreground && !bridge)) {
                 tarsier_child_failed(child, "not a module that is run once");
                 return 2;
         }

@@ -33,6 +33,7 @@ struct result {
         enum shape shape;
         struct spool spool;
         uint64_t spool_max;
+        bool rows_pass; /* counted only */
         struct map labels;
         struct label *current; /* whose extent is open at the end of the spool */
         VEC(char *) errors;
@@ -149,6 +150,10 @@ static int add_row(struct result *result, struct sv payload, struct error *err)
                 return -1;
         if (!json_valid(json))
                 return fail(err, E_PROTOCOL, "a row of %zu bytes is not JSON", json.n);
+        if (result->rows_pass) {
+                result->rows++;
+                return 0;
+        }
         if (spool_size(&result->spool) + json.n > result->spool_max) {
                 if (result->rows_lost++ == 0)
                         result_set_partial(result, "result limit");
@@ -275,6 +280,11 @@ static void add_error(struct result *result, const char *text, size_t max, uint6
                 free(copy);
                 result->errors_lost++;
         }
+}
+
+void result_keep_no_rows(struct result *result)
+{
+        result->rows_pass = true;
 }
 
 void result_add_error(struct result *result, const char *text)

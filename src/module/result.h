@@ -20,6 +20,9 @@ void result_free(struct result *result);
 /* Takes a worker's frame (ROW … DONE). -1 for a frame that cannot be: the worker is to be ended then. */
 int result_add_frame(struct result *result, const struct frame_header *header, struct sv payload, struct error *err);
 
+/* Rows are counted and not kept: somebody else takes them as they come. */
+void result_keep_no_rows(struct result *result);
+
 void result_add_error(struct result *result, const char *text);
 void result_fail(struct result *result, const struct error *why); /* success = false and this error */
 void result_set_partial(struct result *result, const char *reason);

@@ -104,17 +104,17 @@ int service_listener(const struct service *service, size_t index)
 }
 
 /* A query: one run on its own stream. The loop waits for it. */
-static void run_query(struct service_channel *channel, uint16_t stream, struct sv message)
+static void run_query(struct service_channel *channel, const struct module *module, uint16_t stream, struct sv message)
 {
-        const struct module *module = channel->service.module;
         struct run_channel answer = { .fd = WORKER_FRAMES_FD, .stream = stream, .in = &channel->in };
         struct run run = { .module = module, .service = &channel->service, .privacy = channel->privacy };
         struct error err = { 0 };
         run_begin(&run, &answer);
         int result = run_read_parameters(module, message, true, &run.arena, &run.params, &err);
         if (result == 0)
-                result = module->run ? module->run(&run, &err)
-                                     : fail(&err, E_UNSUPPORTED, "module %s answers no queries", module->name);
+                result = module->run && !module->foreground
+                                 ? module->run(&run, &err)
+                                 : fail(&err, E_UNSUPPORTED, "module %s answers no queries", module->name);
         run_end(&run, result, &err);
 }
 
@@ -156,9 +156,7 @@ static void take_message(struct service_channel *channel, uint16_t stream, struc
         const struct module *module = channel->service.module;
         if (!class)
                 return;
-        if (strcmp(class, "parameters") == 0)
-                run_query(channel, stream, text);
-        else if (strcmp(class, "ping") == 0)
+        if (strcmp(class, "ping") == 0)
                 send_message(channel, stream, text);
         else if (strcmp(class, "config") == 0)
                 reload(channel, parameters);
@@ -166,6 +164,23 @@ static void take_message(struct service_channel *channel, uint16_t stream, struc
                 module->alert(&channel->service, sv_of(json_string_value(json_object_get(parameters, "message"))));
         else if (strcmp(class, "stop") == 0 && stream == 0)
                 stop_service(channel);
+}
+
+/* For the module itself or one that asks it; the agent names no other, so another is a broken peer's. */
+static void take_query(struct service_channel *channel, uint16_t stream, struct sv payload)
+{
+        struct sv name;
+        struct sv message;
+        struct error err;
+        if (frame_split_row(payload, &name, &message, &err) < 0) {
+                service_log(&channel->service, "a query that cannot be read: %s", err.message);
+                return;
+        }
+        const struct module *module = channel->service.module;
+        for (const struct module *const *query = module->queries; query && *query; query++)
+                if (sv_eq(name, sv_of((*query)->name)))
+                        module = *query;
+        run_query(channel, module, stream, message);
 }
 
 static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cookie)
@@ -188,6 +203,8 @@ static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cook
                 buf_consume(&channel->in, size);
                 if (header.type == FRAME_MESSAGE)
                         take_message(channel, header.stream, sv_n(copy, header.length));
+                else if (header.type == FRAME_ASK)
+                        take_query(channel, header.stream, sv_n(copy, header.length));
                 free(copy);
         }
         if (channel->control.stop)

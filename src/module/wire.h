@@ -20,6 +20,7 @@ enum frame_type {
         FRAME_ERROR = 5,      /* text of a soft or hard error */
         FRAME_SKIPPED = 6,    /* JSON {"path": …, "reason": …} */
         FRAME_DONE = 7,       /* JSON {"foundanything", "success", "code", "partial", "cursor"}: the run is over */
+        FRAME_ASK = 8, /* to a persistent module: u16 length of a module's name, the name, the message of its query */
 
         /* HTTP through a persistent module (service.h); payloads other than REQUEST and HEAD are opaque bytes */
         FRAME_REQUEST = 16, /* to the module: JSON {"method","path","query","headers","credential"} */
