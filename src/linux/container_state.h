@@ -28,8 +28,8 @@ struct container_places {
         const char *containerd_run;  /* /run/containerd */
         const char *containers_root; /* /var/lib/containers/storage; also graphroot in /etc/containers/storage.conf */
         const char *containers_run;  /* /run/containers/storage; also runroot there */
-        const char *runc_root;       /* /run/runc, and below it for engines that give runc a root of their own */
-        const char *tarsier_run;     /* /run/tarsier/containers */
+        const char *runc_root;       /* /run/runc */
+        const char *crun_root;       /* /run/crun */
 };
 
 struct container_label {

@@ -1,0 +1,174 @@
+#include "modules/watch/look.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/timefmt.h"
+#include "modules/watch/look_internal.h"
+
+#include <fcntl.h>
+
+/* Nobody forks faster on one processor: about 25 µs were measured for the cheapest. */
+static const int64_t FORK_LEAST_NS = 10 * MICROSECOND;
+static const int64_t REUSE_MOST_NS = 500 * MILLISECOND;
+
+static int64_t reuse_time(int root)
+{
+        cleanup(buf_done) struct buf buf;
+        uint64_t pids = 32768; /* the kernel's default */
+        uint64_t told;
+        buf_init(&buf, 64);
+        if (file_read(root, "proc/sys/kernel/pid_max", &buf, NULL) == 0 &&
+                sv_parse_u64(sv_trim(sv_n(buf_text(&buf), buf.len)), 10, &told) && told <= PROCESS_PID_MAX)
+                pids = told;
+        long processors = sysconf(_SC_NPROCESSORS_CONF);
+        int64_t round = (int64_t)pids * FORK_LEAST_NS / (processors > 0 ? processors : 1);
+        return round < REUSE_MOST_NS ? round : REUSE_MOST_NS;
+}
+
+struct look *look_new(const struct look_options *options, struct error *err)
+{
+        cleanup(fd_close) int proc = openat(options->root, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0)
+                return fail_errno_null(err, "open proc");
+        struct look *look = calloc(1, sizeof(*look));
+        if (!look)
+                return fail_null(err, E_NO_MEMORY, "no memory to look at /proc");
+        long hertz = sysconf(_SC_CLK_TCK);
+        if (options->places)
+                look->places = *options->places;
+        else
+                look->places.root = options->root;
+        look->root = options->root;
+        look->proc = take_fd(proc);
+        look->fork_start = options->fork_start;
+        look->tick_ns = SECOND / (hertz > 0 ? hertz : 100);
+        look->reuse_ns = reuse_time(options->root);
+        look_containers_init(look);
+        return look;
+}
+
+void look_free(struct look *look)
+{
+        if (!look)
+                return;
+        look_containers_done(look);
+        fd_close(&look->proc);
+        free(look);
+}
+
+void look_count(const struct look *look, struct look_counters *ret)
+{
+        *ret = look->counters;
+}
+
+/* The text that a v2 group's id stands for, learnt from a process that was read. With v1 mounted beside it, the group
+ * of v2 does not tell those of v1. */
+static bool find_by_id(struct look *look, uint64_t id, struct sv *ret)
+{
+        char *text = id ? map_get(&look->cgroup_ids, map_key_u64(&id)) : NULL;
+        if (!text)
+                return false;
+        *ret = sv_of(text);
+        return true;
+}
+
+static void learn_id(struct look *look, uint64_t id, struct sv text)
+{
+        if (!id || !sv_starts(text, SV("0::")) || sv_find(text, '\n') + 1 < text.n)
+                return;
+        if (look->cgroup_ids.count == LOOK_CGROUPS_MAX) {
+                map_foreach (entry, &look->cgroup_ids)
+                        free(entry->value);
+                map_done(&look->cgroup_ids);
+        }
+        char *copy = strndup(text.p, text.n);
+        if (copy && map_put(&look->cgroup_ids, map_key_u64(&id), copy) < 0)
+                free(copy);
+}
+
+static unsigned lacking_parts(const struct observation *observation)
+{
+        unsigned parts = 0;
+        if (!(observation->has & HAS_CGROUP))
+                parts |= LOOK_CGROUP;
+        if (!observation->exe.n)
+                parts |= LOOK_EXE;
+        if (!observation->argv.n)
+                parts |= LOOK_ARGUMENTS;
+        if (!observation->cwd.n)
+                parts |= LOOK_CWD;
+        if ((observation->has & (HAS_UIDS | HAS_GIDS)) != (HAS_UIDS | HAS_GIDS))
+                parts |= LOOK_IDS;
+        if (!(observation->has & HAS_SESSION))
+                parts |= LOOK_SESSION;
+        if (!observation->comm.n)
+                parts |= LOOK_STAT | LOOK_NAMESPACES; /* a source that tells no more than the pid */
+        return parts;
+}
+
+/* pid was gone: what its parent hands down is all that is left to know. */
+static void observe_parent(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
+{
+        struct observation parent;
+        if (observation->ppid <= 0)
+                return;
+        observation_init(&parent, OBSERVED_CGROUP, SOURCE_PROC);
+        if (!look_read_cgroup(look, observation->ppid, look->parent_cgroup, &parent.cgroup))
+                return;
+        if (!look_is_same(look, observation->ppid, observation->time_ns, 0)) {
+                look->counters.reused++;
+                return;
+        }
+        parent.time_ns = observation->time_ns;
+        parent.serial = observation->serial;
+        parent.pid = observation->ppid;
+        parent.has = HAS_CGROUP;
+        look_note_cgroup(look, &parent, observe, cookie);
+        observe(&parent, cookie);
+}
+
+static void complete_exec(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
+{
+        struct observation full = *observation;
+        if (!(full.has & HAS_CGROUP) && find_by_id(look, full.cgroup_id, &full.cgroup)) {
+                full.has |= HAS_CGROUP;
+                look->counters.cached++;
+        }
+        unsigned parts = lacking_parts(&full);
+        if (parts) {
+                struct observation told = full;
+                look_fill(look, &full, parts);
+                if (!look_is_same(look, full.pid, observation->time_ns, observation->start_ns)) {
+                        look->counters.reused++;
+                        full = told;
+                } else if (parts & LOOK_CGROUP && full.has & HAS_CGROUP) {
+                        learn_id(look, full.cgroup_id, full.cgroup);
+                }
+        }
+        if (full.has & HAS_CGROUP)
+                look_note_cgroup(look, &full, observe, cookie);
+        else
+                observe_parent(look, &full, observe, cookie);
+        observe(&full, cookie);
+}
+
+static void complete_fork(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
+{
+        struct observation full = *observation;
+        if (look_read_stat(look, full.pid) && look_is_same(look, full.pid, full.time_ns, 0))
+                full.start_ns = look_start_ns(look);
+        observe(&full, cookie);
+}
+
+void look_complete(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
+{
+        if (observation->type == OBSERVED_EXEC) {
+                complete_exec(look, observation, observe, cookie);
+        } else if (observation->type == OBSERVED_FORK && look->fork_start && !observation->start_ns) {
+                complete_fork(look, observation, observe, cookie);
+        } else {
+                if (observation->has & HAS_CGROUP)
+                        look_note_cgroup(look, observation, observe, cookie);
+                observe(observation, cookie);
+        }
+}
