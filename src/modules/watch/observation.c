@@ -90,7 +90,7 @@ _Static_assert(sizeof(enum observation_type) == sizeof(int), "enums are ints her
 /* The words of .unit and .reason, which are static texts: as a text they travel, as one of these they arrive. */
 static const char *const words[] = { "records", "events", "messages", "observations", "kernel backlog", "socket buffer",
         "ring buffer", "raw queue", "observation queue", "sequence", "rate limit", "store", "in-flight table", "queue",
-        "record queue" };
+        "record queue", "processes", "repair" };
 
 static const char *word_of(struct sv text)
 {
