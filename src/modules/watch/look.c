@@ -43,6 +43,7 @@ struct look *look_new(const struct look_options *options, struct error *err)
         look->fork_start = options->fork_start;
         look->tick_ns = SECOND / (hertz > 0 ? hertz : 100);
         look->reuse_ns = reuse_time(options->root);
+        look->own_namespace = look_own_namespace(look);
         look_containers_init(look);
         return look;
 }
@@ -155,18 +156,36 @@ static void complete_exec(struct look *look, const struct observation *observati
 static void complete_fork(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
 {
         struct observation full = *observation;
-        if (look_read_stat(look, full.pid) && look_is_same(look, full.pid, full.time_ns, 0))
+        if (full.has & (UNRESOLVED_PID | UNRESOLVED_THREAD) && !look_resolve_fork(look, &full))
+                return;
+        if (look->fork_start && !full.start_ns && look_read_stat(look, full.pid) &&
+                look_is_same(look, full.pid, full.time_ns, 0))
                 full.start_ns = look_start_ns(look);
+        if (full.has & HAS_CGROUP)
+                look_note_cgroup(look, &full, observe, cookie);
         observe(&full, cookie);
+}
+
+static void complete_exit(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
+{
+        struct observation full = *observation;
+        if (!(full.has & UNRESOLVED_THREAD) || look_resolve_exit(look, &full))
+                observe(&full, cookie);
 }
 
 void look_complete(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
 {
-        if (observation->type == OBSERVED_EXEC) {
+        switch (observation->type) {
+        case OBSERVED_EXEC:
                 complete_exec(look, observation, observe, cookie);
-        } else if (observation->type == OBSERVED_FORK && look->fork_start && !observation->start_ns) {
+                break;
+        case OBSERVED_FORK:
                 complete_fork(look, observation, observe, cookie);
-        } else {
+                break;
+        case OBSERVED_EXIT:
+                complete_exit(look, observation, observe, cookie);
+                break;
+        default:
                 if (observation->has & HAS_CGROUP)
                         look_note_cgroup(look, observation, observe, cookie);
                 observe(observation, cookie);
