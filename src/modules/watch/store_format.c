@@ -142,8 +142,8 @@ static void fill_container(const struct event_container *container, struct event
         ret->engine = hash_text(container->engine);
         ret->container_id = hash_text(container->id);
         ret->container_name = hash_text(container->name);
-        if (container->id && store_container_digits(sv_of(container->id), &ret->container_digits, &count) && count < 16)
-                ret->container_digits = 0;
+        if (container->id)
+                store_container_digits(sv_of(container->id), &ret->container_digits, &count);
 }
 
 static void fill_ancestors(const struct event_process *process, struct event_head *ret)

@@ -44,7 +44,7 @@ enum store_kind { STORE_FILE = 1, STORE_EVENT = 2, STORE_CLOSED = 3, STORE_BLOCK
 struct event_head {
         int64_t time_ns;
         uint64_t id;
-        uint64_t container_digits; /* the first 16 hex digits of the container's id; 0 when it is no such id */
+        uint64_t container_digits; /* hex digits that the container's id begins with, the first 16 */
         uint64_t ancestors[2];     /* bloom: comm, exe, last part of exe, exec_id, pid of each ancestor */
         uint64_t exec_id;          /* hashes from here on; 0: there is none */
         uint32_t exe, exe_name, comm, container_id, container_name, engine, key, path;
