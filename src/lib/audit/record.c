@@ -174,9 +174,13 @@ static struct sv bare_value(const char *from, const char *end)
 {
         const char *p = from;
 
+        if (end - from >= 6 && !memcmp(from, "(null)", 6)) /* also where 0x1D behind it was lost on the way */
+                return (struct sv){ from, 6 };
         while (p < end && *p != ' ' && *p != '\n')
                 p++;
         while (p > from && p[-1] == ',')
+                p--;
+        if (p > from && p[-1] == '"') /* of an opening one that is lost: bare values have no quotes */
                 p--;
         if (p > from && p[-1] == ')' && !memchr(from, '(', (size_t)(p - from)))
                 p--;
