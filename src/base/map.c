@@ -19,8 +19,9 @@ static uint64_t fold(uint64_t a, uint64_t b)
         return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_of(struct sv key)
+uint64_t map_hash(struct sv key)
 {
+        pthread_once(&seeded, seed_once);
         uint64_t hash = seed[0] ^ key.n;
         for (size_t at = 0; at < key.n; at += 8) {
                 uint64_t word = 0;
@@ -32,7 +33,6 @@ static uint64_t hash_of(struct sv key)
 
 void map_init(struct map *map, size_t max)
 {
-        pthread_once(&seeded, seed_once);
         *map = (struct map){ .max = max < UINT32_MAX / 4 ? max : UINT32_MAX / 4 };
 }
 
@@ -79,13 +79,13 @@ void *map_get(const struct map *map, struct sv key)
 {
         if (map->count == 0)
                 return NULL;
-        uint32_t index = map->slots[slot_of(map, key, hash_of(key))];
+        uint32_t index = map->slots[slot_of(map, key, map_hash(key))];
         return index ? map->entries[index - 1].value : NULL;
 }
 
 int map_put(struct map *map, struct sv key, void *value)
 {
-        uint64_t hash = hash_of(key);
+        uint64_t hash = map_hash(key);
         if (map->slot_count) {
                 uint32_t index = map->slots[slot_of(map, key, hash)];
                 if (index) {
@@ -137,7 +137,7 @@ void *map_remove(struct map *map, struct sv key)
 {
         if (map->count == 0)
                 return NULL;
-        size_t slot = slot_of(map, key, hash_of(key));
+        size_t slot = slot_of(map, key, map_hash(key));
         uint32_t index = map->slots[slot];
         if (!index)
                 return NULL;

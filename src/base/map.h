@@ -39,6 +39,9 @@ int map_put(struct map *map, struct sv key, void *value);
 /* Takes the entry out and returns its value, NULL when absent. The last entry moves into its place. */
 void *map_remove(struct map *map, struct sv key);
 
+/* The hash of this process for a table of one's own. */
+uint64_t map_hash(struct sv key);
+
 static inline struct sv map_key_u64(const uint64_t *key)
 {
         return sv_n((const char *)key, sizeof(*key));
