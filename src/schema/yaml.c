@@ -33,6 +33,7 @@ struct loader {
         struct cost spent;
         size_t copied;
         unsigned depth;
+        struct map *lines; /* NULL: nobody asks */
         struct error *err;
 };
 
@@ -321,6 +322,19 @@ static int read_collection(struct loader *loader, const yaml_event_t *event, con
         return result;
 }
 
+static int note_line(struct loader *loader, const yaml_event_t *event, const json_t *value)
+{
+        if (!loader->lines || json_is_boolean(value) || json_is_null(value))
+                return 0;
+        bool block = event->type == YAML_SCALAR_EVENT && (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+                                                                 event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE);
+        uint64_t key = (uintptr_t)value;
+        uintptr_t line = event->start_mark.line + 1 + block; /* the text of a block begins below its "|" */
+        if (map_put(loader->lines, map_key_u64(&key), (void *)line) < 0)
+                return fail(loader->err, E_TOO_LARGE, "more than %zu values", loader->lines->max);
+        return 0;
+}
+
 /* On failure *ret may hold what was read so far; the caller drops it. */
 static int read_node(struct loader *loader, const yaml_event_t *event, json_t **ret)
 {
@@ -349,7 +363,9 @@ static int read_node(struct loader *loader, const yaml_event_t *event, json_t **
         default:
                 return bad_at(loader, event->start_mark, "a value is missing", "");
         }
-        return result < 0 ? -1 : keep_anchor(loader, event, anchor, *ret, before);
+        if (result < 0 || note_line(loader, event, *ret) < 0)
+                return -1;
+        return keep_anchor(loader, event, anchor, *ret, before);
 }
 
 static int read_stream(struct loader *loader, json_t **ret)
@@ -381,9 +397,14 @@ static int read_stream(struct loader *loader, json_t **ret)
 
 json_t *yaml_parse(struct sv text, bool strict, struct error *err)
 {
+        return yaml_parse_lines(text, strict, NULL, err);
+}
+
+json_t *yaml_parse_lines(struct sv text, bool strict, struct map *lines, struct error *err)
+{
         if (text.n > YAML_TEXT_MAX)
                 return fail_null(err, E_TOO_LARGE, "YAML of %zu bytes: at most %d are read", text.n, YAML_TEXT_MAX);
-        struct loader loader = { .strict = strict, .err = err };
+        struct loader loader = { .strict = strict, .lines = lines, .err = err };
         if (!yaml_parser_initialize(&loader.parser))
                 return fail_null(err, E_NO_MEMORY, "no memory for the YAML text");
         yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);

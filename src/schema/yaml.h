@@ -14,3 +14,9 @@ enum { YAML_TEXT_MAX = 8 << 20, YAML_DEPTH_MAX = 64, YAML_NODES_MAX = 1 << 20 };
  * or with strict an error. Tags other than the core schema's, several documents and the merge key's magic ("<<" is an
  * ordinary key) are not supported: the first two are errors. New reference or NULL. */
 json_t *yaml_parse(struct sv text, bool strict, struct error *err);
+
+/* The same, and where each value stands: *lines (map_init by the caller, map_done too) has under the value's address
+ * (map_key_u64) the line its text begins at, as a number in the pointer. Not in it: true, false and null, which have no
+ * address of their own, and what an alias copied. */
+struct map;
+json_t *yaml_parse_lines(struct sv text, bool strict, struct map *lines, struct error *err);
