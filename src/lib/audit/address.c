@@ -79,7 +79,7 @@ static bool take_vsock(struct audit_address *address)
         address->cid = raw.svm_cid;
         address->port = raw.svm_port;
         address->has_port = true;
-        return address->size >= offsetof(struct sockaddr_vm, svm_zero);
+        return address->size >= offsetof(struct sockaddr_vm, svm_cid) + sizeof(raw.svm_cid);
 }
 
 bool audit_address_parse(struct sv saddr, struct audit_address *ret)

@@ -26,7 +26,8 @@ struct bit {
 
 static const struct bit open_bits[] = { N(O_CREAT), N(O_EXCL), N(O_NOCTTY), N(O_TRUNC), N(O_APPEND), N(O_NONBLOCK),
         { 04010000, "O_SYNC" }, { 010000, "O_DSYNC" }, { 020000, "O_ASYNC" }, { 020200000, "O_TMPFILE" }, N(O_DIRECT),
-        { LARGEFILE, "O_LARGEFILE" }, N(O_DIRECTORY), N(O_NOFOLLOW), N(O_NOATIME), N(O_CLOEXEC), N(O_PATH), { 0, NULL } };
+        { LARGEFILE, "O_LARGEFILE" }, N(O_DIRECTORY), N(O_NOFOLLOW), N(O_NOATIME), N(O_CLOEXEC), N(O_PATH),
+        { 0, NULL } };
 
 static const struct bit clone_bits[] = { N(CLONE_VM), N(CLONE_FS), N(CLONE_FILES), N(CLONE_SIGHAND), N(CLONE_PIDFD),
         N(CLONE_PTRACE), N(CLONE_VFORK), N(CLONE_PARENT), N(CLONE_THREAD), N(CLONE_NEWNS), N(CLONE_SYSVSEM),
@@ -74,23 +75,16 @@ static void separate(struct buf *out, bool *first)
         *first = false;
 }
 
-/* The parts that are no bits: the access mode of open, the signal in the low byte of clone. */
-static void append_number_part(enum audit_flags kind, uint64_t *flags, struct buf *out, bool *first)
+/* The part of open's flags that is no bits. */
+static void append_access(uint64_t *flags, struct buf *out, bool *first)
 {
-        if (kind == AUDIT_FLAGS_OPEN && !(*flags & O_PATH)) {
-                static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
-                separate(out, first);
-                buf_puts(out, access[*flags & O_ACCMODE]);
-                *flags &= ~(uint64_t)O_ACCMODE;
-        }
-        if (kind == AUDIT_FLAGS_CLONE) {
-                const char *name = audit_signal_name((int)(*flags & 0xff));
-                if (name) {
-                        separate(out, first);
-                        buf_puts(out, name);
-                        *flags &= ~UINT64_C(0xff);
-                }
-        }
+        static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
+
+        if (*flags & O_PATH)
+                return;
+        separate(out, first);
+        buf_puts(out, access[*flags & O_ACCMODE]);
+        *flags &= ~(uint64_t)O_ACCMODE;
 }
 
 void audit_flags_append(enum audit_flags kind, uint64_t flags, struct buf *out)
@@ -105,13 +99,22 @@ void audit_flags_append(enum audit_flags kind, uint64_t flags, struct buf *out)
                 buf_puts(out, "F_OK");
                 return;
         }
-        append_number_part(kind, &flags, out, &first);
+        /* the low byte of clone's is the signal to the parent, and is named last */
+        const char *signal = kind == AUDIT_FLAGS_CLONE ? audit_signal_name((int)(flags & 0xff)) : NULL;
+        if (signal)
+                flags &= ~UINT64_C(0xff);
+        if (kind == AUDIT_FLAGS_OPEN)
+                append_access(&flags, out, &first);
         for (const struct bit *bit = bits_of[kind]; bit->name; bit++) {
                 if ((flags & bit->value) != bit->value)
                         continue;
                 separate(out, &first);
                 buf_puts(out, bit->name);
                 flags &= ~bit->value;
+        }
+        if (signal) {
+                separate(out, &first);
+                buf_puts(out, signal);
         }
         if (flags || first) {
                 separate(out, &first);

@@ -417,6 +417,13 @@ bool audit_interpret(struct audit_meaning *meaning, const struct audit_field *fi
 static void append_safely(struct sv text, struct buf *out)
 {
         while (text.n) {
+                size_t plain = 0;
+                while (plain < text.n && text.p[plain] >= ' ' && text.p[plain] < 0x7f)
+                        plain++;
+                buf_append(out, text.p, plain);
+                text = sv_n(text.p + plain, text.n - plain);
+                if (!text.n)
+                        break;
                 uint32_t code_point = 0;
                 size_t used = utf8_decode(text, &code_point);
                 if (!used || utf8_is_control(code_point)) {

@@ -163,9 +163,43 @@ uint32_t audit_type_number(struct sv name)
 /* --- fields ---------------------------------------------------------------------------------------------------------
  */
 
+/* Eight bytes at a time, the first in the lowest place. */
+static inline uint64_t load(const char *p)
+{
+        uint64_t word;
+        memcpy(&word, p, sizeof(word));
+        return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
+/* The high bit of each byte of `word` that is c; bits above the first one may be wrong. */
+static inline uint64_t matches(uint64_t word, char c)
+{
+        const uint64_t ones = UINT64_C(0x0101010101010101);
+        uint64_t other = word ^ ones * (unsigned char)c;
+        return (other - ones) & ~other & ones << 7;
+}
+
+static inline size_t first_match(uint64_t found)
+{
+        return (size_t)__builtin_ctzll(found) / 8;
+}
+
 static inline bool is_gap(char c)
 {
         return c == ' ' || c == ',' || c == '(' || c == '\t' || c == '\n' || c == '\0';
+}
+
+static const char *value_end(const char *p, const char *end)
+{
+        while (end - p >= 8) {
+                uint64_t word = load(p), found = matches(word, ' ') | matches(word, '\n');
+                if (found)
+                        return p + first_match(found);
+                p += 8;
+        }
+        while (p < end && *p != ' ' && *p != '\n')
+                p++;
+        return p;
 }
 
 /* A bare value ends at a space. Commas stand behind some values of user space, and a parenthesis behind the last of
@@ -174,10 +208,12 @@ static struct sv bare_value(const char *from, const char *end)
 {
         const char *p = from;
 
-        if (end - from >= 6 && !memcmp(from, "(null)", 6)) /* also where 0x1D behind it was lost on the way */
+        if (end - from >= 6 && *from == '(' &&
+                !memcmp(from, "(null)", 6)) /* also where 0x1D behind it was lost on the way */
                 return (struct sv){ from, 6 };
-        while (p < end && *p != ' ' && *p != '\n')
-                p++;
+        p = value_end(p, end);
+        if (p > from && p[-1] > ',')
+                return (struct sv){ from, (size_t)(p - from) };
         while (p > from && p[-1] == ',')
                 p--;
         if (p > from && p[-1] == '"') /* of an opening one that is lost: bare values have no quotes */
@@ -230,6 +266,13 @@ static bool take_name(struct audit_fields *fields, struct audit_field *field)
                 while (p < end && is_gap(*p))
                         p++;
                 const char *start = p;
+                if (end - p >= 8) { /* nearly every name ends in here */
+                        uint64_t word = load(p);
+                        uint64_t found = matches(word, '=') | matches(word, ' ') | matches(word, '\n');
+                        size_t length = found ? first_match(found) : 8;
+                        p += length;
+                        packed = length ? __builtin_bswap64(word) >> (64 - 8 * length) : 0;
+                }
                 while (p < end && *p != '=' && *p != ' ' && *p != '\n')
                         packed = packed << 8 | (unsigned char)*p++;
                 fields->at = p;
@@ -245,30 +288,30 @@ static bool take_name(struct audit_fields *fields, struct audit_field *field)
         }
 }
 
+/* Fills *ret member by member: a copy of a whole field just written waits for the stores and costs as much as all the
+ * rest. */
 bool audit_fields_next(struct audit_fields *fields, struct audit_field *ret)
 {
-        struct audit_field field = { .form = AUDIT_BARE };
-
-        while (!take_name(fields, &field))
+        while (!take_name(fields, ret))
                 if (!leave_message(fields))
                         return false;
         const char *p = fields->at + 1, *end = fields->end;
-        field.nested = fields->outer_end != NULL;
+        ret->nested = fields->outer_end != NULL;
         if (p < end && *p == '=') /* AppArmor's "subj==unconfined" */
                 p++;
-        if (p < end && *p == '\'' && !field.nested && sv_eq(field.name, SV("msg"))) {
-                enter_message(fields, p, &field);
+        if (p < end && *p == '\'' && !ret->nested && sv_eq(ret->name, SV("msg"))) {
+                enter_message(fields, p, ret);
         } else if (p < end && (*p == '"' || *p == '\'')) {
-                field.form = AUDIT_QUOTED;
-                field.value = quoted_value(p, &end);
+                ret->form = AUDIT_QUOTED;
+                ret->value = quoted_value(p, &end);
                 fields->at = end;
         } else {
-                field.value = bare_value(p, end);
-                fields->at = field.value.p + field.value.n;
+                ret->form = AUDIT_BARE;
+                ret->value = bare_value(p, end);
+                fields->at = ret->value.p + ret->value.n;
                 while (fields->at < end && (*fields->at == ')' || *fields->at == ','))
                         fields->at++;
         }
-        *ret = field;
         return true;
 }
 
@@ -392,12 +435,18 @@ struct sv audit_field_decode(const struct audit_field *field, char *buffer, size
 }
 
 /* Written by audit_log_untrustedstring, audit_log_d_path or audit_log_n_untrustedstring in the kernel, or by
- * audit_encode_nv_string in programs, whatever the record. */
-static const char *const encoded_names[] = { "acct", "cgroup", "cmd", "cmdline", "comm", "cwd", "data", "device", "dir",
-        "exe", "file", "grp", "invalid_context", "key", "loader", "module", "name", "new-chardev", "new-disk", "new-fs",
-        "new-mem", "new-net", "new_gpio", "new_group", "newcontext", "ocomm", "old-chardev", "old-disk", "old-fs",
-        "old-net", "parent", "path", "proctitle", "root_dir", "srcname", "sw", "trigger_file", "unit", "vm",
-        "watch_name", NULL };
+ * audit_encode_nv_string in programs, whatever the record; those that are no AUDIT_KEY. Sorted. */
+static const char *const encoded_names[] = { "cgroup", "cmd", "cmdline", "device", "dir", "file", "grp",
+        "invalid_context", "loader", "module", "new-chardev", "new-disk", "new-fs", "new-mem", "new-net", "new_gpio",
+        "new_group", "newcontext", "old-chardev", "old-disk", "old-fs", "old-net", "parent", "proctitle", "root_dir",
+        "srcname", "sw", "trigger_file", "vm", "watch_name" };
+
+static int compare_name(const void *name, const void *entry)
+{
+        const struct sv *sv = name, text = sv_of(*(const char *const *)entry);
+        int order = memcmp(sv->p, text.p, sv->n < text.n ? sv->n : text.n);
+        return order ? order : (sv->n > text.n) - (sv->n < text.n);
+}
 
 bool audit_field_is_encoded(uint32_t type, const struct audit_field *field)
 {
@@ -408,10 +457,24 @@ bool audit_field_is_encoded(uint32_t type, const struct audit_field *field)
                 uint32_t index, part;
                 return audit_argument_name(field->name, &argument, &index, &part) && argument != AUDIT_ARGUMENT_LENGTH;
         }
-        for (size_t i = 0; encoded_names[i]; i++)
-                if (sv_eq(field->name, sv_of(encoded_names[i])))
-                        return true;
-        return false;
+        switch (audit_key_of(field)) {
+        case AUDIT_KEY_ACCT:
+        case AUDIT_KEY_COMM:
+        case AUDIT_KEY_CWD:
+        case AUDIT_KEY_DATA:
+        case AUDIT_KEY_EXE:
+        case AUDIT_KEY_KEY:
+        case AUDIT_KEY_NAME:
+        case AUDIT_KEY_OCOMM:
+        case AUDIT_KEY_PATH:
+        case AUDIT_KEY_UNIT:
+                return true;
+        case AUDIT_KEY_OTHER:
+                return bsearch(&field->name, encoded_names, sizeof(encoded_names) / sizeof(encoded_names[0]),
+                               sizeof(encoded_names[0]), compare_name) != NULL;
+        default:
+                return false;
+        }
 }
 
 bool audit_argument_name(struct sv name, enum audit_argument *ret, uint32_t *ret_index, uint32_t *ret_part)

@@ -53,7 +53,8 @@ struct audit_fields {
         const char *at, *end, *outer_end; /* outer_end: of the text around msg='…', NULL outside */
 };
 
-/* Over the body of a record (or its enriched part). Words without '=' are passed over. */
+/* Over the body of a record (or its enriched part). Words without '=' are passed over. *ret is of no value after
+ * false. */
 static inline struct audit_fields audit_fields_of(struct sv body)
 {
         return (struct audit_fields){ body.p, body.p + body.n, NULL };
