@@ -114,7 +114,7 @@ static void check_log(const char *name, const struct expected *expected, size_t 
         buf_init(&text, 1 << 20);
         if (file_read(AT_FDCWD, path, &text, NULL) < 0) {
                 buf_done(&text);
-                print_message("skipped: needs %s\n", path);
+                print_message("# skipped: needs %s\n", path);
                 skip();
         }
         struct fixture *fixture = fixture_new(&options);

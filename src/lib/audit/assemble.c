@@ -170,7 +170,7 @@ static bool slot_reserve(struct audit_assembler *assembler, struct slot *slot, s
                 slot->pieces = pieces;
                 slot->pieces_capacity = capacity;
         }
-        if (size > slot->capacity - slot->used) {
+        if (!slot->text || size > slot->capacity - slot->used) { /* also for an empty text: it is pointed to */
                 size_t capacity = slot->capacity ? slot->capacity : TEXT_FIRST;
                 while (size > capacity - slot->used)
                         capacity *= 2;

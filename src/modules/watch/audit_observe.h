@@ -12,10 +12,11 @@
  *      MOUNT       mount, umount2, pivot_root, move_mount, fsmount …; MODULE with KERN_MODULE's name; PTRACE; BPF when
  *                  a program is loaded or unloaded
  *      FILE        system calls on files with PATH records. operation: read, write, create, delete, rename, link,
- *                  symlink, attribute, execute. Paths are made absolute with the working directory and cleaned; what is
- *                  relative to a directory's descriptor stays relative, since audit does not tell that directory.
+ *                  symlink, attribute, open (by openat2, when its flags are not told). Paths are made absolute with the
+ *                  working directory and cleaned; what is relative to a directory's descriptor stays relative, since
+ *                  audit does not tell that directory.
  *                  rename, link: path is the new name, path2 the old one.
- *      USER        LOGIN (1006), messages of user space (1100..1199, 2200..2999 without 2100s). operation: the type's
+ *      USER        LOGIN (1006), messages of user space (1100..1199, 2200..2999) and terminals. operation: the type's
  *                  name; object: what `op`, `cmd` or `unit` tell.
  *      ANOMALY     1700..1799, 2100..2199, SECCOMP, denials of AppArmor and SELinux (AVC, SELINUX_ERR, USER_AVC).
  *                  operation: the type's name; object: the device, the operation or the permissions.
