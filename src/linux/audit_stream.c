@@ -114,6 +114,10 @@ int audit_stream_register(struct audit_stream *stream, struct error *err)
         struct audit_status status;
         if (command < 0)
                 return -1;
+        if (audit_netlink_status(command, &status, err) < 0)
+                return -1;
+        if (status.pid == (uint32_t)getpid()) /* with another socket: the kernel would refuse, and the state not tell */
+                return say_refusal(EEXIST, status.pid, err);
         if (send_pid(stream->fd, (uint32_t)getpid(), err) < 0)
                 return -1;
         if (audit_netlink_status(command, &status, err) < 0)
