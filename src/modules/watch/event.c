@@ -68,6 +68,20 @@ static const struct field process_fields[] = {
                 struct event_process, package, .help = "package that the program's file came with", .omit_empty = true),
 };
 
+const struct record event_process_record = {
+        .fields = process_fields,
+        .count = sizeof(process_fields) / sizeof(process_fields[0]),
+        .size = sizeof(struct event_process),
+        .name = "event_process",
+};
+
+const struct record event_container_record = {
+        .fields = container_fields,
+        .count = sizeof(container_fields) / sizeof(container_fields[0]),
+        .size = sizeof(struct event_container),
+        .name = "event_container",
+};
+
 static const struct field exit_fields[] = {
         FIELD_INT(struct event_exit, code, .help = "exit status"),
         FIELD_INT(struct event_exit, signal, .help = "signal that ended it", .omit_empty = true),
@@ -138,6 +152,7 @@ static const struct field event_fields[] = {
         FIELD_BOOL(struct event, synthetic, .help = "not seen happen: found in /proc afterwards", .omit_empty = true),
         FIELD_BOOL(struct event, late, .help = "came after later ones", .omit_empty = true),
         FIELD_STRINGS(struct event, tags, .help = "names of the rules that matched", .omit_empty = true),
+        FIELD_STRINGS(struct event, alerts, .help = "what the rules say of it", .private_ = true, .omit_empty = true),
 };
 
 const struct record event_record = {

@@ -115,10 +115,12 @@ struct event {
         struct event_user user;
         struct event_gap gap;
         bool synthetic, late;
-        struct string_list tags; /* of rules */
+        struct string_list tags;   /* names of the rules that matched */
+        struct string_list alerts; /* what they say: "high reverse-shell: …" */
 };
 
 extern const struct record event_record;
+extern const struct record event_process_record, event_container_record;
 
 struct buf;
 /* One line of JSON by the table, without the line break; private members masked with `privacy`. */

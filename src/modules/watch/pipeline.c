@@ -37,7 +37,7 @@ struct pipeline {
         int64_t poll_ns;
         bool polling;  /* the fds are asleep and the timer looks at them instead */
         bool deferred; /* pump has asked for another turn */
-        bool heal_due, finished, ended;
+        bool heal_due, seeding, finished, ended;
         uint64_t raw_lost_told, observations_lost_told;
         struct pipeline_counters counters;
 };
@@ -61,6 +61,8 @@ static void on_event(const struct event *event, void *cookie)
 {
         struct pipeline *pipeline = cookie;
         struct event copy = *event;
+        if (pipeline->seeding) /* what is there already has not just begun */
+                return;
         pipeline->counters.events++;
         if (event->type == EVENT_GAP)
                 pipeline->counters.gaps++;
@@ -407,7 +409,10 @@ static int start_live(struct pipeline *pipeline, struct error *err)
                 if (!pipeline->recorder)
                         return -1;
         }
-        if (look_all(pipeline->look, time_unix_ns(), apply, pipeline, err) < 0)
+        pipeline->seeding = true;
+        int status = look_all(pipeline->look, time_unix_ns(), apply, pipeline, err);
+        pipeline->seeding = false;
+        if (status < 0)
                 return -1;
         return listen_to_source(pipeline, err);
 }
