@@ -96,6 +96,8 @@ static const struct scheme schemes[] = {
         { PREFIX("cri-containerd:"), CONTAINER_CONTAINERD, 12, false },
         { PREFIX("nerdctl-"), CONTAINER_CONTAINERD, ID_DIGITS, false },
         { PREFIX("containerd-"), CONTAINER_CONTAINERD, ID_DIGITS, false },
+        { PREFIX("runc-"), CONTAINER_OCI, ID_DIGITS, false },
+        { PREFIX("crun-"), CONTAINER_OCI, ID_DIGITS, false },
         { PREFIX("crio-conmon-"), CONTAINER_CRIO, ID_DIGITS, true },
         { PREFIX("crio-"), CONTAINER_CRIO, ID_DIGITS, false },
         { PREFIX("crio:"), CONTAINER_CRIO, ID_DIGITS, false },
@@ -138,6 +140,14 @@ static bool find_machine(struct sv component, struct finding *ret)
         return true;
 }
 
+/* "/ecs/TASK/TASK-NUMBER" as ECS names them where it is no cluster of Docker engines: 32 digits and a number. */
+static bool is_task_container(struct sv component)
+{
+        uint64_t number;
+        return component.n > 33 && component.p[32] == '-' && is_hex(sv_n(component.p, 32), 32) &&
+               sv_parse_u64(sv_n(component.p + 33, component.n - 33), 10, &number);
+}
+
 /* A parent group that gives its child a meaning: "/docker/ID". */
 static bool find_child(struct sv parent, struct sv component, bool in_pod, struct finding *ret)
 {
@@ -163,7 +173,7 @@ static bool find_child(struct sv parent, struct sv component, bool in_pod, struc
                 *ret = (struct finding){ rows[i].engine, component, rows[i].helper, false };
                 return true;
         }
-        if (!is_id(component))
+        if (!is_id(component) && !is_task_container(component))
                 return false;
         *ret = (struct finding){ in_pod ? CONTAINER_KUBERNETES : CONTAINER_OCI, component, false, false };
         return true;
@@ -181,7 +191,10 @@ static bool find_pod(struct sv component, struct container_identity *into)
                 copy(into->pod, sizeof(into->pod), podman);
                 return false;
         }
-        if (sv_starts(component, SV("kubepods")) && sv_ends(component, SV(".slice"))) {
+        struct sv slice = component;
+        if (sv_starts(slice, SV("kubelet-"))) /* --cgroup-root=/kubelet */
+                slice = sv_n(slice.p + 8, slice.n - 8);
+        if (sv_starts(slice, SV("kubepods")) && sv_ends(slice, SV(".slice"))) {
                 uid.n -= sizeof(".slice") - 1;
                 const char *at = memmem(uid.p, uid.n, "-pod", 4);
                 if (!at)
@@ -248,6 +261,7 @@ bool container_identify_path(struct sv path, struct container_identity *ret)
         struct sv parent = SV("");
         struct sv component;
         bool in_pod = false;
+        path.n = strnlen(path.p, path.n); /* the identity is text */
         if (sv_ends(path, SV(" (deleted)")))
                 path.n -= sizeof(" (deleted)") - 1;
         while (sv_split(&path, '/', &component)) {

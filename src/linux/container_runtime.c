@@ -8,25 +8,60 @@
 
 #include <dirent.h>
 
-enum { ROOTS_MAX = 6, COMPONENTS_MAX = 32, CANDIDATES_MAX = 256 };
+enum { ROOTS_MAX = 24, COMPONENTS_MAX = 32, CANDIDATES_MAX = 256 };
 
 struct runtime_root {
         const char *path;
         bool crun;
+        enum container_engine engine; /* whose root it is */
+        uint32_t owner;
 };
 
-static size_t roots_of(const struct lookup *lookup, struct runtime_root *ret)
+struct runtime_roots {
+        struct runtime_root list[ROOTS_MAX];
+        size_t count;
+};
+
+static void add_root(struct runtime_roots *roots, struct runtime_root root)
+{
+        if (root.path && roots->count < ROOTS_MAX)
+                roots->list[roots->count++] = root;
+}
+
+/* An engine's roots: one directory a namespace. */
+static void add_namespaces(
+        const struct lookup *lookup, struct runtime_roots *roots, const char *base, enum container_engine engine)
+{
+        cleanup(fd_close) int fd = base ? state_directory(lookup, base) : -1;
+        cleanup(closedir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+        struct dirent *entry;
+        if (!dir)
+                return;
+        take_fd(fd);
+        while (roots->count < ROOTS_MAX && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.')
+                        add_root(roots, (struct runtime_root){ state_path(lookup, "%s/%s", base, entry->d_name), false,
+                                                engine, STATE_ANY_OWNER });
+}
+
+static void roots_of(const struct lookup *lookup, struct runtime_roots *ret)
 {
         const struct container_places *places = lookup->places;
         uint32_t uid = lookup->identity->owner_uid;
-        size_t n = 0;
-        ret[n++] = (struct runtime_root){ places->runc_root ? places->runc_root : "/run/runc", false };
-        ret[n++] = (struct runtime_root){ places->crun_root ? places->crun_root : "/run/crun", true };
+        const char *containerd = places->containerd_run ? places->containerd_run : "/run/containerd";
+        ret->count = 0;
+        add_root(ret, (struct runtime_root){ places->runc_root ? places->runc_root : "/run/runc", false, CONTAINER_OCI,
+                              STATE_ANY_OWNER });
+        add_root(ret, (struct runtime_root){ places->crun_root ? places->crun_root : "/run/crun", true, CONTAINER_OCI,
+                              STATE_ANY_OWNER });
         if (uid != UINT32_MAX && uid != 0) {
-                ret[n++] = (struct runtime_root){ state_path(lookup, "/run/user/%u/runc", uid), false };
-                ret[n++] = (struct runtime_root){ state_path(lookup, "/run/user/%u/crun", uid), true };
+                add_root(ret, (struct runtime_root){
+                                      state_path(lookup, "/run/user/%u/runc", uid), false, CONTAINER_OCI, uid });
+                add_root(ret, (struct runtime_root){
+                                      state_path(lookup, "/run/user/%u/crun", uid), true, CONTAINER_OCI, uid });
         }
-        return n;
+        add_namespaces(lookup, ret, state_path(lookup, "%s/runc", containerd), CONTAINER_CONTAINERD);
+        add_namespaces(lookup, ret, "/run/docker/runtime-runc", CONTAINER_DOCKER);
 }
 
 /* "bundle=/path" and the annotations as "key=value" (libcontainer/specconv). */
@@ -89,16 +124,11 @@ static void take_state(const struct lookup *lookup, const struct runtime_root *r
 {
         state->file = file;
         if (root->crun)
-                take_crun(lookup, json, state, lookup->identity->owner_uid);
+                take_crun(lookup, json, state, root->owner);
         else
                 take_runc(lookup, json, state);
-        if (!state->name && lookup->identity->engine == CONTAINER_OCI)
+        if (!state->name && root->engine == CONTAINER_OCI && lookup->identity->engine == CONTAINER_OCI)
                 state->name = state->id;
-}
-
-static uint32_t owner_of(const struct lookup *lookup, size_t root)
-{
-        return root < 2 ? STATE_ANY_OWNER : lookup->identity->owner_uid;
 }
 
 static const char *state_file(const struct lookup *lookup, const struct runtime_root *root, const char *id)
@@ -108,15 +138,15 @@ static const char *state_file(const struct lookup *lookup, const struct runtime_
 
 int state_runtime(const struct lookup *lookup, struct container_state *state, struct error *err)
 {
-        struct runtime_root roots[ROOTS_MAX];
-        size_t count = roots_of(lookup, roots);
+        struct runtime_roots roots;
         struct error first = { 0 };
-        for (size_t i = 0; i < count; i++) {
+        roots_of(lookup, &roots);
+        for (size_t i = 0; i < roots.count; i++) {
                 struct error one;
-                const char *file = state_file(lookup, &roots[i], lookup->identity->id);
-                cleanup(json_decref) json_t *json = state_json(lookup, file, owner_of(lookup, i), &one);
+                const char *file = state_file(lookup, &roots.list[i], lookup->identity->id);
+                cleanup(json_decref) json_t *json = state_json(lookup, file, roots.list[i].owner, &one);
                 if (json) {
-                        take_state(lookup, &roots[i], file, json, state);
+                        take_state(lookup, &roots.list[i], file, json, state);
                         return 0;
                 }
                 if (one.code != E_NOT_FOUND && first.code == E_NONE)
@@ -183,7 +213,21 @@ struct match {
         struct container_state *state;
 };
 
-static bool try_id(const struct match *match, const struct runtime_root *root, uint32_t owner, struct sv id)
+/* An engine that names no container by its group (`ctr run`) has more to tell than the runtime. */
+static void ask_engine(const struct lookup *lookup, const struct runtime_root *root, struct container_state *state)
+{
+        struct container_state told = { .engine = root->engine, .id = state->id };
+        state_finder *finder = root->engine == CONTAINER_DOCKER ? state_docker : state_containerd;
+        if (root->engine == CONTAINER_OCI || finder(lookup, &told, NULL) < 0)
+                return;
+        if (!told.name)
+                told.name = state->id;
+        if (!told.created_ns)
+                told.created_ns = state->created_ns;
+        *state = told;
+}
+
+static bool try_id(const struct match *match, const struct runtime_root *root, struct sv id)
 {
         char name[CONTAINER_ID_MAX];
         if (!id.n || id.n >= sizeof(name) || memchr(id.p, '/', id.n))
@@ -193,22 +237,23 @@ static bool try_id(const struct match *match, const struct runtime_root *root, u
         if (!state_id_is_safe(name))
                 return false;
         const char *file = state_file(match->lookup, root, name);
-        cleanup(json_decref) json_t *json = state_json(match->lookup, file, owner, NULL);
+        cleanup(json_decref) json_t *json = state_json(match->lookup, file, root->owner, NULL);
         if (!json || !state_names_group(root, json, match->text))
                 return false;
         struct container_identity found = *match->identity;
-        found.engine = CONTAINER_OCI;
+        found.engine = root->engine;
         memcpy(found.id, name, id.n + 1);
         struct lookup lookup = *match->lookup;
         lookup.identity = &found;
-        *match->state = (struct container_state){ .engine = CONTAINER_OCI, .id = state_text(&lookup, id) };
+        *match->state = (struct container_state){ .engine = root->engine, .id = state_text(&lookup, id) };
         take_state(&lookup, root, file, json, match->state);
+        ask_engine(&lookup, root, match->state);
         *match->identity = found;
         return true;
 }
 
 /* The id is nearly always a component of the path: no directory has to be read then. */
-static bool try_components(const struct match *match, const struct runtime_root *root, uint32_t owner)
+static bool try_components(const struct match *match, const struct runtime_root *root)
 {
         struct sv text = match->text;
         struct sv line;
@@ -230,14 +275,14 @@ static bool try_components(const struct match *match, const struct runtime_root 
                                 id = sv_n(id.p + 5, id.n - 11);
                         else if (sv_starts(id, SV("runc-")) && sv_ends(id, SV(".scope")))
                                 id = sv_n(id.p + 5, id.n - 11);
-                        if (try_id(match, root, owner, id))
+                        if (try_id(match, root, id))
                                 return true;
                 }
         }
         return false;
 }
 
-static bool try_all(const struct match *match, const struct runtime_root *root, uint32_t owner)
+static bool try_all(const struct match *match, const struct runtime_root *root)
 {
         cleanup(fd_close) int fd = root->path ? state_directory(match->lookup, root->path) : -1;
         cleanup(closedir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -246,7 +291,7 @@ static bool try_all(const struct match *match, const struct runtime_root *root, 
                 return false;
         take_fd(fd);
         for (int seen = 0; seen < CANDIDATES_MAX && (entry = readdir(dir)); seen++)
-                if (entry->d_name[0] != '.' && try_id(match, root, owner, sv_of(entry->d_name)))
+                if (entry->d_name[0] != '.' && try_id(match, root, sv_of(entry->d_name)))
                         return true;
         return false;
 }
@@ -259,12 +304,11 @@ int container_state_match(const struct container_places *places, struct sv cgrou
         struct lookup lookup = { places, &identity, 0, arena };
         struct container_state state;
         struct match match = { &lookup, cgroup_text, &identity, &state };
-        struct runtime_root roots[ROOTS_MAX];
-        size_t count = roots_of(&lookup, roots);
+        struct runtime_roots roots;
+        roots_of(&lookup, &roots);
         for (int all = 0; all < 2; all++)
-                for (size_t i = 0; i < count; i++)
-                        if (all ? try_all(&match, &roots[i], owner_of(&lookup, i))
-                                : try_components(&match, &roots[i], owner_of(&lookup, i))) {
+                for (size_t i = 0; i < roots.count; i++)
+                        if (all ? try_all(&match, &roots.list[i]) : try_components(&match, &roots.list[i])) {
                                 *ret_identity = identity;
                                 *ret = state;
                                 return 0;

@@ -191,6 +191,16 @@ static int read_userdata(const struct lookup *lookup, const char *directory, uin
         return 0;
 }
 
+static void read_pid(const struct lookup *lookup, const char *path, uint32_t owner, struct container_state *state)
+{
+        cleanup(buf_done) struct buf buf;
+        uint64_t pid;
+        buf_init(&buf, CONTAINER_STATE_FILE_MAX + 16384);
+        if (state_read(lookup, path, owner, &buf, NULL) == 0 &&
+                sv_parse_u64(sv_trim(sv_n(buf_text(&buf), buf.len)), 10, &pid) && pid <= INT32_MAX)
+                state->pid = (pid_t)pid;
+}
+
 /* --- both -----------------------------------------------------------------------------------------------------------
  */
 
@@ -198,15 +208,17 @@ static int read_userdata(const struct lookup *lookup, const char *directory, uin
 static int read_storage(
         const struct lookup *lookup, const struct storage *storage, struct container_state *state, struct error *err)
 {
-        static const char *const lists[] = { "containers.json", "volatile-containers.json" };
+        const char *const lists[][2] = { { storage->graph_root, "containers.json" },
+                { storage->graph_root, "volatile-containers.json" },
+                { storage->run_root, "volatile-containers.json" } }; /* the last with transient_store */
         const char *id = lookup->identity->id;
         bool found = false;
         struct error corrupt = { 0 };
         struct error one;
         for (size_t i = 0; i < DRIVERS && !found; i++) {
-                for (size_t l = 0; l < 2 && !found; l++) {
+                for (size_t l = 0; l < 3 && !found; l++) {
                         const char *file =
-                                state_path(lookup, "%s/%s-containers/%s", storage->graph_root, drivers[i], lists[l]);
+                                state_path(lookup, "%s/%s-containers/%s", lists[l][0], drivers[i], lists[l][1]);
                         found = find_in_list(lookup, file, storage->owner, state, &one) == 0;
                         if (!found && one.code != E_NOT_FOUND)
                                 corrupt = one;
@@ -216,6 +228,7 @@ static int read_storage(
                 const char *kept =
                         state_path(lookup, "%s/%s-containers/%s/userdata", storage->graph_root, drivers[i], id);
                 found |= userdata && read_userdata(lookup, userdata, storage->owner, state, &one) == 0;
+                read_pid(lookup, state_path(lookup, "%s/pidfile", userdata ? userdata : ""), storage->owner, state);
                 if (!state->bundle)
                         found |= kept && read_userdata(lookup, kept, storage->owner, state, &one) == 0;
         }

@@ -57,6 +57,8 @@ static const struct path_case cases[] = {
         { "/build/" ID, CONTAINER_OCI, ID, "", "", "", "", NOBODY, false, 0 },
         { "/docker/" ID " (deleted)", CONTAINER_DOCKER, ID, "", "", "", "", NOBODY, false, 0 },
         { "/../../docker/" ID, CONTAINER_DOCKER, ID, "", "", "", "", NOBODY, false, 0 },
+        { "/docker/" ID "/docker/buildx", CONTAINER_DOCKER, ID, "", "", "", "", NOBODY, false, 0 },
+        { "/actions_job/" ID, CONTAINER_OCI, ID, "", "", "", "", NOBODY, false, 0 },
         /* podman: rootful, rootless, its monitor, cgroupfs, split under a service, a pod */
         { "/machine.slice/libpod-" ID ".scope", CONTAINER_PODMAN, ID, "", "libpod-" ID ".scope", "machine.slice", "",
                 NOBODY, false, 0 },
@@ -66,6 +68,13 @@ static const struct path_case cases[] = {
                 "machine.slice", "", NOBODY, true, 0 },
         { "/user.slice/user-1001.slice/user@1001.service/user.slice/libpod-" ID ".scope/container", CONTAINER_PODMAN,
                 ID, "", "user@1001.service", "user.slice", "libpod-" ID ".scope", 1001, false, 0 },
+        { "/user.slice/user-1001.slice/user@1001.service/user.slice/user-libpod_pod_" ID2 ".slice/libpod-" ID
+          ".scope/container",
+                CONTAINER_PODMAN, ID, ID2, "user@1001.service", "user-libpod_pod_" ID2 ".slice", "libpod-" ID ".scope",
+                1001, false, 0 },
+        { "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service/libpod-payload-" ID, CONTAINER_PODMAN,
+                ID, "", "user@1001.service", "app.slice", "web.service", 1001, false, 0 },
+        { "/user.slice/libpod_parent/libpod-" ID, CONTAINER_PODMAN, ID, "", "", "user.slice", "", NOBODY, false, 0 },
         { "/libpod_parent/libpod-" ID, CONTAINER_PODMAN, ID, "", "", "", "", NOBODY, false, 0 },
         { "/libpod_parent/libpod-conmon-" ID, CONTAINER_PODMAN, ID, "", "", "", "", NOBODY, true, 0 },
         { "/libpod_parent/conmon", CONTAINER_NONE, "", "", "", "", "", NOBODY, false, 0 },
@@ -93,6 +102,25 @@ static const struct path_case cases[] = {
                 "", NOBODY, false, 0 },
         { "/kubepods/pod0123456789abcdef0123456789abcdef/" ID, CONTAINER_KUBERNETES, ID,
                 "0123456789abcdef0123456789abcdef", "", "", "", NOBODY, false, 0 },
+        { "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
+          "kubelet-kubepods-burstable-pod2f399ae6_3ae1_4e1b_a6a7_0a3f2a4a5d4e.slice/cri-containerd-" ID ".scope",
+                CONTAINER_CONTAINERD, ID, "2f399ae6-3ae1-4e1b-a6a7-0a3f2a4a5d4e", "cri-containerd-" ID ".scope",
+                "kubelet-kubepods-burstable-pod2f399ae6_3ae1_4e1b_a6a7_0a3f2a4a5d4e.slice", "", NOBODY, false, 0 },
+        { "/kubepods/besteffort/pod2f399ae6-3ae1-4e1b-a6a7-0a3f2a4a5d4e/crio-" ID, CONTAINER_CRIO, ID,
+                "2f399ae6-3ae1-4e1b-a6a7-0a3f2a4a5d4e", "", "", "", NOBODY, false, 0 },
+        { "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod2f399ae6_3ae1_4e1b_a6a7_0a3f2a4a5d4e.slice/"
+          "docker-" ID ".scope",
+                CONTAINER_DOCKER, ID, "2f399ae6-3ae1-4e1b-a6a7-0a3f2a4a5d4e", "docker-" ID ".scope",
+                "kubepods-burstable-pod2f399ae6_3ae1_4e1b_a6a7_0a3f2a4a5d4e.slice", "", NOBODY, false, 0 },
+        { "/k8s.io/" ID, CONTAINER_OCI, ID, "", "", "", "", NOBODY, false, 0 },
+        { "/default/" ID, CONTAINER_OCI, ID, "", "", "", "", NOBODY, false, 0 },
+        { "/ecs/0123456789abcdef0123456789abcdef/" ID, CONTAINER_OCI, ID, "", "", "", "", NOBODY, false, 0 },
+        { "/ecs/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-2531612879", CONTAINER_OCI,
+                "0123456789abcdef0123456789abcdef-2531612879", "", "", "", "", NOBODY, false, 0 },
+        { "/ecs/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-x", CONTAINER_NONE, "", "", "", "",
+                "", NOBODY, false, 0 },
+        { "/system.slice/runc-" ID ".scope", CONTAINER_OCI, ID, "", "runc-" ID ".scope", "system.slice", "", NOBODY,
+                false, 0 },
         { "/system.slice/nerdctl-" ID ".scope", CONTAINER_CONTAINERD, ID, "", "nerdctl-" ID ".scope", "system.slice",
                 "", NOBODY, false, 0 },
         /* machines */
@@ -106,6 +134,9 @@ static const struct path_case cases[] = {
                 "machine-lxc\\x2d123\\x2dvm1.scope", "machine.slice", "", NOBODY, false, 0 },
         { "/lxc.payload.c1/system.slice/nginx.service", CONTAINER_LXC, "c1", "", "", "", "", NOBODY, false, 0 },
         { "/lxc.monitor.c1", CONTAINER_LXC, "c1", "", "", "", "", NOBODY, true, 0 },
+        { "/user.slice/user-1000.slice/session-1.scope/lxc.payload.c3/init.scope", CONTAINER_LXC, "c3", "",
+                "session-1.scope", "user-1000.slice", "", 1000, false, 0 },
+        { "/lxc.payload.project_c4/ns", CONTAINER_LXC, "project_c4", "", "", "", "", NOBODY, false, 0 },
         { "/lxc/100/ns", CONTAINER_LXC, "100", "", "", "", "", NOBODY, false, 0 },
         { "/lxc.payload/c2", CONTAINER_LXC, "c2", "", "", "", "", NOBODY, false, 0 },
         { "/lxc.payload.c1/docker/" ID, CONTAINER_LXC, "c1", "", "", "", "", NOBODY, false, 1 },
@@ -169,6 +200,8 @@ static void the_line_that_says_most_wins(void **state)
         assert_false(container_identify(SV(""), &identity));
         assert_false(container_identify(SV("::::\n:\nnothing"), &identity));
         assert_int_equal(identity.owner_uid, UINT32_MAX);
+        /* a name that is empty as text is none */
+        assert_false(container_identify(SV("0::/lxc.payload.\0c1\n"), &identity));
 }
 
 static void long_names_are_cut_not_overrun(void **state)
