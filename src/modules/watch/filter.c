@@ -9,7 +9,7 @@ static bool glob_one(struct sv pattern, size_t *at, char c)
         char p = pattern.p[here];
         *at = here + 1;
         if (p == '?')
-                return true;
+                return c != '/';
         if (p == '\\' && here + 1 < pattern.n) {
                 *at = here + 2;
                 return pattern.p[here + 1] == c;
@@ -32,32 +32,46 @@ static bool glob_one(struct sv pattern, size_t *at, char c)
         if (i >= pattern.n) /* never closed: an ordinary bracket */
                 return c == '[';
         *at = i + 1;
-        return found != negated;
+        return found != negated && (!negated || c != '/');
 }
 
-/* Only the last star is ever tried again: what an earlier one took can stay as it is. */
+/* Where a star stood that can take one character more. Of each kind only the last is ever tried again: what an earlier
+ * one took can stay as it is. */
+struct star {
+        size_t pattern, text; /* behind the star; where the text goes on; pattern SIZE_MAX: none */
+};
+
 bool glob_match(struct sv pattern, struct sv text)
 {
+        struct star one = { SIZE_MAX, 0 }; /* *, within a part of the path */
+        struct star two = { SIZE_MAX, 0 }; /* **, across slashes */
         size_t p = 0;
         size_t t = 0;
-        size_t star = SIZE_MAX; /* in the pattern, behind the star */
-        size_t star_text = 0;
         while (t < text.n || p < pattern.n) {
-                if (p < pattern.n && pattern.p[p] == '*') {
-                        star = ++p;
-                        star_text = t;
+                bool star = p < pattern.n && pattern.p[p] == '*';
+                if (star && p + 1 < pattern.n && pattern.p[p + 1] == '*') {
+                        two = (struct star){ p += 2, t };
+                        one.pattern = SIZE_MAX;
+                        continue;
+                }
+                if (star) {
+                        one = (struct star){ ++p, t };
                         continue;
                 }
                 size_t next = p;
                 if (p < pattern.n && t < text.n && glob_one(pattern, &next, text.p[t])) {
                         p = next;
                         t++;
-                        continue;
-                }
-                if (star == SIZE_MAX || star_text >= text.n)
+                } else if (one.pattern != SIZE_MAX && one.text < text.n && text.p[one.text] != '/') {
+                        p = one.pattern;
+                        t = ++one.text;
+                } else if (two.pattern != SIZE_MAX && two.text < text.n) {
+                        one.pattern = SIZE_MAX;
+                        p = two.pattern;
+                        t = ++two.text;
+                } else {
                         return false;
-                p = star;
-                t = ++star_text;
+                }
         }
         return true;
 }

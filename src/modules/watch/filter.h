@@ -1,7 +1,7 @@
 /* Which events somebody wants. The same words serve the module `events`, the HTTP route and whoever follows live.
  *
- * Several words of one kind: any of them; several kinds: all of them. A word with * ? or [ is a glob (* goes across
- * slashes). A program or a path without a slash is the last part of the path. */
+ * Several words of one kind: any of them; several kinds: all of them. A word with * ? or [ is a glob, in which
+ * only ** goes across slashes. A program or a path without a slash is the last part of the path. */
 #pragma once
 
 #include "modules/watch/store_format.h"
@@ -45,5 +45,6 @@ bool event_filter_head(const struct event_filter *filter, const struct event_hea
 /* The verdict. Not for several threads at once: it decodes into a buffer of the filter. */
 bool event_filter_match(struct event_filter *filter, const struct event_head *head, struct sv json);
 
-/* Does the text match the glob? Linear in the text; never more than pattern times text steps. */
+/* Does the text match the glob? ? * and [] do not match a slash, ** does; a backslash makes any of them ordinary.
+ * Nothing is allocated; the square of the text's length bounds the steps. */
 bool glob_match(struct sv pattern, struct sv text);

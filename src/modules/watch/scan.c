@@ -10,6 +10,7 @@
 
 enum {
         BLOCKS_MAX = 1 << 20, /* of one file */
+        MISSING_MAX = 64,     /* numbers tried in vain before the directory is read again */
         SKIP_COST = 8 << 10,  /* bytes of the budget that a file or block costs of which only the start is read */
 };
 
@@ -23,11 +24,12 @@ struct event_scan {
         uint64_t after, before;
         int directory, notify;
 
-        struct store_listed *listed; /* at open, and read again when its end is reached */
-        size_t listed_count, next;   /* reverse: `next` of them are left */
+        uint64_t first, last; /* numbers of files that there were at some time; last 0: none */
+        uint64_t number;      /* of the file in hand, or of the next one while fd is -1 */
+        bool begun;           /* number was opened, or passed */
+        unsigned missing;     /* numbers passed in a row that had no file */
 
-        int fd; /* the open file, -1: none */
-        uint64_t number;
+        int fd;                   /* the open file, -1: none */
         bool packed, newer;       /* newer: a later file is there, so this one grows no more */
         uint64_t position;        /* forward: where to read on */
         VEC(struct place) places; /* reverse: blocks left of this file, taken from the end */
@@ -37,6 +39,53 @@ struct event_scan {
         uint64_t cursor;
         struct event_scan_counters counters;
 };
+
+/* Opens the file of this number in whichever form it has now: it may be packed, or removed, at any moment. The fd, or
+ * -1 with errno. */
+static int open_number(const struct event_scan *scan, uint64_t number, char *name, bool *ret_packed)
+{
+        static const enum store_file_kind order[] = { STORE_PACK, STORE_TAIL, STORE_PACK };
+        int fd = -1;
+        for (size_t i = 0; fd < 0 && i < sizeof(order) / sizeof(order[0]); i++) {
+                store_file_name(number, order[i], name);
+                fd = openat(scan->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                *ret_packed = order[i] == STORE_PACK;
+                if (fd < 0 && errno != ENOENT)
+                        break;
+        }
+        return fd;
+}
+
+static bool exists(const struct event_scan *scan, uint64_t number)
+{
+        char name[STORE_NAME_MAX];
+        bool packed;
+        cleanup(fd_close) int fd = open_number(scan, number, name, &packed);
+        return fd >= 0;
+}
+
+/* Which numbers there are. A listing made while a tail becomes a pack may show neither of the two, so it tells only the
+ * first and the last; all between are tried by name. */
+static int find_range(struct event_scan *scan, struct error *err)
+{
+        cleanup(free) struct store_listed *listed = NULL;
+        size_t count;
+        if (store_list(scan->directory, &listed, &count, err) < 0)
+                return -1;
+        for (size_t i = 0; i < count; i++) {
+                if (listed[i].kind == STORE_NEW || listed[i].number == 0)
+                        continue;
+                if (listed[i].number > scan->last)
+                        scan->last = listed[i].number;
+                if (scan->first == 0)
+                        scan->first = listed[i].number;
+        }
+        while (scan->first > 1 && exists(scan, scan->first - 1))
+                scan->first--;
+        while (scan->last && exists(scan, scan->last + 1))
+                scan->last++;
+        return 0;
+}
 
 struct event_scan *event_scan_open(const struct event_scan_options *options, struct error *err)
 {
@@ -55,11 +104,11 @@ struct event_scan *event_scan_open(const struct event_scan_options *options, str
                 event_scan_close(scan);
                 return NULL;
         }
-        if (store_list(scan->directory, &scan->listed, &scan->listed_count, err) < 0) {
+        if (find_range(scan, err) < 0) {
                 event_scan_close(scan);
                 return NULL;
         }
-        scan->next = scan->reverse ? scan->listed_count : 0;
+        scan->number = scan->reverse ? scan->last : scan->first;
         return scan;
 }
 
@@ -70,7 +119,6 @@ void event_scan_close(struct event_scan *scan)
         fd_close(&scan->directory);
         fd_close(&scan->notify);
         fd_close(&scan->fd);
-        free(scan->listed);
         vec_done(&scan->places);
         scan_block_done(&scan->block);
         free(scan);
@@ -85,24 +133,6 @@ static bool wants_file(const struct event_scan *scan, const struct store_file_he
                 return false;
         return !head->packed || (head->summary.id_last > scan->after && head->summary.id_first < scan->before &&
                                         event_filter_summary(scan->filter, &head->summary));
-}
-
-/* Opens the file of this number in whichever form it has now: it may be packed, or removed, at any moment. */
-static int open_number(struct event_scan *scan, uint64_t number, char *name, struct error *err)
-{
-        static const enum store_file_kind order[] = { STORE_PACK, STORE_TAIL, STORE_PACK };
-        for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-                store_file_name(number, order[i], name);
-                scan->fd = openat(scan->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-                if (scan->fd >= 0) {
-                        scan->packed = order[i] == STORE_PACK;
-                        return 1;
-                }
-                if (errno != ENOENT)
-                        return fail_errno(err, "%s", name);
-        }
-        scan->counters.removed++;
-        return 0;
 }
 
 static void leave_file(struct event_scan *scan)
@@ -142,7 +172,7 @@ static int find_places(struct event_scan *scan, uint64_t *spent, struct error *e
                 scan->position = next;
         }
         scan->block.count = 0;
-        if (have == 0 && !scan->packed && scan->position < end)
+        if (have == 0 && !scan->packed && scan->position < end && scan->number < scan->last)
                 scan->counters.torn++;
         if (have < 0 && err->code == E_CORRUPT) { /* the blocks before the damage are good */
                 scan->counters.corrupt++;
@@ -151,27 +181,31 @@ static int find_places(struct event_scan *scan, uint64_t *spent, struct error *e
         return have;
 }
 
-static int begin_file(struct event_scan *scan, uint64_t number, uint64_t *spent, struct error *err)
+static int begin_file(struct event_scan *scan, uint64_t *spent, struct error *err)
 {
         char name[STORE_NAME_MAX];
         struct store_file_head head;
         size_t size;
         leave_file(scan);
-        scan->number = number;
+        scan->begun = true;
         *spent += SKIP_COST;
-        int have = open_number(scan, number, name, err);
-        if (have <= 0)
-                return have;
-        have = store_read_file_head(scan->fd, name, &head, &size, err);
+        scan->fd = open_number(scan, scan->number, name, &scan->packed);
+        if (scan->fd < 0 && errno != ENOENT)
+                return fail_errno(err, "%s", name);
+        scan->missing = scan->fd < 0 ? scan->missing + 1 : 0;
+        scan->counters.removed += scan->fd < 0;
+        if (scan->fd < 0)
+                return 0;
+        int have = store_read_file_head(scan->fd, name, &head, &size, err);
         if (have < 0 && err->code != E_CORRUPT)
                 return -1;
+        scan->position = 0;
+        if (have == 0 && !scan->reverse) /* the writer is about to write it */
+                return 0;
         if (have <= 0 || !wants_file(scan, &head)) {
                 scan->counters.corrupt += have < 0;
-                scan->counters.torn += have == 0;
                 scan->counters.files_skipped += have > 0;
-                if (have != 0 || scan->reverse) /* else the writer is about to write it */
-                        leave_file(scan);
-                scan->position = 0;
+                leave_file(scan);
                 return 0;
         }
         scan->counters.files++;
@@ -179,42 +213,63 @@ static int begin_file(struct event_scan *scan, uint64_t number, uint64_t *spent,
         return scan->reverse ? find_places(scan, spent, err) : 0;
 }
 
-/* The next file in order: 1 when one was begun or passed, 0 when there is none. */
-static int next_file(struct event_scan *scan, uint64_t *spent, struct error *err)
+/* Numbers are missing where somebody took files away. After some, the listing tells where it goes on. */
+static int leap(struct event_scan *scan, struct error *err)
 {
-        if (scan->reverse) {
-                while (scan->next > 0) {
-                        const struct store_listed *one = &scan->listed[--scan->next];
-                        bool twice = scan->next + 1 < scan->listed_count && one[1].number == one->number;
-                        if (one->kind != STORE_NEW && !twice)
-                                return begin_file(scan, one->number, spent, err) < 0 ? -1 : 1;
-                }
-                leave_file(scan);
-                return 0;
+        cleanup(free) struct store_listed *listed = NULL;
+        size_t count;
+        uint64_t below = scan->first - 1;
+        uint64_t above = scan->last + 1;
+        if (store_list(scan->directory, &listed, &count, err) < 0)
+                return -1;
+        for (size_t i = 0; i < count; i++) {
+                uint64_t number = listed[i].number;
+                if (number < scan->number && number > below)
+                        below = number;
+                if (number > scan->number && number < above)
+                        above = number;
         }
-        for (; scan->next < scan->listed_count; scan->next++) {
-                const struct store_listed *one = &scan->listed[scan->next];
-                if (one->kind != STORE_NEW && one->number > scan->number)
-                        return begin_file(scan, one->number, spent, err) < 0 ? -1 : 1;
-        }
+        scan->missing = 0;
+        if (scan->reverse && scan->number > below + 1)
+                scan->number = below + 1;
+        else if (!scan->reverse && scan->number + 1 < above)
+                scan->number = above - 1;
         return 0;
 }
 
-/* Forward, at the end of a file: is there a later one by now? */
+/* The next file in order: 1 when one was begun or passed, 0 when there is none (yet). */
+static int next_file(struct event_scan *scan, uint64_t *spent, struct error *err)
+{
+        if (scan->missing >= MISSING_MAX && leap(scan, err) < 0)
+                return -1;
+        if (scan->begun && scan->reverse) {
+                if (scan->number <= scan->first) {
+                        leave_file(scan);
+                        return 0;
+                }
+                scan->number--;
+        } else if (scan->begun) {
+                if (scan->number >= scan->last && find_range(scan, err) < 0)
+                        return -1;
+                if (scan->number >= scan->last)
+                        return 0;
+                scan->number = scan->number + 1 > scan->first ? scan->number + 1 : scan->first;
+        } else if (scan->last == 0) { /* an empty directory */
+                if (!scan->reverse && find_range(scan, err) < 0)
+                        return -1;
+                scan->number = scan->first;
+                if (scan->last == 0 || scan->reverse)
+                        return 0;
+        }
+        return begin_file(scan, spent, err) < 0 ? -1 : 1;
+}
+
+/* Forward, at the end of a tail: is there a later file by now? */
 static int find_newer(struct event_scan *scan, struct error *err)
 {
-        struct store_listed *listed;
-        size_t count;
-        if (store_list(scan->directory, &listed, &count, err) < 0)
+        if (scan->number >= scan->last && find_range(scan, err) < 0)
                 return -1;
-        free(scan->listed);
-        scan->listed = listed;
-        scan->listed_count = count;
-        scan->next = 0;
-        for (size_t i = 0; i < count; i++)
-                if (listed[i].kind != STORE_NEW && listed[i].number > scan->number)
-                        return 1;
-        return 0;
+        return scan->number < scan->last;
 }
 
 /* ---- blocks ---- */
@@ -281,8 +336,11 @@ static int next_records(struct event_scan *scan, uint64_t *spent, struct error *
                 struct store_file_head head;
                 size_t size;
                 int have = store_read_file_head(scan->fd, "event file", &head, &size, err);
-                if (have <= 0)
+                if (have <= 0) {
+                        scan->counters.torn += have == 0 && scan->newer;
                         return have;
+                }
+                scan->counters.files++;
                 scan->position = size;
         }
         if (fstat(scan->fd, &status) < 0)
@@ -369,15 +427,7 @@ static int advance(struct event_scan *scan, uint64_t *spent, struct error *err)
         /* a tail without a successor stays open: it may grow */
         if (!scan->reverse && scan->fd >= 0 && !scan->packed && !scan->newer)
                 return 0;
-        have = next_file(scan, spent, err);
-        if (have != 0 || scan->reverse)
-                return have;
-        have = find_newer(scan, err);
-        if (have > 0)
-                return 1;
-        if (scan->packed)
-                leave_file(scan);
-        return have;
+        return next_file(scan, spent, err);
 }
 
 int event_scan_step(struct event_scan *scan, uint64_t budget, event_take_fn *take, void *cookie, struct error *err)
