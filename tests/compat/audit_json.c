@@ -1,11 +1,13 @@
 /* Audit records on standard input, one a line, as JSON: `audit_json records` prints one object a line (null for what is
- * no record), `audit_json event` one object for all of them, then its counters. For test_audit_goldens.py. */
+ * no record), `audit_json event` one object for all of them, then its counters;
+ * `audit_json text` what each record means, in words. For test_audit_goldens.py and test_audit_ausearch.py. */
 #include "base/cleanup.h"
 #include "lib/audit/event.h"
+#include "lib/audit/interpret.h"
 
 enum { RECORDS_MAX = 256, TEXT_MAX = 1 << 20 };
 
-static int print_records(struct sv text)
+static int print_records(struct sv text, bool words)
 {
         struct buf out;
         struct error err;
@@ -17,6 +19,8 @@ static int print_records(struct sv text)
                 buf_clear(&out);
                 if (!audit_record_parse(line, &record))
                         buf_puts(&out, "null");
+                else if (words)
+                        audit_interpret_record(&record, &out);
                 else if (audit_record_write(&record, &out, &err)) {
                         fprintf(stderr, "%s\n", err.message);
                         return 1;
@@ -56,5 +60,7 @@ int main(int argc, char **argv)
         if (argc != 2 || !text)
                 return 2;
         size_t size = fread(text, 1, TEXT_MAX, stdin);
-        return strcmp(argv[1], "event") ? print_records(sv_n(text, size)) : print_event(sv_n(text, size));
+        if (!strcmp(argv[1], "event"))
+                return print_event(sv_n(text, size));
+        return print_records(sv_n(text, size), !strcmp(argv[1], "text"));
 }

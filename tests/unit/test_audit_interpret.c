@@ -56,6 +56,8 @@ static void syscalls(void **state)
                 "a0=CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|CLONE_NEWNET");
         assert_string_equal(
                 meaning(AUDIT_SYSCALL, "arch=c000003e syscall=105 a0=ffffffff"), "arch=x86_64 syscall=setuid a0=unset");
+        assert_string_equal(meaning(AUDIT_SYSCALL, "arch=c000003e syscall=2 a0=1 a1=0 a2=7f4d"),
+                "arch=x86_64 syscall=open a0=1 a1=O_RDONLY a2=7f4d"); /* creates nothing: a2 is no mode */
         /* without what they depend on, and beyond what is known, numbers stay */
         assert_string_equal(meaning(AUDIT_SYSCALL, "syscall=59 a0=1"), "syscall=59 a0=1");
         assert_string_equal(

@@ -221,6 +221,9 @@ static bool append_argument(struct audit_meaning *meaning, const struct audit_fi
                                                 : NULL;
         if (!call || !call->arguments[i])
                 return false;
+        /* open's mode is what happened to be there when nothing is created */
+        if (i > 0 && call->arguments[i - 1] == open_flags && !(meaning->arguments[i - 1] & O_CREAT))
+                return false;
         call->arguments[i](value, out);
         return true;
 }
