@@ -132,6 +132,7 @@ static int remove_left(
         ruleset->left = ruleset->rules.count;
         if (left.has_before)
                 ruleset->before = left.before;
+        ruleset->changes += ruleset->left;
         if (ruleset->left > 0)
                 say(options, "audit: removes %zu rules that an earlier run left", ruleset->left);
         return delete_all(fd, ruleset, err);
@@ -152,6 +153,7 @@ static int add(int fd, struct audit_ruleset *ruleset, struct sv bytes, struct er
                         *err = failure;
                 return -1;
         }
+        ruleset->changes++;
         if (keep(ruleset, bytes))
                 return 0;
         (void)audit_netlink_delete(fd, bytes, &failure);
@@ -249,6 +251,8 @@ static int change_settings(int fd, const struct audit_ruleset_options *options, 
         struct audit_ruleset *ruleset, struct error *err)
 {
         struct audit_status *made = &ruleset->set;
+        ruleset->changes += (options->backlog != 0) + (options->rate && options->rate != now->rate_limit) +
+                            (now->enabled != 1) + options->immutable;
         if (options->backlog) {
                 if (set(fd, AUDIT_STATUS_BACKLOG_LIMIT, options->backlog, err) < 0)
                         return -1;

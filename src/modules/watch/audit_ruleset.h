@@ -26,6 +26,7 @@ struct audit_ruleset {
         struct audit_status before; /* enabled, rate_limit, backlog_limit */
         struct audit_status set;    /* what we made of it; mask tells which */
         size_t existed;             /* were there already, with our very key */
+        size_t changes;             /* made in all: the kernel writes a record of each */
         size_t left;                /* of an earlier run, removed */
         bool locked;                /* the configuration cannot be changed (enabled = 2): nothing was */
 };

@@ -14,6 +14,7 @@ enum {
         ROUNDS_MAX = 64, /* batches of records a call: about 1 MiB */
         DRAIN_MAX = 1024 /* batches of connector messages a round */
 };
+#define OWN_CHANGES_NS (5 * SECOND)
 #define CONNECTOR_MASK (CONNECTOR_FORK | CONNECTOR_EXEC | CONNECTOR_EXIT | CONNECTOR_COMM)
 
 struct source {
@@ -31,7 +32,12 @@ struct source {
         uint64_t connector_dropped;
         int64_t polled_ns;
         uint64_t unheld; /* raw messages that the queue refused: it counts them too */
-        uint64_t registrations;
+        /* The kernel tells of each change that we made at the start: so many are no news. What somebody else changes
+         * afterwards, our rules too, is. */
+        size_t own_changes;
+        int64_t opened_ns;
+        observe_fn *observe; /* during a call */
+        void *cookie;
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct source_options *options, const char *format, ...)
@@ -105,7 +111,11 @@ static int open_rules(struct source *source, struct error *err)
                 .rules = options->rules,
                 .log = options->log,
                 .log_cookie = options->log_cookie };
-        return audit_ruleset_load(source->command, &ruleset, &source->ruleset, err);
+        if (audit_ruleset_load(source->command, &ruleset, &source->ruleset, err) < 0)
+                return -1;
+        source->own_changes = source->ruleset.changes + 1; /* and the registration */
+        source->opened_ns = time_unix_ns();
+        return 0;
 }
 
 static pid_t resolve(void *cookie, pid_t parent, pid_t told)
@@ -295,12 +305,29 @@ static bool audit_receive(struct source *source, struct queue *raw)
 /* --- stage 2 -------------------------------------------------------------------------------------------------------
  */
 
-static void audit_decode(struct source *source, struct sv raw, int64_t now_ns, observe_fn *observe, void *cookie)
+static bool is_own_change(const struct source *source, const struct observation *observation)
 {
-        audit_join_feed(source->join, raw, now_ns, observe, cookie);
+        return observation->type == OBSERVED_CONFIG && (observation->pid == 0 || observation->pid == getpid()) &&
+               observation->time_ns < source->opened_ns + OWN_CHANGES_NS;
 }
 
-static void poll_status(struct source *source, int64_t now_ns, observe_fn *observe, void *cookie)
+static void pass_on(const struct observation *observation, void *cookie)
+{
+        struct source *source = cookie;
+        if (source->own_changes && is_own_change(source, observation))
+                source->own_changes--;
+        else
+                source->observe(observation, source->cookie);
+}
+
+static void audit_decode(struct source *source, struct sv raw, int64_t now_ns, observe_fn *observe, void *cookie)
+{
+        source->observe = observe;
+        source->cookie = cookie;
+        audit_join_feed(source->join, raw, now_ns, pass_on, source);
+}
+
+static void poll_status(struct source *source, int64_t now_ns)
 {
         struct audit_status status;
         struct error err;
@@ -313,12 +340,11 @@ static void poll_status(struct source *source, int64_t now_ns, observe_fn *obser
                 source->lost = status.lost;
                 if (lost > 0) {
                         struct raw_loss loss = loss_of(source, LOSS_BACKLOG, lost);
-                        audit_join_feed(source->join, sv_n((const char *)&loss, sizeof(loss)), now_ns, observe, cookie);
+                        audit_join_feed(source->join, sv_n((const char *)&loss, sizeof(loss)), now_ns, pass_on, source);
                 }
         }
         if (!source->daemon || status.pid == (uint32_t)getpid())
                 return;
-        source->registrations++;
         if (audit_stream_register(source->stream, &err) < 0)
                 say(&source->options, "audit: no longer the daemon: %s", err.message);
         else
@@ -328,14 +354,16 @@ static void poll_status(struct source *source, int64_t now_ns, observe_fn *obser
 static void audit_tick(struct source *source, int64_t now_ns, observe_fn *observe, void *cookie)
 {
         bool end = now_ns == INT64_MAX;
+        source->observe = observe;
+        source->cookie = cookie;
         if (end || now_ns - source->polled_ns >= SECOND || now_ns < source->polled_ns) {
                 int64_t polled = end ? source->polled_ns : now_ns;
                 source->polled_ns = polled;
-                poll_status(source, polled, observe, cookie);
+                poll_status(source, polled);
                 connector_clock_set(&source->clock); /* Unix time may have been set */
                 diagnostics_flush(&source->diagnostics);
         }
-        audit_join_tick(source->join, now_ns, observe, cookie);
+        audit_join_tick(source->join, now_ns, pass_on, source);
 }
 
 static void audit_count(const struct source *source, struct source_counters *ret)
