@@ -1,5 +1,6 @@
 #include "modules/watch/bpf_record.h"
 
+#include "modules/watch/bpf/calls.h"
 #include "modules/watch/bpf/record.h"
 
 #include <sys/wait.h>
@@ -17,8 +18,22 @@ static const enum observation_type types[] = {
         [WATCH_BPF_OOM] = OBSERVED_OOM,
         [WATCH_BPF_MODULE_LOAD] = OBSERVED_MODULE,
         [WATCH_BPF_MODULE_UNLOAD] = OBSERVED_MODULE,
+        [WATCH_BPF_PTRACE] = OBSERVED_PTRACE,
+        [WATCH_BPF_MOUNT] = OBSERVED_MOUNT,
+        [WATCH_BPF_PROGRAM] = OBSERVED_BPF,
 };
-enum { RECORD_TYPES = sizeof(types) / sizeof(types[0]) };
+_Static_assert(sizeof(types) / sizeof(types[0]) == WATCH_BPF_TYPES, "each is something");
+
+#define X(name, i386, arm, type) SV(#name),
+static const struct sv call_names[] = { WATCH_BPF_CALLS(X) };
+#undef X
+
+/* enum bpf_prog_type, include/uapi/linux/bpf.h */
+static const char *const program_types[] = { "unspec", "socket_filter", "kprobe", "sched_cls", "sched_act",
+        "tracepoint", "xdp", "perf_event", "cgroup_skb", "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops",
+        "sk_skb", "cgroup_device", "sk_msg", "raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2",
+        "sk_reuseport", "flow_dissector", "cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing",
+        "struct_ops", "ext", "lsm", "sk_lookup", "syscall", "netfilter" };
 
 static const char deleted[] = " (deleted)"; /* as d_path in fs/d_path.c says it */
 
@@ -128,6 +143,36 @@ static void fill_exit(const struct watch_bpf_record *record, const struct watch_
         observation->write_bytes = usage->write_bytes;
 }
 
+static void fill_call(const struct watch_bpf_record *record, const struct texts *texts, struct observation *observation)
+{
+        if (record->call >= WATCH_BPF_CALL_COUNT)
+                return;
+        observation->has |= HAS_RESULT;
+        observation->success = true; /* others are not told */
+        observation->result = record->result;
+        observation->syscall = call_names[record->call];
+        observation->path = texts->of[WATCH_BPF_TARGET];
+        observation->path2 = texts->of[WATCH_BPF_SOURCE];
+        observation->target_pid = (pid_t)record->target_pid;
+        if (observation->type == OBSERVED_MOUNT) {
+                observation->operation = observation->syscall;
+                observation->object = texts->of[WATCH_BPF_NAME];
+        } else if (observation->type == OBSERVED_PTRACE) {
+                observation->operation = SV("attach");
+        } else if (observation->type == OBSERVED_BPF) {
+                observation->operation = SV("load");
+                size_t known = sizeof(program_types) / sizeof(program_types[0]);
+                if (record->call_flags < known)
+                        observation->object = sv_of(program_types[record->call_flags]);
+        }
+}
+
+static bool of_call(uint8_t type)
+{
+        return type == WATCH_BPF_CREDENTIAL || type == WATCH_BPF_NAMESPACE || type == WATCH_BPF_PTRACE ||
+               type == WATCH_BPF_MOUNT || type == WATCH_BPF_PROGRAM;
+}
+
 void bpf_tell_lost(uint64_t lost, const char *reason, int64_t time_ns, observe_fn *observe, void *cookie)
 {
         struct observation gap;
@@ -158,7 +203,7 @@ bool bpf_record_decode(struct bpf_stream *stream, struct sv raw, observe_fn *obs
                 return false;
         }
         memcpy(&record, raw.p, sizeof(record)); /* the queue does not align */
-        if (record.type == 0 || record.type >= RECORD_TYPES || !split(&record, raw, &texts)) {
+        if (record.type == 0 || record.type >= WATCH_BPF_TYPES || !split(&record, raw, &texts)) {
                 stream->refused++;
                 return false;
         }
@@ -177,6 +222,8 @@ bool bpf_record_decode(struct bpf_stream *stream, struct sv raw, observe_fn *obs
                 observation.operation = record.type == WATCH_BPF_MODULE_LOAD ? SV("load") : SV("unload");
                 observation.object = texts.of[WATCH_BPF_NAME];
         }
+        if (of_call(record.type))
+                fill_call(&record, &texts, &observation);
         if (record.type == WATCH_BPF_EXIT) {
                 struct watch_bpf_usage usage;
                 memcpy(&usage, raw.p + sizeof(record), sizeof(usage));

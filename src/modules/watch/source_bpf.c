@@ -149,7 +149,8 @@ static int source_bpf_open(const struct source_options *options, struct source *
         source->loaded = (struct bpf_loaded){ .ring = -1, .shared = -1 };
         source->stream = (struct bpf_stream){ .boot_offset_ns = boot_offset_ns(), .page_size = source->page };
         uint64_t size = options->buffer ? options->buffer : RING_DEFAULT;
-        if (bpf_load(size, legacy_cgroups(), &source->loaded, err) < 0 || open_ring(source, err) < 0) {
+        if (bpf_load(size, legacy_cgroups(), !options->no_calls, &source->loaded, err) < 0 ||
+                open_ring(source, err) < 0) {
                 source_bpf_close(source);
                 return -1;
         }

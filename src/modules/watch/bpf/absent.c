@@ -1,9 +1,9 @@
 /* In place of load.c where the build found no clang that makes eBPF, or no libbpf. */
 #include "modules/watch/bpf/load.h"
 
-int bpf_load(uint64_t ring_size, bool legacy_cgroups, struct bpf_loaded *ret, struct error *err)
+int bpf_load(uint64_t ring_size, bool legacy_cgroups, bool calls, struct bpf_loaded *ret, struct error *err)
 {
-        (void)ring_size, (void)legacy_cgroups, (void)ret;
+        (void)ring_size, (void)legacy_cgroups, (void)calls, (void)ret;
         return fail(err, E_UNSUPPORTED, "built without eBPF");
 }
 

@@ -152,7 +152,30 @@ struct css_set {
         struct cgroup *dfl_cgrp;
 };
 
+struct list_head {
+        struct list_head *next;
+};
+
+struct thread_info {
+        unsigned int status; /* x86 */
+        unsigned long flags;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+        unsigned long di, si, dx, r10, r8, orig_ax;
+};
+#else
+struct pt_regs {
+        unsigned long regs[31];
+        unsigned long orig_x0;
+        int syscallno;
+};
+#endif
+
 struct task_struct {
+        struct thread_info thread_info;
+        struct list_head ptraced, ptrace_entry;
         pid_t pid, tgid;
         unsigned in_execve : 1;
         int exit_code;

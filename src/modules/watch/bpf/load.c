@@ -1,12 +1,14 @@
 #include "modules/watch/bpf/load.h"
 
 #include "base/cleanup.h"
+#include "modules/watch/bpf/calls.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/syscall.h>
 
 /* unsigned char watch_bpf_program[], made by the build from watch.bpf.c */
 #include "watch_bpf_program.h"
@@ -18,6 +20,7 @@ static const struct hook {
         const char *tracepoint; /* NULL: its section tells all (tp_btf) */
         bool optional;
         const char *instead_of; /* attached only when that one is not */
+        bool of_calls;
 } hooks[] = {
         { "watch_fork", NULL, false, NULL },
         { "watch_exec", NULL, false, NULL },
@@ -25,6 +28,7 @@ static const struct hook {
         { "watch_exit", "sched_process_exit", true, NULL },
         { "watch_exit_once", "sched_process_exit", false, "watch_exit" },
         { "watch_attach", NULL, false, NULL },
+        { "watch_call", NULL, false, NULL, .of_calls = true },
         { "watch_oom", "mark_victim", true, NULL },
         { "watch_module_load", "module_load", true, NULL },
         { "watch_module_free", "module_free", true, NULL },
@@ -35,7 +39,8 @@ _Static_assert((int)HOOKS <= (int)BPF_PROGRAMS_MAX, "a place for each");
 /* The last warning of libbpf says what its errno does not: which structure or which hook. */
 static char warning[256];
 
-static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_warning(
+        enum libbpf_print_level level, const char *format, va_list args)
 {
         if (level != LIBBPF_WARN)
                 return 0;
@@ -94,12 +99,12 @@ static bool attached(const bool *done, const char *program)
         return false;
 }
 
-static int attach(struct bpf_object *object, struct bpf_loaded *loaded, struct error *err)
+static int attach(struct bpf_object *object, bool calls, struct bpf_loaded *loaded, struct error *err)
 {
         bool done[HOOKS] = { 0 };
         for (int i = 0; i < HOOKS; i++) {
                 const struct hook *hook = &hooks[i];
-                if (hook->instead_of && attached(done, hook->instead_of))
+                if ((hook->instead_of && attached(done, hook->instead_of)) || (hook->of_calls && !calls))
                         continue;
                 int program = bpf_program__fd(find_program(object, hook->program));
                 int link = bpf_raw_tracepoint_open(hook->tracepoint, program);
@@ -121,9 +126,25 @@ static int attach(struct bpf_object *object, struct bpf_loaded *loaded, struct e
         return 0;
 }
 
+#if defined(__x86_64__)
+#define COMPAT(i386, arm) (i386)
+#else
+#define COMPAT(i386, arm) (arm)
+#endif
+
+static void fill_calls(struct watch_bpf_options *options)
+{
+#define X(name, i386, arm, type_)                                                                                      \
+        options->calls[0][SYS_##name] = options->calls[1][COMPAT(i386, arm)] =                                         \
+                (struct watch_bpf_call){ .type = WATCH_BPF_##type_, .index = WATCH_BPF_CALL_##name };
+        WATCH_BPF_CALLS(X)
+#undef X
+}
+
 static int configure(struct bpf_object *object, uint64_t ring_size, bool legacy_cgroups, struct error *err)
 {
         struct watch_bpf_options options = { .wake_at = ring_size / 4, .legacy_cgroups = legacy_cgroups };
+        fill_calls(&options);
         struct bpf_map *map = bpf_object__find_map_by_name(object, "ring");
         struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
         if (!map || !constants)
@@ -135,9 +156,14 @@ static int configure(struct bpf_object *object, uint64_t ring_size, bool legacy_
         return 0;
 }
 
-static int load(struct bpf_object *object, uint64_t ring_size, bool legacy_cgroups, struct bpf_loaded *loaded,
-        struct error *err)
+static int load(struct bpf_object *object, uint64_t ring_size, bool legacy_cgroups, bool calls,
+        struct bpf_loaded *loaded, struct error *err)
 {
+        for (int i = 0; i < HOOKS; i++)
+                if (!find_program(object, hooks[i].program))
+                        return fail(err, E_FAILED, "eBPF: the program lacks %s", hooks[i].program);
+                else if (hooks[i].of_calls && !calls)
+                        bpf_program__set_autoload(find_program(object, hooks[i].program), false);
         if (configure(object, ring_size, legacy_cgroups, err) < 0)
                 return -1;
         if (bpf_object__load(object) < 0)
@@ -149,10 +175,10 @@ static int load(struct bpf_object *object, uint64_t ring_size, bool legacy_cgrou
         if (keep_fd(ring, &loaded->ring, err) < 0 || keep_fd(shared, &loaded->shared, err) < 0)
                 return -1;
         loaded->ring_size = ring_size;
-        return attach(object, loaded, err);
+        return attach(object, calls, loaded, err);
 }
 
-int bpf_load(uint64_t ring_size, bool legacy_cgroups, struct bpf_loaded *ret, struct error *err)
+int bpf_load(uint64_t ring_size, bool legacy_cgroups, bool calls, struct bpf_loaded *ret, struct error *err)
 {
         if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
                 return fail(err, E_UNSUPPORTED,
@@ -162,7 +188,7 @@ int bpf_load(uint64_t ring_size, bool legacy_cgroups, struct bpf_loaded *ret, st
         LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tarsier_watch");
         struct bpf_object *object = bpf_object__open_mem(watch_bpf_program, sizeof(watch_bpf_program), &options);
         struct bpf_loaded loaded = { .ring = -1, .shared = -1 };
-        int failed = object ? load(object, power_of_two(ring_size), legacy_cgroups, &loaded, err)
+        int failed = object ? load(object, power_of_two(ring_size), legacy_cgroups, calls, &loaded, err)
                             : refused(err, "the program");
         bpf_object__close(object);
         libbpf_set_print(before);

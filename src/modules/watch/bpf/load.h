@@ -20,9 +20,10 @@ struct bpf_loaded {
         char absent[256];
 };
 
-/* ring_size is rounded up to a power of two. E_UNSUPPORTED without BTF, on an old kernel, or in a build without eBPF;
- * E_PERMISSION without CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN). */
-int bpf_load(uint64_t ring_size, bool legacy_cgroups, struct bpf_loaded *ret, struct error *err);
+/* legacy_cgroups: also tell the groups of v1 hierarchies. calls: hook the end of each system call (record.h, "what a
+ * system call did"). ring_size is rounded up to a power of two. E_UNSUPPORTED without BTF, on an old kernel, or in a
+ * build without eBPF; E_PERMISSION without CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN). */
+int bpf_load(uint64_t ring_size, bool legacy_cgroups, bool calls, struct bpf_loaded *ret, struct error *err);
 void bpf_unload(struct bpf_loaded *loaded);
 
 /* Runs of the programs that the kernel skipped because one of them was running on that CPU: those events are lost, too.

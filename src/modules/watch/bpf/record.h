@@ -18,6 +18,10 @@ enum watch_bpf_type {
         WATCH_BPF_OOM,
         WATCH_BPF_MODULE_LOAD,
         WATCH_BPF_MODULE_UNLOAD,
+        WATCH_BPF_PTRACE,
+        WATCH_BPF_MOUNT,
+        WATCH_BPF_PROGRAM, /* bpf(2) loaded one */
+        WATCH_BPF_TYPES
 };
 
 /* The texts behind the fixed part, in this order, without anything between them. */
@@ -27,7 +31,9 @@ enum watch_bpf_text {
         WATCH_BPF_CWD,         /* the same */
         WATCH_BPF_TTY,         /* "pts0" */
         WATCH_BPF_CGROUP_TEXT, /* lines as in /proc/PID/cgroup; "" = not told */
-        WATCH_BPF_NAME,        /* module */
+        WATCH_BPF_NAME,        /* module, file system type */
+        WATCH_BPF_TARGET,      /* mount: as the process gave it */
+        WATCH_BPF_SOURCE,      /* the same */
         WATCH_BPF_TEXTS
 };
 
@@ -47,6 +53,8 @@ enum {
         WATCH_BPF_TEXT_MAX = 16384,  /* of all texts */
         WATCH_BPF_DEPTH_MAX = 40,    /* components of a path */
         WATCH_BPF_COMM_MAX = 16,
+        WATCH_BPF_CALLS_MAX = 512, /* numbers of system calls looked at */
+        WATCH_BPF_NAME_MAX = 64,
 };
 
 struct watch_bpf_record {
@@ -68,9 +76,14 @@ struct watch_bpf_record {
         __u64 cgroup_id;
         char comm[WATCH_BPF_COMM_MAX];
 
-        __u32 argc;       /* exec */
-        __u32 status;     /* exit: as wait(2) tells it */
-        __u64 call_flags; /* namespace: CLONE_NEW… */
+        __u32 argc;   /* exec */
+        __u32 status; /* exit: as wait(2) tells it */
+
+        /* what a system call did */
+        __u32 call;       /* index into the table of calls, calls.h */
+        __u32 target_pid; /* ptrace */
+        __u64 call_flags; /* namespace: CLONE_NEW…; mount: MS_…; program: its type */
+        __s64 result;
 };
 
 /* Behind the fixed part of an exit, which has no texts. */
@@ -87,6 +100,11 @@ struct watch_bpf_options {
         __u64 wake_at;        /* bytes in the ring that wake the reader at once */
         __u32 legacy_cgroups; /* the host has v1 hierarchies with controllers */
         __u32 reserved;
+        /* By the number of a system call, of the machine's own and of its 32-bit table: what it is to be told as (enum
+         * watch_bpf_type, 0 = not at all), and its index into the table of calls. */
+        struct watch_bpf_call {
+                __u8 type, index;
+        } calls[2][WATCH_BPF_CALLS_MAX];
 };
 
 /* Shared memory between the program and its reader, a page of its own. */

@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "calls.h"
 #include "kernel.h"
 #include "record.h"
 
@@ -30,7 +31,13 @@ enum {
         TEXT_SLACK = 2 * NAME_MAX_AND_NUL,
         WALK_MAX = WATCH_BPF_DEPTH_MAX + 16, /* components and mounts */
         EXITS_MAX = 1024,
+        TS_COMPAT = 2,       /* arch/x86/include/asm/thread_info.h */
+        TIF_32BIT = 1 << 22, /* arch/arm64/include/asm/thread_info.h */
+        PTRACE_ATTACH = 16,  /* include/uapi/linux/ptrace.h */
+        PTRACE_SEIZE = 0x4206,
 };
+/* clone(2): of mounts, cgroups, UTS, IPC, users, pids, network, time */
+#define NEW_NAMESPACES (0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x80)
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -39,7 +46,7 @@ struct {
 
 /* Where records with texts are put together. Our programs do not interrupt one another on a CPU, but each has its own
  * all the same: a kernel whose tracepoints can be preempted would mix them up. */
-enum scratch_owner { SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_CGROUP, SCRATCHES };
+enum scratch_owner { SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_CGROUP, SCRATCH_CALL, SCRATCHES };
 
 struct scratch {
         struct watch_bpf_record record;
@@ -146,7 +153,9 @@ static __always_inline void tell_none(struct watch_bpf_record *record, __u8 type
         record->boot_ns = bpf_ktime_get_boot_ns();
         record->lost = shared.lost;
         record->argc = record->status = 0;
+        record->call = record->target_pid = 0;
         record->call_flags = 0;
+        record->result = 0;
         record->pid = record->tid = record->ppid = record->ns_pid = 0;
         record->start_ns = 0;
         record->pid_namespace = record->mount_namespace = 0;
@@ -545,6 +554,123 @@ int BPF_PROG(watch_attach, struct cgroup *group, const char *path, struct task_s
         scratch->at = 0;
         tell_cgroups(scratch, task);
         output(scratch);
+        return 0;
+}
+
+/* ---- system calls ---- */
+
+/* Its arguments, as they are at its end: the machine keeps them. */
+static __always_inline __u64 argument(struct pt_regs *registers, int index)
+{
+#if defined(__TARGET_ARCH_x86)
+        return index == 0 ? registers->di : index == 1 ? registers->si : index == 2 ? registers->dx : registers->r10;
+#else
+        return index == 0 ? registers->orig_x0 : registers->regs[index];
+#endif
+}
+
+static __always_inline long call_number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+        return (long)registers->orig_ax;
+#else
+        return registers->syscallno;
+#endif
+}
+
+/* 1 for a system call by the table of 32-bit programs. */
+static __always_inline int call_table(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+        return !!(task->thread_info.status & TS_COMPAT);
+#else
+        return !!(task->thread_info.flags & TIF_32BIT);
+#endif
+}
+
+static __always_inline void put_user_string(struct scratch *scratch, __u64 string, __u32 max, int which)
+{
+        __u32 at = scratch->at;
+        if (!string || at > WATCH_BPF_TEXT_MAX - WATCH_BPF_PATH_MAX)
+                return;
+        long n = bpf_probe_read_user_str(&scratch->text[at], max, (const void *)string);
+        if (n <= 1)
+                return;
+        scratch->at = at + n - 1;
+        scratch->record.texts[which] = n - 1;
+}
+
+/* The process that `task` attached to last: ptrace_link in kernel/ptrace.c puts it first. */
+static __always_inline __u32 last_traced(struct task_struct *task)
+{
+        struct list_head *first = task->ptraced.next;
+        struct task_struct *traced = (void *)first - bpf_core_field_offset(struct task_struct, ptrace_entry);
+        return READ(traced, tgid);
+}
+
+/* False when nothing came of it. The argument that tells is the same for all calls of a type, but mount and umount2. */
+static __always_inline bool tell_call(struct scratch *scratch, struct task_struct *task, struct pt_regs *registers)
+{
+        struct watch_bpf_record *record = &scratch->record;
+        __u64 first = argument(registers, 0), second = argument(registers, 1);
+        switch (record->type) {
+        case WATCH_BPF_NAMESPACE:
+                record->call_flags = record->call == WATCH_BPF_CALL_setns ? second : first;
+                return record->call == WATCH_BPF_CALL_setns || (record->call_flags & NEW_NAMESPACES);
+        case WATCH_BPF_PTRACE:
+                if (first != PTRACE_ATTACH && first != PTRACE_SEIZE)
+                        return false;
+                record->target_pid = last_traced(task);
+                return true;
+        case WATCH_BPF_MOUNT:
+                if (record->call == WATCH_BPF_CALL_umount2) {
+                        record->call_flags = second;
+                        put_user_string(scratch, first, WATCH_BPF_PATH_MAX, WATCH_BPF_TARGET);
+                        return true;
+                }
+                if (record->call == WATCH_BPF_CALL_mount) {
+                        record->call_flags = argument(registers, 3);
+                        put_user_string(scratch, argument(registers, 2), WATCH_BPF_NAME_MAX, WATCH_BPF_NAME);
+                        put_user_string(scratch, second, WATCH_BPF_PATH_MAX, WATCH_BPF_TARGET);
+                        put_user_string(scratch, first, WATCH_BPF_PATH_MAX, WATCH_BPF_SOURCE);
+                        return true;
+                }
+                /* move_mount(2): from a directory fd and a path to the same */
+                put_user_string(scratch, argument(registers, 3), WATCH_BPF_PATH_MAX, WATCH_BPF_TARGET);
+                put_user_string(scratch, second, WATCH_BPF_PATH_MAX, WATCH_BPF_SOURCE);
+                return true;
+        case WATCH_BPF_PROGRAM: {
+                __u32 type = 0; /* the first member of union bpf_attr for BPF_PROG_LOAD */
+                if (first != BPF_PROG_LOAD || bpf_probe_read_user(&type, sizeof(type), (const void *)second))
+                        return false;
+                record->call_flags = type;
+                return true;
+        }
+        default:
+                return true;
+        }
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(watch_call, struct pt_regs *registers, long result)
+{
+        __u64 number = call_number(registers);
+        if (number >= WATCH_BPF_CALLS_MAX)
+                return 0;
+        struct task_struct *task = bpf_get_current_task_btf();
+        int table = call_table(task) & 1;
+        __u8 type = options.calls[table][number].type;
+        if (type == 0 || result < 0)
+                return 0;
+        struct scratch *scratch = scratch_of(SCRATCH_CALL);
+        if (!scratch)
+                return 0;
+        tell_process(&scratch->record, task, type);
+        scratch->record.call = options.calls[table][number].index;
+        scratch->record.result = result;
+        scratch->at = 0;
+        if (tell_call(scratch, task, registers))
+                output(scratch);
         return 0;
 }
 
