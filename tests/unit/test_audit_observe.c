@@ -248,6 +248,11 @@ static void test_exec_that_failed(void **state)
         assert_int_equal(o->result, -13);
         assert_false(o->success);
         assert_true(o->detail.n > 0);
+        /* PROCTITLE is of the program that called */
+        o = only(*state,
+                CALL("1700000001.123:11", "59", "no", "-2", ARGS) "type=PROCTITLE msg=audit(1700000001.123:11): "
+                                                                  "proctitle=\"bash\"\n" EOE("1700000001.123:11"));
+        assert_int_equal(o->argc, 0);
 }
 
 static void test_fork(void **state)

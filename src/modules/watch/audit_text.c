@@ -120,7 +120,7 @@ void audit_arguments(const struct audit_facts *facts, struct audit_scratch *scra
         if (arguments.size < 2)
                 return;
         from_execve(facts, &arguments, &argc);
-        if (!arguments.used && !argc)
+        if (!arguments.used && !argc && facts->success) /* else it is the title of the caller */
                 from_proctitle(facts, &arguments, &argc);
         scratch->used += arguments.used;
         observation->argv = sv_n(arguments.bytes, arguments.used);
