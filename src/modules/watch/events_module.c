@@ -4,7 +4,6 @@
 #include "base/cleanup.h"
 #include "module/lines.h"
 #include "module/run.h"
-#include "modules/watch/export.h"
 #include "modules/watch/scan.h"
 #include "modules/watch/watch.h"
 
@@ -38,17 +37,9 @@ struct events_run {
         bool failed;
 };
 
-/* The rows of an export are lines of text; they go out as the member `line`, which print_row shows plain. */
 static int emit(struct events_run *events, struct sv json)
 {
-        if (events->params->export == EVENTS_JSON)
-                return run_emit_json(events->run, NULL, NULL, json, &events->err);
-        buf_clear(&events->text);
-        if (event_export(events->params->export, json, &events->text, &events->err) < 0) {
-                run_error(events->run, "an event was left out: %s", events->err.message);
-                return 0;
-        }
-        return run_emit_json(events->run, NULL, NULL, sv_n(events->text.data, events->text.len), &events->err);
+        return run_emit_json(events->run, NULL, NULL, json, &events->err);
 }
 
 static bool take(const struct event_head *head, struct sv json, void *cookie)

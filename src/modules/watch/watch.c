@@ -141,7 +141,7 @@ static int join_rules(struct watch *watch, const char ***ret, struct error *err)
 static int load_rules(struct watch *watch, struct error *err)
 {
         const struct string_list *paths = &watch->settings->rules;
-        if (redact_new((const char *const *)watch->settings->redact.items, &watch->redact, err) < 0)
+        if (redact_new(&watch->settings->redact, &watch->redact, err) < 0)
                 return -1;
         if (paths->count == 0)
                 return 0;
