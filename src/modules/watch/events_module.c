@@ -7,6 +7,7 @@
 #include "modules/watch/scan.h"
 #include "modules/watch/watch.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
