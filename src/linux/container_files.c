@@ -3,27 +3,20 @@
 #include "base/path.h"
 #include "linux/container_state_internal.h"
 #include "linux/mounts.h"
+#include "linux/open_in_root.h"
 #include "schema/json.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-
-static int open_below(const struct lookup *lookup, const char *path, uint64_t flags)
-{
-        struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-        return (int)syscall(SYS_openat2, lookup->places->root, *path ? path : "/", &how, sizeof(how));
-}
 
 int state_directory(const struct lookup *lookup, const char *path)
 {
-        return open_below(lookup, path, O_RDONLY | O_DIRECTORY);
+        return open_in_root(lookup->places->root, path, O_RDONLY | O_DIRECTORY);
 }
 
 bool state_is_directory(const struct lookup *lookup, const char *path)
 {
-        cleanup(fd_close) int fd = open_below(lookup, path, O_PATH | O_DIRECTORY);
+        cleanup(fd_close) int fd = open_in_root(lookup->places->root, path, O_PATH | O_DIRECTORY);
         return fd >= 0;
 }
 
@@ -32,6 +25,8 @@ static int fail_open(const char *path, struct error *err)
 {
         if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG)
                 return fail(err, E_NOT_FOUND, "no %s", path);
+        if (errno == EINVAL)
+                return fail(err, E_CORRUPT, "%s is no regular file", path);
         return fail_errno(err, "open %s", path);
 }
 
@@ -40,8 +35,8 @@ int state_read(const struct lookup *lookup, const char *path, uint32_t owner, st
         struct stat st;
         if (!path)
                 return fail(err, E_TOO_LARGE, "the path of a state file is too long");
-        /* O_NONBLOCK: a named pipe in the file's place would be waited for */
-        cleanup(fd_close) int fd = open_below(lookup, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        /* O_NONBLOCK: a named pipe put in the file's place meanwhile would be waited for */
+        cleanup(fd_close) int fd = open_in_root(lookup->places->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
                 return fail_open(path, err);
         if (fstat(fd, &st) < 0)

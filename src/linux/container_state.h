@@ -2,9 +2,9 @@
  * socket may hang, needs rights, and is gone when the engine is down; the files stay. Where each engine keeps them is
  * said in container_docker.c, container_containerd.c and so on.
  *
- * Files are opened below a root directory that they cannot lead out of (openat2 with RESOLVE_IN_ROOT and
- * RESOLVE_NO_MAGICLINKS), must be regular, and at most CONTAINER_STATE_FILE_MAX bytes are read: those of rootless
- * engines belong to the user, who may have put anything there. What is malformed is a failure, never trusted. */
+ * Files are opened below a root directory that no link leads out of (open_in_root.h), must be regular, and at most
+ * CONTAINER_STATE_FILE_MAX bytes are read: those of rootless engines belong to the user, who may have put anything
+ * there. What is malformed is a failure, never trusted. */
 #pragma once
 
 #include "base/arena.h"

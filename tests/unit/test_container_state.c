@@ -3,6 +3,9 @@
 #include "linux_fixture.h"
 
 #include "linux/container_state.h"
+#include "linux/open_in_root.h"
+
+#include <limits.h>
 
 #define ID "3f29c07c8a1c4f1ab6c7ac0f0b1c87be2c1d7d0d6d2c0a2b0ab8b3f51f0d9a11"
 #define ID2 "aaaac07c8a1c4f1ab6c7ac0f0b1c87be2c1d7d0d6d2c0a2b0ab8b3f51f0d9a22"
@@ -440,6 +443,60 @@ static void what_is_no_file_is_not_read(void **state)
         assert_int_equal(find(CONTAINER_DOCKER, ID, UINT32_MAX, 0), 0);
 }
 
+static void expect_open(const char *path, int errnum, const char *content)
+{
+        char text[32] = "";
+        cleanup(fd_close) int fd = open_in_root(fixture.root, path, O_RDONLY | O_NONBLOCK);
+        if ((fd < 0) != (content == NULL) || (fd < 0 && errno != errnum))
+                fail_msg("%s: %s", path, fd < 0 ? strerror(errno) : "opened");
+        if (fd < 0)
+                return;
+        assert_true(read(fd, text, sizeof(text) - 1) >= 0 || errno == EISDIR);
+        assert_string_equal(text, content);
+}
+
+static void nothing_leads_out_of_the_root(void **state)
+{
+        (void)state;
+        char deep[PATH_MAX + 64];
+        fixture_text(&fixture, "a/b/file", "inside");
+        fixture_text(&fixture, "etc/hostname", "of the fixture");
+        fixture_link(&fixture, "a/up", "../../../../../../../../etc/hostname");
+        fixture_link(&fixture, "a/absolute", "/etc/hostname");
+        fixture_link(&fixture, "a/directory", "b");
+        fixture_link(&fixture, "a/chain", "directory/../absolute");
+        fixture_link(&fixture, "a/loop", "loop");
+        fixture_link(&fixture, "a/dangling", "/nowhere");
+        fixture_link(&fixture, "a/tree", "/..//./a/../a/b/");
+        fixture_link(&fixture, "a/device", "/dev/null");
+        expect_open("a/b/file", 0, "inside");
+        expect_open("/a/./b//file", 0, "inside");
+        expect_open("../../a/b/file", 0, "inside");
+        expect_open("a/b/../b/file", 0, "inside");
+        expect_open("a/up", 0, "of the fixture");
+        expect_open("a/absolute", 0, "of the fixture");
+        expect_open("a/chain", 0, "of the fixture");
+        expect_open("a/directory/file", 0, "inside");
+        expect_open("a/tree/file", 0, "inside");
+        expect_open("a/b", 0, "");
+        expect_open("", 0, "");
+        expect_open("/", 0, "");
+        expect_open("..", 0, "");
+        expect_open("a/loop", ELOOP, NULL);
+        expect_open("a/loop/x", ELOOP, NULL);
+        expect_open("a/dangling", ENOENT, NULL);
+        expect_open("a/device", ENOENT, NULL);
+        expect_open("a/b/file/x", ENOTDIR, NULL);
+        expect_open("a/none", ENOENT, NULL);
+        for (size_t i = 0; i < sizeof(deep) - 1; i += 2)
+                memcpy(deep + i, "a/", 2);
+        deep[sizeof(deep) - 1] = '\0';
+        expect_open(deep, ENAMETOOLONG, NULL);
+        memset(deep, 'x', 300);
+        deep[300] = '\0';
+        expect_open(deep, ENAMETOOLONG, NULL);
+}
+
 static void ids_are_no_paths(void **state)
 {
         (void)state;
@@ -487,6 +544,7 @@ int main(void)
                 TEST(containerds_own_tasks),
                 TEST(hostile_files_are_a_soft_failure),
                 TEST(what_is_no_file_is_not_read),
+                TEST(nothing_leads_out_of_the_root),
                 TEST(ids_are_no_paths),
                 TEST(many_labels_are_counted),
         };

@@ -43,7 +43,6 @@ struct look *look_new(const struct look_options *options, struct error *err)
         look->fork_start = options->fork_start;
         look->tick_ns = SECOND / (hertz > 0 ? hertz : 100);
         look->reuse_ns = reuse_time(options->root);
-        look->own_namespace = look_own_namespace(look);
         look_containers_init(look);
         return look;
 }
@@ -156,8 +155,6 @@ static void complete_exec(struct look *look, const struct observation *observati
 static void complete_fork(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
 {
         struct observation full = *observation;
-        if (full.has & (UNRESOLVED_PID | UNRESOLVED_THREAD) && !look_resolve_fork(look, &full))
-                return;
         if (look->fork_start && !full.start_ns && look_read_stat(look, full.pid) &&
                 look_is_same(look, full.pid, full.time_ns, 0))
                 full.start_ns = look_start_ns(look);
@@ -166,11 +163,17 @@ static void complete_fork(struct look *look, const struct observation *observati
         observe(&full, cookie);
 }
 
+/* audit's exit(2) ends one thread: the process ended unless it is still there with another. */
 static void complete_exit(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
 {
         struct observation full = *observation;
-        if (!(full.has & UNRESOLVED_THREAD) || look_resolve_exit(look, &full))
-                observe(&full, cookie);
+        if (full.has & UNRESOLVED_THREAD && look_read_stat(look, full.pid) && !look_is_zombie(look) &&
+                look_is_same(look, full.pid, full.time_ns, full.start_ns)) {
+                look->counters.threads++;
+                return;
+        }
+        full.has &= ~(unsigned)UNRESOLVED_THREAD;
+        observe(&full, cookie);
 }
 
 void look_complete(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)

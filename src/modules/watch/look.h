@@ -22,7 +22,7 @@ struct look_counters {
         uint64_t reads;      /* files of /proc read */
         uint64_t vanished;   /* processes that were gone before they could be read */
         uint64_t reused;     /* another process had the pid by then: not read either */
-        uint64_t unresolved; /* forks and exits not handed on: of a thread, or nobody can tell any more of whom */
+        uint64_t threads;    /* exits not handed on: of a thread only */
         uint64_t containers; /* names looked up */
         uint64_t nameless;   /* … and not found */
         uint64_t cached;     /* cgroup texts known already */
@@ -49,8 +49,6 @@ int look_all(struct look *look, int64_t now_ns, observe_fn *observe, void *cooki
  *      EXEC    cgroup (HAS_CGROUP) of pid unless the source told it; when pid has ended already, an OBSERVED_CGROUP of
  *              its parent, so that what is inherited is right; exe, argv, cwd, ids where the source did not tell them;
  *      FORK    nothing is read (too many, too short), unless fork_start asks for a missing start_ns;
- *              UNRESOLVED_PID: the child's pid as /proc numbers it; UNRESOLVED_THREAD: handed on when it is a process.
- *              What /proc does not tell any more is not handed on, but counted: the child's exec will tell it;
  *      EXIT    UNRESOLVED_THREAD: handed on unless the process still lives;
  *      others  handed on.
  * A container seen for the first time is looked up in the state files of its engine: OBSERVED_CONTAINER, before the

@@ -17,14 +17,6 @@ struct look_container {
         char id[CONTAINER_ID_MAX];
 };
 
-enum { LOOK_PIDS = 256 };
-
-struct look_place {
-        pid_t pid;
-        bool below; /* in a pid namespace below ours */
-        int64_t time_ns;
-};
-
 struct look {
         int root; /* the caller's */
         int proc; /* kept open: one path component less for each read */
@@ -32,8 +24,6 @@ struct look {
         bool fork_start;
         int64_t tick_ns;  /* of start times */
         int64_t reuse_ns; /* no pid can come round in less */
-        uint64_t own_namespace;
-        struct look_place places_of_pids[LOOK_PIDS];
         struct look_counters counters;
 
         struct map cgroups;         /* text → struct look_container, or &host */
@@ -77,11 +67,6 @@ void look_fill(struct look *look, struct observation *observation, unsigned part
 bool look_read_cgroup(struct look *look, pid_t pid, char *buffer, struct sv *ret);
 /* Was what stands in /proc now under this pid already there at time_ns, and started at start_ns? 0 is not told. */
 bool look_is_same(struct look *look, pid_t pid, int64_t time_ns, uint64_t start_ns);
-
-uint64_t look_own_namespace(struct look *look);
-/* For observations with UNRESOLVED_PID or UNRESOLVED_THREAD: false when nothing is to be handed on. */
-bool look_resolve_fork(struct look *look, struct observation *fork);
-bool look_resolve_exit(struct look *look, struct observation *exit);
 
 /* Hands out OBSERVED_CONTAINER when the cgroup text is of a container that is new, or was looked up long ago. */
 void look_note_cgroup(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie);
