@@ -100,8 +100,10 @@ static void add_context(struct reading *reading, struct sv name, struct sv value
 static void add_keys(struct reading *reading, const struct audit_field *field)
 {
         char buffer[AUDIT_MAX_KEY_LEN + 1];
-        struct sv rest = audit_field_decode(field, buffer, sizeof(buffer), NULL), key;
+        bool cut = false;
+        struct sv rest = audit_field_decode(field, buffer, sizeof(buffer), &cut), key;
 
+        reading->pairs->refused += cut;
         rest = kept(reading, rest);
         while (sv_split(&rest, '\1', &key)) {
                 if (sv_starts(key, SV("key=")))

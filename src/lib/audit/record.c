@@ -430,7 +430,7 @@ struct sv audit_field_decode(const struct audit_field *field, char *buffer, size
                         *ret_cut = true;
         }
         for (size_t i = 0; i < length; i++)
-                buffer[i] = (char)(hex_digit(field->value.p[2 * i]) << 4 | hex_digit(field->value.p[2 * i + 1]));
+                buffer[i] = (char)(hex_digit(field->value.p[2 * i]) * 16 + hex_digit(field->value.p[2 * i + 1]));
         return (struct sv){ buffer, length };
 }
 
