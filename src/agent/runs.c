@@ -324,11 +324,14 @@ static int start_query(struct run_entry *run, struct error *err)
 
 static int start_execution(struct run_entry *run, struct error *err)
 {
+        char state[AGENT_PATH_MAX];
+        snprintf(state, sizeof(state), "%.3900s/modules", run->agent->state);
         struct execution_options options = { .entry = run->request.entry,
                 .message = sv_n(run->message, run->message_size),
                 .budget = run->request.budget,
                 .privacy = run->request.privacy,
                 .strict = true,
+                .modules_state = state,
                 .on_frame = on_execution_frame,
                 .on_done = on_execution_done,
                 .cookie = run };

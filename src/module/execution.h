@@ -23,6 +23,7 @@ struct execution_options {
         const char *agent;
         const char *token;
         const char *bridge;
+        const char *modules_state; /* for run.h; NULL = none */
         void (*on_row)(struct execution *execution, struct sv label, struct sv json, void *cookie); /* may be NULL */
         /* every frame that the result took, DONE included; may be NULL */
         void (*on_frame)(

@@ -100,10 +100,17 @@ static struct budget read_budget(struct tarsier_child *child)
         };
 }
 
+struct manner { /* of a run, from the handshake */
+        bool privacy, strict;
+        const char *modules_state;
+};
+
 static void run_once(
-        const struct module *module, struct run_channel *channel, bool privacy, bool strict, struct bridge *bridge)
+        const struct module *module, struct run_channel *channel, const struct manner *manner, struct bridge *bridge)
 {
-        struct run run = { .module = module, .privacy = privacy, .state = bridge };
+        struct run run = {
+                .module = module, .privacy = manner->privacy, .modules_state = manner->modules_state, .state = bridge
+        };
         struct error err = { 0 };
         struct buf text;
         buf_init(&text, JSON_MESSAGE_MAX);
@@ -113,7 +120,7 @@ static void run_once(
         if (result == 0 && bridge) /* who is behind the bridge reads the message itself */
                 bridge->message = message;
         else if (result == 0)
-                result = run_read_parameters(module, message, strict, &run.arena, &run.params, &err);
+                result = run_read_parameters(module, message, manner->strict, &run.arena, &run.params, &err);
         if (result == 0)
                 result = module->run(&run, &err);
         run_end(&run, result, &err);
@@ -171,7 +178,11 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         }
         bool persist = strcmp(config_value(child, WORKER_CONFIG_MODE), "persist") == 0;
         bool privacy = strcmp(config_value(child, WORKER_CONFIG_PRIVACY), "on") == 0;
-        bool strict = strcmp(config_value(child, WORKER_CONFIG_STRICT), "on") == 0;
+        char state[4096];
+        snprintf(state, sizeof(state), "%s", config_value(child, WORKER_CONFIG_STATE));
+        const struct manner manner = { .privacy = privacy,
+                .strict = strcmp(config_value(child, WORKER_CONFIG_STRICT), "on") == 0,
+                .modules_state = *state ? state : NULL };
         struct budget budget = read_budget(child);
         if (persist)
                 return service_main(module, child, budget, privacy);
@@ -190,7 +201,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         if (bridge)
                 bridge->secret = secret_of(child);
         tarsier_child_free(child);
-        run_once(module, &channel, privacy, strict, bridge);
+        run_once(module, &channel, &manner, bridge);
         buf_done(&in);
         return 0;
 }

@@ -45,7 +45,7 @@ int worker_refuse(const struct error *why);
 #define WORKER_CONFIG_MEMORY "memory"         /* bytes */
 #define WORKER_CONFIG_MODE "mode"             /* "run" or "persist" */
 #define WORKER_CONFIG_BUILD "build"           /* build id of the parent */
-#define WORKER_CONFIG_STATE "state-directory" /* persistent */
+#define WORKER_CONFIG_STATE "state-directory" /* persistent: its own; run: the one above them all */
 #define WORKER_CONFIG_LISTENERS "listeners"   /* which listeners follow the api fd: "0,2" */
 #define WORKER_CONFIG_CONFIG "config"         /* persistent: JSON of module->config */
 

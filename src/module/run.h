@@ -14,6 +14,8 @@ struct run {
         struct service *service; /* the persistent module that answers a query, else NULL */
         bool privacy;            /* private fields go out masked; nothing for the module to do */
         int64_t started_ns;      /* monotonic */
+        const char
+                *modules_state; /* directory that holds one of each persistent module's data; NULL without an agent */
         struct run_channel *channel;
 };
 

@@ -8,10 +8,11 @@
 #include "modules/watch/watch.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
-#define STORE_DIRECTORY "/var/lib/tarsier/watch"
+#define STORE_DIRECTORY "/var/lib/tarsier/modules/watch"
 
 struct events_statistics {
         uint64_t events, matched, blocks, blocks_skipped, files, files_skipped, corrupt;
@@ -120,7 +121,12 @@ static int events_run(struct run *run, struct error *err)
                 return -1;
         events.filter = filter;
         buf_init(&events.text, 4 << 20);
+        char above[PATH_MAX];
         const char *directory = params->store && *params->store ? params->store : STORE_DIRECTORY;
+        if (directory != params->store && run->modules_state) {
+                snprintf(above, sizeof(above), "%s/watch", run->modules_state);
+                directory = above;
+        }
         int status = open_scan(&events, directory, err);
         if (status < 0 && err->code == E_NOT_FOUND)
                 error_prefix(err, "no events are kept here (does the agent run with `watch`?)");
@@ -159,8 +165,6 @@ static const struct module_example events_examples[] = {
         { 0 },
 };
 
-static const char *const store_paths[] = { STORE_DIRECTORY, "/etc/passwd", NULL };
-
 const struct module events_module = {
         .name = "events",
         .summary = "what watch has seen: executions, ends, files, logins, by time, program, user, container, ancestry",
@@ -168,7 +172,7 @@ const struct module events_module = {
         .element = &event_record,
         .shape = SHAPE_LIST,
         .statistics = RECORD(struct events_statistics, statistics_fields),
-        .sandbox = { .read_all = true, .read_paths = store_paths },
+        .sandbox = { .read_all = true },
         .limits = { .wall_ns = 3650 * DAY, .memory = 256 * MIB, .result = 1024 * MIB },
         .role = ROLE_VIEWER,
         .stream = true,

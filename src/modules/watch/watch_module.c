@@ -165,7 +165,7 @@ static void print_row(struct line_printer *printer, const char *group, const cha
 
 /* ---- the agent ---- */
 
-static const char *const no_paths[] = { "/var/lib/tarsier/watch", NULL };
+static const char *const no_paths[] = { "/var/lib/tarsier/modules/watch", NULL };
 
 static const struct field config_fields[] = {
         WATCH_SETTINGS(struct watch_config),
