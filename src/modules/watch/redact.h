@@ -20,9 +20,9 @@ enum {
         REDACT_MEMORY_MAX = 4 << 20, /* of one redacted command line; beyond it every argument but the first goes */
 };
 
-/* patterns: RE2, NULL-terminated, may be NULL; of each match group 1 is replaced, or all of it when there is none.
- * E_INVALID names the pattern. */
-int redact_new(const char *const *patterns, struct redact **ret, struct error *err);
+/* patterns: RE2; of each match group 1 is replaced, or all of it when there is none. May be NULL. E_INVALID names the
+ * pattern. */
+int redact_new(const struct string_list *patterns, struct redact **ret, struct error *err);
 void redact_free(struct redact *redact);
 
 static inline void redact_free_p(struct redact **redact)
