@@ -288,8 +288,7 @@ int builder_calls(struct builder *builder, struct sv text, struct error *err)
                 char name[NAME_MAX_HERE];
                 uint64_t number;
                 if (sv_eq(part, SV("all"))) {
-                        for (size_t i = 0; i < AUDIT_BITMASK_SIZE - 1; i++)
-                                builder->head.mask[i] = UINT32_MAX;
+                        memset(builder->head.mask, 0xff, CALLS_MAX / 8);
                         continue;
                 }
                 if (!sv_parse_u64(part, 10, &number)) {
@@ -300,9 +299,9 @@ int builder_calls(struct builder *builder, struct sv text, struct error *err)
                                         audit_machine_to_name(builder->machine));
                         number = (uint64_t)call;
                 }
-                if (number >= (AUDIT_BITMASK_SIZE - 1) * 32)
-                        return fail(err, E_INVALID, "-S \"%.*s\": the highest number is %d", SV_ARG(part),
-                                (AUDIT_BITMASK_SIZE - 1) * 32 - 1);
+                if (number >= CALLS_MAX)
+                        return fail(
+                                err, E_INVALID, "-S \"%.*s\": the highest number is %d", SV_ARG(part), CALLS_MAX - 1);
                 builder->head.mask[number / 32] |= UINT32_C(1) << (number % 32);
         }
         return 0;

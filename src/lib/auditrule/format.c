@@ -149,8 +149,9 @@ static void write_permissions(struct buf *out, uint32_t bits)
 
 static bool is_all(const uint32_t *mask)
 {
-        for (size_t i = 0; i < AUDIT_BITMASK_SIZE - 1; i++)
-                if (mask[i] != UINT32_MAX)
+        const unsigned char *bytes = (const unsigned char *)mask;
+        for (size_t i = 0; i < CALLS_MAX / 8; i++)
+                if (bytes[i] != 0xff)
                         return false;
         return true;
 }
@@ -158,7 +159,7 @@ static bool is_all(const uint32_t *mask)
 static void write_calls(struct buf *out, const struct rule_text *text)
 {
         bool first = true;
-        for (int i = 0; i < AUDIT_BITMASK_SIZE * 32; i++) {
+        for (int i = 0; i < CALLS_MAX; i++) {
                 if (!(text->head.mask[i / 32] >> (i % 32) & 1))
                         continue;
                 const char *name = text->machine >= 0 ? audit_syscall_to_name(i, text->machine) : NULL;
@@ -268,13 +269,20 @@ static void write_field(struct buf *out, struct rule_text *text, uint32_t i)
                 buf_printf(out, "%u", value);
 }
 
-/* -w: exit,always of all system calls on one path with permissions, with or without a key. */
-static bool is_watch(const struct audit_rule_data *head)
+/* -w: exit,always of all system calls on one path with permissions, with or without a key. -w would take a slash off
+ * the path's end. */
+static bool is_watch(const struct rule_text *text)
 {
-        return head->flags == AUDIT_FILTER_EXIT && head->action == AUDIT_ALWAYS && is_all(head->mask) &&
-               (head->field_count == 2 || (head->field_count == 3 && head->fields[2] == AUDIT_FILTERKEY)) &&
-               (head->fields[0] == AUDIT_WATCH || head->fields[0] == AUDIT_DIR) && head->fieldflags[0] == AUDIT_EQUAL &&
-               head->fields[1] == AUDIT_PERM && head->fieldflags[1] == AUDIT_EQUAL;
+        const struct audit_rule_data *head = &text->head;
+        if (head->flags != AUDIT_FILTER_EXIT || head->action != AUDIT_ALWAYS || !is_all(head->mask))
+                return false;
+        if (head->field_count != 2 && (head->field_count != 3 || head->fields[2] != AUDIT_FILTERKEY))
+                return false;
+        if ((head->fields[0] != AUDIT_WATCH && head->fields[0] != AUDIT_DIR) || head->fields[1] != AUDIT_PERM ||
+                head->fieldflags[0] != AUDIT_EQUAL || head->fieldflags[1] != AUDIT_EQUAL)
+                return false;
+        struct sv path = sv_n(text->strings.p, head->values[0]);
+        return path.n > 0 && (path.n == 1 || path.p[path.n - 1] != '/');
 }
 
 static void write_watch(struct buf *out, struct rule_text *text)
@@ -297,7 +305,7 @@ int auditrule_format(struct sv data, struct buf *out, struct error *err)
         const char *list_name = name_of(list_names, list), *action = name_of(action_names, head->action);
         if (!list_name || !action)
                 return fail(err, E_CORRUPT, "an audit rule of list %u, action %u", list, head->action);
-        if (is_watch(head)) {
+        if (is_watch(&text)) {
                 write_watch(out, &text);
                 return out->failed ? fail(err, E_TOO_LARGE, "an audit rule is too long") : 0;
         }

@@ -52,6 +52,9 @@ bool number_of_name(const struct number_name *names, struct sv name, int64_t *re
 /* libaudit's number of an architecture (MACH_…): "b64", "b32", "x86_64", "0xc000003e"; -1 when not known. */
 int machine_of(struct sv arch, int native);
 
+/* Bits of the mask that are system calls; those above are classes of calls (linux/audit.h). */
+enum { CALLS_MAX = AUDIT_BITMASK_SIZE * 32 - AUDIT_SYSCALL_CLASSES };
+
 struct builder { /* a rule in the making */
         const struct auditrule_options *options;
         struct audit_rule_data head;

@@ -7,13 +7,16 @@
 
 enum { LINE_MAX_HERE = 16384 };
 
-int diagnostics_open(struct diagnostics *diagnostics, const char *path, struct error *err)
+int diagnostics_open(struct diagnostics *diagnostics, const struct source_options *options, struct error *err)
 {
+        const char *path = options->diagnostics;
         memset(diagnostics, 0, sizeof(*diagnostics));
         buf_init(&diagnostics->line, LINE_MAX_HERE);
+        diagnostics->raw = options->raw;
+        diagnostics->raw_cookie = options->raw_cookie;
         if (!path)
                 return 0;
-        cleanup(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        cleanup(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
         if (fd < 0)
                 return fail_errno(err, "%s", path);
         diagnostics->file = fdopen(fd, "a");
@@ -31,11 +34,18 @@ void diagnostics_close(struct diagnostics *diagnostics)
         memset(diagnostics, 0, sizeof(*diagnostics));
 }
 
+static bool is_wanted(const struct diagnostics *diagnostics)
+{
+        return diagnostics->file || diagnostics->raw;
+}
+
 static void end_line(struct diagnostics *diagnostics)
 {
-        buf_putc(&diagnostics->line, '\n');
-        if (diagnostics->line.failed ||
-                fwrite(diagnostics->line.data, diagnostics->line.len, 1, diagnostics->file) != 1)
+        struct buf *line = &diagnostics->line;
+        if (diagnostics->raw && !line->failed)
+                diagnostics->raw(diagnostics->raw_cookie, sv_n(line->data, line->len));
+        buf_putc(line, '\n');
+        if (line->failed || (diagnostics->file && fwrite(line->data, line->len, 1, diagnostics->file) != 1))
                 diagnostics->failures++;
         diagnostics->lines++;
         buf_clear(&diagnostics->line);
@@ -43,7 +53,7 @@ static void end_line(struct diagnostics *diagnostics)
 
 void diagnostics_audit(struct diagnostics *diagnostics, uint16_t type, struct sv text)
 {
-        if (!diagnostics->file)
+        if (!is_wanted(diagnostics))
                 return;
         const char *name = audit_type_name(type);
         if (name)
@@ -60,7 +70,7 @@ void diagnostics_audit(struct diagnostics *diagnostics, uint16_t type, struct sv
 
 void diagnostics_connector(struct diagnostics *diagnostics, const struct raw_connector *raw)
 {
-        if (!diagnostics->file)
+        if (!is_wanted(diagnostics))
                 return;
         raw_connector_write(raw, &diagnostics->line);
         end_line(diagnostics);
@@ -68,7 +78,7 @@ void diagnostics_connector(struct diagnostics *diagnostics, const struct raw_con
 
 void diagnostics_loss(struct diagnostics *diagnostics, const struct raw_loss *raw)
 {
-        if (!diagnostics->file)
+        if (!is_wanted(diagnostics))
                 return;
         raw_loss_write(raw, &diagnostics->line);
         end_line(diagnostics);

@@ -143,7 +143,7 @@ static int open_parts(struct source *source, struct error *err)
         if (source->root < 0)
                 return fail_errno(err, "/");
         source->command = audit_netlink_open(err);
-        if (source->command < 0 || diagnostics_open(&source->diagnostics, source->options.diagnostics, err) < 0 ||
+        if (source->command < 0 || diagnostics_open(&source->diagnostics, &source->options, err) < 0 ||
                 open_join(source, err) < 0)
                 return -1;
         /* a reader may lack the right to ask (CAP_AUDIT_CONTROL) */

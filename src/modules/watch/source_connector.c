@@ -32,7 +32,7 @@ static int connector_source_open(const struct source_options *options, struct so
         struct source *source = calloc(1, sizeof(*source));
         if (!source)
                 return fail_errno(err, "connector source");
-        if (diagnostics_open(&source->diagnostics, options->diagnostics, err) < 0 ||
+        if (diagnostics_open(&source->diagnostics, options, err) < 0 ||
                 connector_open(CONNECTOR_ALL, options->buffer, &source->connector, err) < 0) {
                 connector_source_close(source);
                 return -1;
