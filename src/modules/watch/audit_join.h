@@ -68,3 +68,12 @@ void audit_join_tick(struct audit_join *join, int64_t now_ns, observe_fn *observ
 /* Of the lines so far: the newest time, 0 before the first. */
 int64_t audit_join_clock(const struct audit_join *join);
 void audit_join_count(const struct audit_join *join, struct audit_join_counters *ret);
+
+/* All that was lost. A lost event and its lost records are one loss told twice: the larger number counts. */
+static inline uint64_t audit_join_lost(const struct audit_join_counters *counters)
+{
+        uint64_t records = counters->lost[LOSS_BACKLOG] + counters->lost[LOSS_AUDIT_BUFFER];
+        uint64_t events = counters->decoder.assembler.lost;
+        return (records > events ? records : events) + counters->lost[LOSS_CONNECTOR_BUFFER] +
+               counters->lost[LOSS_CONNECTOR_SEQUENCE];
+}

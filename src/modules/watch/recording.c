@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "lib/segment/segment.h"
-#include "modules/watch/audit_observe.h"
+#include "modules/watch/audit_join.h"
 #include "modules/watch/observation_codec.h"
 #include "schema/json.h"
 
@@ -92,7 +92,7 @@ struct replay {
         size_t at; /* in `in` */
         enum replay_kind kind;
         bool head_read, ended;
-        struct audit_decoder *audit;
+        struct audit_join *audit;
         struct replay_counters counters;
 };
 
@@ -108,7 +108,7 @@ struct replay *replay_open(const char *path, struct error *err)
                 return fail_null(err, E_NO_MEMORY, "no memory for a replay");
         buf_init(&replay->in, READ_SIZE + LINE_MAX_BYTES + SEGMENT_RECORD_MAX + 4096);
         replay->path = strdup(standard ? "standard input" : path);
-        replay->audit = audit_decoder_new(NULL, SOURCE_REPLAY, err);
+        replay->audit = audit_join_new(&(struct audit_join_options){ .source = SOURCE_REPLAY }, err);
         if (!replay->path || !replay->audit) {
                 replay_close(replay);
                 return NULL;
@@ -124,7 +124,7 @@ void replay_close(struct replay *replay)
                 return;
         if (replay->fd > 0)
                 close(replay->fd);
-        audit_decoder_free(replay->audit);
+        audit_join_free(replay->audit);
         buf_done(&replay->in);
         free(replay->path);
         free(replay);
@@ -180,7 +180,7 @@ static int take_line(struct replay *replay, observe_fn *observe, void *cookie)
         if (sv_trim(line).n == 0)
                 return 1;
         replay->counters.received++;
-        if (!audit_decoder_feed_line(replay->audit, line, observe, cookie))
+        if (!audit_join_feed_line(replay->audit, line, observe, cookie))
                 replay->counters.refused++;
         return 1;
 }
@@ -220,17 +220,18 @@ bool replay_step(struct replay *replay, observe_fn *observe, void *cookie, int *
         if (replay->kind == KIND_RECORDING &&
                 replay->in.len > replay->at) /* the recorder was killed in the middle of a record */
                 replay->counters.truncated++;
-        audit_decoder_tick(replay->audit, INT64_MAX, observe, cookie);
+        audit_join_tick(replay->audit, INT64_MAX, observe, cookie);
         return false;
 }
 
 void replay_count(const struct replay *replay, struct replay_counters *ret)
 {
-        struct audit_decoder_counters audit;
+        struct audit_join_counters join;
         *ret = replay->counters;
-        audit_decoder_count(replay->audit, &audit);
-        ret->assembled += audit.assembler.events;
-        ret->lost += audit.assembler.lost;
-        ret->late += audit.assembler.late;
-        ret->truncated += audit.truncated;
+        audit_join_count(replay->audit, &join);
+        const struct audit_decoder_counters *audit = &join.decoder;
+        ret->assembled += audit->assembler.events + join.connector_events;
+        ret->lost += audit_join_lost(&join);
+        ret->late += audit->assembler.late + join.late;
+        ret->truncated += audit->truncated;
 }

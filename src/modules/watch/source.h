@@ -18,10 +18,11 @@ struct source_options {
         const char *const *rules; /* audit: further rules in auditctl's language, NULL-terminated; may be NULL */
         int64_t event_timeout_ns; /* audit: an event without its end is complete after this; 0 = 2 s */
         uint64_t buffer;          /* bytes of the kernel's buffer towards us; 0 = the source's default */
-        /* bpf: without changes of credentials and namespaces, ptrace, mounts and eBPF programs. Their hook costs each system
-         * call on the machine about 0.1 us (audit: 0.15 to 0.25); exec and exit tell ids all the same */
+        /* bpf: without changes of credentials and namespaces, ptrace, mounts and eBPF programs. Their hook costs each
+         * system call on the machine about 0.1 us (audit: 0.15 to 0.25); exec and exit tell ids all the same */
         bool no_calls;
-        const char *diagnostics;  /* file for every raw message as text, NULL = none */
+        /* file for every raw message as text, NULL = none. It replays; lines that are no audit records: connector_raw.h */
+        const char *diagnostics;
         /* the same lines ("type=SYSCALL msg=audit(…): …"), without the line break; NULL = nobody wants them */
         void (*raw)(void *cookie, struct sv line);
         void *raw_cookie;

@@ -375,13 +375,10 @@ static void audit_count(const struct source *source, struct source_counters *ret
         audit_stream_count(source->stream, &stream);
         if (source->connector)
                 connector_count(source->connector, &connector);
-        /* a lost event and its lost records are the same loss, told twice */
         const struct audit_assembler_counters *assembler = &join.decoder.assembler;
-        uint64_t records = join.lost[LOSS_BACKLOG] + join.lost[LOSS_AUDIT_BUFFER];
         *ret = (struct source_counters){ .received = stream.received + connector.received,
                 .assembled = assembler->events + join.connector_events,
-                .lost = (records > assembler->lost ? records : assembler->lost) + join.lost[LOSS_CONNECTOR_BUFFER] +
-                        join.lost[LOSS_CONNECTOR_SEQUENCE],
+                .lost = audit_join_lost(&join),
                 .late = assembler->late + join.late,
                 .truncated = join.decoder.truncated + stream.truncated,
                 .refused = join.decoder.refused + join.refused + stream.foreign + connector.refused,
