@@ -274,6 +274,17 @@ static int find_newer(struct event_scan *scan, struct error *err)
 
 /* ---- blocks ---- */
 
+/* A block that is damaged inside is left out; those around it can still be found. */
+static int skip_damaged(struct event_scan *scan, const struct error *err)
+{
+        if (err->code != E_CORRUPT)
+                return -1;
+        scan->counters.corrupt++;
+        scan->block.count = 0;
+        scan->row = 0;
+        return 1;
+}
+
 static int load_block(struct event_scan *scan, struct place place, uint64_t *spent, struct error *err)
 {
         struct store_block start;
@@ -299,7 +310,7 @@ static int previous_block(struct event_scan *scan, uint64_t *spent, struct error
                 return 0;
         int have = load_block(scan, scan->places.items[--scan->places.count], spent, err);
         if (have < 0)
-                return -1;
+                return skip_damaged(scan, err);
         scan->row = scan->block.count;
         return 1;
 }
@@ -322,7 +333,7 @@ static int next_packed(struct event_scan *scan, uint64_t *spent, struct error *e
         }
         scan->counters.blocks++;
         if (scan_block_heads(&scan->block, &start, err) < 0)
-                return -1;
+                return skip_damaged(scan, err);
         *spent += scan->block.count * sizeof(struct event_head);
         return 1;
 }
@@ -444,12 +455,8 @@ int event_scan_step(struct event_scan *scan, uint64_t budget, event_take_fn *tak
                 int taken = take_rows(scan, &spent, take, cookie, &problem);
                 if (taken == 0)
                         return 1;
-                if (taken < 0 && problem.code == E_CORRUPT) {
-                        scan->counters.corrupt++;
-                        leave_file(scan);
-                } else if (taken < 0) {
-                        more = -1;
-                }
+                if (taken < 0)
+                        more = skip_damaged(scan, &problem);
         }
         if (more < 0 && err)
                 *err = problem;

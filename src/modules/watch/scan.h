@@ -27,7 +27,7 @@ struct event_scan_counters {
         uint64_t texts; /* blocks whose JSON was unpacked */
         uint64_t files, files_skipped;
         uint64_t removed; /* files that went away before they could be opened */
-        uint64_t corrupt; /* files that could not be read to their end */
+        uint64_t corrupt; /* damaged blocks, left out; or files whose rest could not be found */
         uint64_t torn;    /* tails of writers that were killed: what follows the last whole record is left out */
 };
 

@@ -141,7 +141,7 @@ int scan_block_heads(struct scan_block *block, const struct store_block *start, 
         size_t offset = 0;
         for (size_t i = 0; i < count; i++) {
                 const struct event_head *head = &block->heads[i];
-                if (head->type >= EVENT_TYPES || head->size > block->texts_size - offset)
+                if (head->type >= EVENT_TYPES || head->size > block->texts_size - offset || !store_id_valid(head->id))
                         return fail(err, E_CORRUPT, "the heads of a block of events are damaged");
                 block->offsets[i] = (uint32_t)offset;
                 offset += head->size;

@@ -278,6 +278,11 @@ struct event_store *event_store_open(const struct event_store_options *options, 
                 event_store_close(store);
                 return NULL;
         }
+        if (store->next_id > STORE_ID_MAX / 2) {
+                fail(err, E_CORRUPT, "the event store's ids are beyond all that were ever given");
+                event_store_close(store);
+                return NULL;
+        }
         store->options.directory = NULL; /* the caller's */
         return store;
 }

@@ -320,6 +320,8 @@ int store_read_file_head(int fd, const char *name, struct store_file_head *ret, 
                 return fail(err, E_CORRUPT, "the head of %s is damaged", name);
         if (have > 0)
                 memcpy(ret, record.p, sizeof(*ret));
+        if (have > 0 && (!store_id_valid(ret->first_id) || ret->summary.id_last > STORE_ID_MAX))
+                return fail(err, E_CORRUPT, "the head of %s is damaged", name);
         return have;
 }
 
@@ -331,5 +333,6 @@ bool store_event_record(struct sv record, struct event_head *ret_head, struct sv
         memcpy(&kind, record.p, sizeof(kind));
         memcpy(ret_head, record.p + sizeof(kind), sizeof(*ret_head));
         *ret_json = sv_n(record.p + sizeof(kind) + sizeof(*ret_head), record.n - sizeof(kind) - sizeof(*ret_head));
-        return kind == STORE_EVENT && ret_head->size == ret_json->n && ret_head->type < EVENT_TYPES;
+        return kind == STORE_EVENT && ret_head->size == ret_json->n && ret_head->type < EVENT_TYPES &&
+               store_id_valid(ret_head->id);
 }

@@ -37,6 +37,7 @@ enum {
 };
 
 #define STORE_MAGIC UINT32_C(0x54455654) /* "TVET" */
+#define STORE_ID_MAX (UINT64_C(1) << 62) /* ids are 1 to here */
 
 enum store_kind { STORE_FILE = 1, STORE_EVENT = 2, STORE_CLOSED = 3, STORE_BLOCK = 4, STORE_TEXTS = 5 };
 
@@ -149,6 +150,11 @@ int store_list(int directory, struct store_listed **ret, size_t *ret_count, stru
 /* Reads the first record of an open file: 1, or 0 when it is not whole yet. -1: E_UNSUPPORTED for a newer format,
  * E_CORRUPT for what is no store file. *ret_size: where the next record stands. */
 int store_read_file_head(int fd, const char *name, struct store_file_head *ret, size_t *ret_size, struct error *err);
+
+static inline bool store_id_valid(uint64_t id)
+{
+        return id > 0 && id <= STORE_ID_MAX;
+}
 
 /* An event record (EVENT) as stored: false when it is none. Views into it. */
 bool store_event_record(struct sv record, struct event_head *ret_head, struct sv *ret_json);
