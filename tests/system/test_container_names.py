@@ -118,6 +118,12 @@ def is_recent(nanoseconds):
     return abs(nanoseconds / 1e9 - time.time()) < 600
 
 
+def in_tree(space, pid):
+    """The row of a process in `tarsier tree`."""
+    rows = json.loads(space.run(PROGRAM, "tree", "--json"))["elements"]
+    return next(row["process"] for row in rows if row["process"]["pid"] == pid)
+
+
 # --- Docker ------------------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +151,9 @@ def test_docker(space, archive, place):
     assert found["hostname"] == identity[:12] and found["pid"] == pid
     assert found["image_id"] == space.run("docker", "inspect", "-f", "{{.Image}}", "web")
     assert is_recent(found["created_ns"]) and is_recent(found["started_ns"])
+    told = in_tree(space, pid)["container"]
+    assert (told["engine"], told["id"], told["name"], told["image"]) == ("docker", identity, "web",
+                                                                         "example.org/tiny:1")
     # without a process: by the bundle that containerd has of it
     assert space.probe(pid, "without-pid") == found
     # a new name is in the files at once
@@ -204,6 +213,8 @@ def test_podman(space, archive, tmp_path, place):
         assert (found["id"], found["name"], found["image"]) == (identity, name, "example.org/tiny:1")
         assert found["image_id"] == space.run(*podman, "inspect", "-f", "{{.Image}}", name)
         assert is_recent(found["created_ns"])
+        told = in_tree(space, pid)["container"]
+        assert (told["engine"], told["name"], told["image"]) == ("podman", name, "example.org/tiny:1")
 
 
 # --- runtimes by hand --------------------------------------------------------------------------------------------------

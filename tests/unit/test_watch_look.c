@@ -318,12 +318,20 @@ static void an_audit_exec_costs_one_file(void **state)
         assert_int_equal(counted(look).cached, 2);
         assert_int_equal(counted(look).containers, 1);
 
+        /* a source that tells the group, as a path of v2, needs nothing read */
+        exec.has |= HAS_CGROUP;
+        exec.cgroup = SV("/docker/" ID);
+        look_complete(look, &exec, observe, NULL);
+        assert_int_equal(counted(look).reads, 3);
+        assert_int_equal(counted(look).containers, 1); /* known by another text */
+        assert_int_equal(seen_count, 5);
+
         /* a container that stopped may come again by another name */
         put_docker(&fixture, "renamed");
         look_forget_container(look, "docker", ID);
         look_complete(look, &exec, observe, NULL);
-        assert_int_equal(seen_count, 6);
-        assert_string_equal(seen[4].path, "renamed");
+        assert_int_equal(seen_count, 7);
+        assert_string_equal(seen[5].path, "renamed");
         look_free(look);
         fixture_remove(&fixture);
 }

@@ -65,6 +65,15 @@ static struct sv container_key(enum container_engine engine, const char *id, cha
         return sv_n(buffer, n > 0 && (size_t)n < size ? (size_t)n : 0);
 }
 
+/* A source may tell one path of the v2 hierarchy instead of the whole text. */
+static struct sv whole_text(struct look *look, struct sv cgroup)
+{
+        if (!cgroup.n || cgroup.p[0] != '/')
+                return cgroup;
+        int n = snprintf(look->text, sizeof(look->text), "0::%.*s\n", SV_ARG(cgroup));
+        return sv_n(look->text, n > 0 && (size_t)n < sizeof(look->text) ? (size_t)n : 0);
+}
+
 /* Could a plain OCI runtime have made this group? Not where systemd named the unit and not in the root. */
 static bool is_nameless(struct sv text, const struct container_identity *identity)
 {
@@ -77,19 +86,20 @@ static bool is_nameless(struct sv text, const struct container_identity *identit
         return false;
 }
 
-static struct look_container *learn(struct look *look, struct sv text)
+static struct look_container *learn(struct look *look, struct sv cgroup)
 {
         struct container_identity identity;
         struct look_container *container = &look->host;
         char key[CONTAINER_ID_MAX + 32];
+        struct sv text = whole_text(look, cgroup);
         make_room(look);
         if (container_identify(text, &identity))
                 container = remember(&look->containers, container_key(identity.engine, identity.id, key, sizeof(key)),
                         identity.engine, identity.id);
         else if (is_nameless(text, &identity))
-                container = remember(&look->unknown, text, CONTAINER_NONE, "");
+                container = remember(&look->unknown, cgroup, CONTAINER_NONE, "");
         if (container)
-                map_put(&look->cgroups, text, container);
+                map_put(&look->cgroups, cgroup, container);
         return container;
 }
 
@@ -127,11 +137,12 @@ static void look_up(struct look *look, struct look_container *container, const s
         struct container_identity identity;
         struct container_state state;
         int found;
+        struct sv text = whole_text(look, cause->cgroup);
         arena_init(&arena, CONTAINER_STATE_MEMORY);
         if (container->engine == CONTAINER_NONE) {
-                found = look_up_unknown(look, container, cause->cgroup, &arena, &state);
+                found = look_up_unknown(look, container, text, &arena, &state);
         } else {
-                container_identify(cause->cgroup, &identity);
+                container_identify(text, &identity);
                 if (identity.engine == CONTAINER_NONE) { /* known by its text only */
                         identity.engine = container->engine;
                         memcpy(identity.id, container->id, sizeof(identity.id));
