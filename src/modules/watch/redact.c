@@ -6,6 +6,12 @@
 #include "lib/regex/regex.h"
 #include "modules/watch/event.h"
 
+/* Secrets of one text in order, none within another. */
+struct spans {
+        struct span items[REDACT_SPANS_MAX];
+        size_t count;
+};
+
 struct redact {
         struct regex *patterns[REDACT_PATTERNS_MAX];
         size_t pattern_count;
@@ -14,12 +20,8 @@ struct redact {
         char **items;
         size_t capacity;
         struct redact_counters counters;
-};
-
-/* Secrets of one text in order, none within another. */
-struct spans {
-        struct span items[REDACT_SPANS_MAX];
-        size_t count;
+        bool pairs[REDACT_PAIRS]; /* see redact_may_matter */
+        struct spans spans;       /* of the argument that is looked at */
 };
 
 int redact_new(const struct string_list *patterns, struct redact **ret, struct error *err)
@@ -27,6 +29,7 @@ int redact_new(const struct string_list *patterns, struct redact **ret, struct e
         cleanup(redact_free) struct redact *redact = calloc(1, sizeof(*redact));
         if (!redact)
                 return fail(err, E_NO_MEMORY, "no memory for redaction");
+        redact_pairs(redact->pairs);
         buf_init(&redact->texts, REDACT_MEMORY_MAX);
         buf_init(&redact->detail, REDACT_MEMORY_MAX);
         for (size_t i = 0; patterns && i < patterns->count; i++) {
@@ -249,20 +252,23 @@ static void point_items(struct redact *redact, const struct string_list *argv, s
 bool redact_argv(struct redact *redact, const struct string_list *argv, struct string_list *ret)
 {
         bool found = false;
-        struct spans spans;
+        struct spans *spans = &redact->spans;
         redact->counters.command_lines++;
         if (!argv->count)
                 return false;
-        struct command command = { .argv = argv, .client = client_of(argv) };
-        command.wrapped = !command.client && redact_wrapper(sv_of(argv->items[0]));
+        struct command command = { .argv = argv };
+        if (redact_may_matter(redact->pairs, sv_of(argv->items[0]))) {
+                command.client = client_of(argv);
+                command.wrapped = !command.client && redact_wrapper(sv_of(argv->items[0]));
+        }
         for (size_t i = 1; i < argv->count; i++) {
                 struct sv argument = sv_of(argv->items[i]);
-                spans.count = 0;
-                if (by_place(&command, i, argument, &spans.items[0]))
-                        spans.count = 1;
+                spans->count = 0;
+                if (by_place(&command, i, argument, &spans->items[0]))
+                        spans->count = 1;
                 else
-                        find_all(redact, argument, true, &spans);
-                if (spans.count && !found) {
+                        find_all(redact, argument, true, spans);
+                if (spans->count && !found) {
                         found = true;
                         buf_clear(&redact->texts);
                         if (!make_room(redact, argv->count + 1)) {
@@ -274,9 +280,9 @@ bool redact_argv(struct redact *redact, const struct string_list *argv, struct s
                 }
                 if (!found)
                         continue;
-                redact->items[i] = spans.count ? NULL : argv->items[i];
-                if (spans.count) {
-                        put_without(&redact->texts, argument, &spans);
+                redact->items[i] = spans->count ? NULL : argv->items[i];
+                if (spans->count) {
+                        put_without(&redact->texts, argument, spans);
                         buf_putc(&redact->texts, '\0');
                 }
         }

@@ -234,9 +234,12 @@ static bool at_known_token(const struct finder *finder, size_t at, struct span *
         static const char *const beginnings[] = { "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "sk_live_",
                 "rk_live_", "npm_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "sk-", "dop_v1_" };
         struct sv text = finder->text;
+        if (text.n - at - 1 < LENGTH_MIN)
+                return false;
         for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
                 size_t length = strlen(beginnings[i]);
-                if (beginnings[i][length - 1] != text.p[at] || at + 1 < length)
+                if (at + 1 < length || beginnings[i][length - 1] != text.p[at] ||
+                        beginnings[i][length - 2] != text.p[at - 1])
                         continue;
                 size_t start = at + 1 - length, end = at + 1;
                 if (memcmp(text.p + start, beginnings[i], length) != 0 || (start && is_token(text.p[start - 1])))

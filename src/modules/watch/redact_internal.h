@@ -32,3 +32,8 @@ struct client {
 const struct client *redact_client(struct sv program);
 /* Does it start the program that is named in its arguments (sudo, env …)? */
 bool redact_wrapper(struct sv program);
+
+/* Which programs are neither, for most of them at once: a table of the first two letters. */
+enum { REDACT_PAIRS = 256 };
+void redact_pairs(bool ret[REDACT_PAIRS]);
+bool redact_may_matter(const bool pairs[REDACT_PAIRS], struct sv program);

@@ -61,6 +61,27 @@ static bool is_switch(struct sv name)
         return end < name.n && one_of(sv_n(name.p, end), words);
 }
 
+/* Do any of the words below begin with these two letters? */
+static bool may_begin(char first, char second)
+{
+        switch (first) {
+        case 'p':
+                return second == 'a' || second == 'r' || second == 'w';
+        case 't':
+                return second == 'o';
+        case 's':
+                return second == 'e';
+        case 'a':
+                return second == 'p' || second == 'c' || second == 'u';
+        case 'm':
+                return second == 'a';
+        case 'e':
+                return second == 'n';
+        default:
+                return false;
+        }
+}
+
 bool redact_name(struct sv name)
 {
         static const struct {
@@ -90,7 +111,7 @@ bool redact_name(struct sv name)
                 return false;
         for (size_t at = 0; at + 2 <= name.n; at++) {
                 char c = lower(name.p[at]);
-                if (c != 'p' && c != 't' && c != 's' && c != 'a' && c != 'm' && c != 'e')
+                if (!may_begin(c, lower(name.p[at + 1])))
                         continue;
                 for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
                         if (words[i].word[0] != c || (words[i].alone && at && !is_boundary(name, at - 1)) ||
@@ -170,24 +191,40 @@ static struct sv base_of(struct sv program)
 const struct client *redact_client(struct sv program)
 {
         struct sv base = base_of(program);
-        if (base.n < 2)
-                return NULL;
-        for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
-                const char *name = clients[i].name;
-                if (name[0] == base.p[0] && name[1] == base.p[1] && sv_eq(sv_of(name), base))
+        for (size_t i = 0; base.n && i < sizeof(clients) / sizeof(clients[0]); i++)
+                if (clients[i].name[0] == base.p[0] && sv_eq(sv_of(clients[i].name), base))
                         return &clients[i];
-        }
         return NULL;
 }
 
+static const char *const wrappers[] = { "sudo", "doas", "env", "nice", "ionice", "nohup", "timeout", "time", "setsid",
+        "stdbuf", "chroot", "docker", "podman", "kubectl", "nsenter", "ssh", "xargs", "strace", "watch", "chrt", NULL };
+
 bool redact_wrapper(struct sv program)
 {
-        static const char *const words[] = { "sudo", "doas", "env", "nice", "ionice", "nohup", "timeout", "time",
-                "setsid", "stdbuf", "chroot", "docker", "podman", "kubectl", "nsenter", "ssh", "xargs", "strace",
-                "watch", "chrt", NULL };
         struct sv base = base_of(program);
-        for (size_t i = 0; words[i]; i++)
-                if (words[i][0] == (base.n ? base.p[0] : 0) && sv_eq(sv_of(words[i]), base))
+        for (size_t i = 0; base.n && wrappers[i]; i++)
+                if (wrappers[i][0] == base.p[0] && sv_eq(sv_of(wrappers[i]), base))
                         return true;
         return false;
+}
+
+/* The first two letters as a number below REDACT_PAIRS; names have at least two. */
+static unsigned pair_of(const char *name)
+{
+        return ((unsigned char)name[0] * 37U + (unsigned char)name[1]) % REDACT_PAIRS;
+}
+
+void redact_pairs(bool ret[REDACT_PAIRS])
+{
+        for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
+                ret[pair_of(clients[i].name)] = true;
+        for (size_t i = 0; wrappers[i]; i++)
+                ret[pair_of(wrappers[i])] = true;
+}
+
+bool redact_may_matter(const bool pairs[REDACT_PAIRS], struct sv program)
+{
+        struct sv base = base_of(program);
+        return base.n > 1 && pairs[pair_of(base.p)];
 }

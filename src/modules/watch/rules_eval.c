@@ -16,11 +16,11 @@ static bool value_meets_text(enum test_op op, const struct test_value *value, st
 {
         switch (op) {
         case TEST_EQUAL:
-                return sv_eq(text, value->text);
+                return text.n == value->text.n && !memcmp(text.p, value->text.p, text.n);
         case TEST_CONTAINS:
                 return memmem(text.p, text.n, value->text.p, value->text.n) != NULL;
-        case TEST_STARTS:
-                return sv_starts(text, value->text);
+        case TEST_STARTS: /* the first byte tells mostly: no value is empty */
+                return text.n && text.p[0] == value->text.p[0] && sv_starts(text, value->text);
         case TEST_ENDS:
                 return sv_ends(text, value->text);
         case TEST_MATCHES:
@@ -92,12 +92,17 @@ static bool value_meets(
         }
 }
 
-static bool scalar_text(
+/* A text that there is one of: found once an event. */
+static bool one_text(
         struct rules *rules, size_t index, const struct operand *operand, const struct event *event, struct sv *ret)
 {
         struct cached_text *cached = &rules->cache[index];
         if (cached->epoch != rules->epoch) {
-                const void *at = operand_at(operand, event);
+                const char *at = NULL;
+                if (!operand->list)
+                        at = operand_at(operand, event);
+                else
+                        at = operand_items(operand, event, &at) ? at + operand->inner : NULL;
                 cached->epoch = rules->epoch;
                 cached->present = at && operand_text(operand, at, &cached->text);
         }
@@ -105,23 +110,27 @@ static bool scalar_text(
         return cached->present;
 }
 
+static bool any_meets(
+        const struct rules *rules, const struct test *test, const struct operand *operand, const struct event *event)
+{
+        const char *items = NULL;
+        size_t count = operand_items(operand, event, &items);
+        for (size_t i = 0; i < count; i++, items += operand->stride)
+                if (value_meets(rules, test, operand, items + operand->inner))
+                        return true;
+        return false;
+}
+
 static bool test_true(struct rules *rules, const struct test *test, const struct event *event)
 {
         const struct operand *operand = &rules->operands[test->operand];
+        struct sv text;
         if (test->op == TEST_PRESENT)
                 return operand_present(operand, event);
-        if (operand->list) {
-                const char *items = NULL;
-                size_t count = operand_items(operand, event, &items);
-                for (size_t i = 0; i < count; i++, items += operand->stride)
-                        if (value_meets(rules, test, operand, items + operand->inner))
-                                return true;
-                return false;
-        }
-        if (operand->kind == OPERAND_TEXT) {
-                struct sv text;
-                return scalar_text(rules, test->operand, operand, event, &text) && text_meets(rules, test, text);
-        }
+        if (operand->kind == OPERAND_TEXT && operand_is_one(operand))
+                return one_text(rules, test->operand, operand, event, &text) && text_meets(rules, test, text);
+        if (operand->list)
+                return any_meets(rules, test, operand, event);
         const void *at = operand_at(operand, event);
         if (!at)
                 return false;

@@ -183,28 +183,68 @@ static void drop_regex(void *regex)
         regex_free(regex);
 }
 
-static int regex_value(struct parser *parser, struct sv text, const struct regex **ret)
+static int no_memory(struct parser *parser)
+{
+        return fail(parser->err, E_NO_MEMORY, "the rules need more than %d bytes", RULES_MEMORY_MAX);
+}
+
+/* Checked alone, so that no pattern is made whole by its neighbours; the shell's become regular expressions here. */
+static int pattern_value(struct parser *parser, struct test_value *value)
+{
+        cleanup(buf_done) struct buf pattern;
+        buf_init(&pattern, REGEX_PATTERN_MAX);
+        if (parser->glob)
+                rules_glob_pattern(value->text, &pattern);
+        else
+                buf_append(&pattern, value->text.p, value->text.n);
+        if (pattern.failed)
+                return fail(parser->err, E_TOO_LARGE, "the pattern is longer than %u bytes", REGEX_PATTERN_MAX);
+        char *copy = arena_strndup(&parser->rules->arena, buf_text(&pattern), pattern.len);
+        if (!copy)
+                return no_memory(parser);
+        value->text = sv_n(copy, pattern.len);
+        return regex_validate(copy, parser->err);
+}
+
+static int compile_pattern(struct parser *parser, struct sv text, const struct regex **ret)
 {
         struct rules *rules = parser->rules;
         if (rules->patterns == RULES_PATTERNS_MAX)
                 return fail(parser->err, E_TOO_LARGE, "more than %d patterns", RULES_PATTERNS_MAX);
-        cleanup(buf_done) struct buf pattern;
-        buf_init(&pattern, REGEX_PATTERN_MAX);
-        if (parser->glob) {
-                rules_glob_pattern(text, &pattern);
-                if (pattern.failed)
-                        return fail(parser->err, E_TOO_LARGE, "the pattern is longer than %u bytes", REGEX_PATTERN_MAX);
-                text = sv_n(pattern.data, pattern.len);
-        }
         struct regex *regex = regex_new(text, 0, parser->err);
         if (!regex)
                 return -1;
         if (arena_defer(&rules->arena, drop_regex, regex) < 0) {
                 regex_free(regex);
-                return fail(parser->err, E_NO_MEMORY, "the rules need more than %d bytes", RULES_MEMORY_MAX);
+                return no_memory(parser);
         }
         rules->patterns++;
         *ret = regex;
+        return 0;
+}
+
+/* Several patterns become one, "(?:a)|(?:b)": a search a text, however many there are. Where that is too large, or
+ * names groups twice, each stays by itself. */
+static int compile_patterns(struct parser *parser, struct value_list *list)
+{
+        cleanup(buf_done) struct buf all;
+        buf_init(&all, REGEX_PATTERN_MAX);
+        for (size_t i = 0; list->count > 1 && i < list->count; i++)
+                buf_printf(&all, "%s(?:%.*s)", i ? "|" : "", SV_ARG(list->items[i].text));
+        if (list->count > 1 && !all.failed) {
+                struct error unused;
+                struct error *err = parser->err;
+                parser->err = &unused;
+                int result = compile_pattern(parser, sv_n(all.data, all.len), &list->items[0].regex);
+                parser->err = err;
+                if (result == 0) {
+                        list->count = 1;
+                        return 0;
+                }
+        }
+        for (size_t i = 0; i < list->count; i++)
+                if (compile_pattern(parser, list->items[i].text, &list->items[i].regex) < 0)
+                        return -1;
         return 0;
 }
 
@@ -235,7 +275,7 @@ static int add_value(struct parser *parser, const struct test *test, struct valu
                                  ? 0
                                  : bad_value(parser, operand, text, "true or false");
         else if (test->op == TEST_MATCHES)
-                result = regex_value(parser, text, &value->regex);
+                result = pattern_value(parser, value);
         else if (text.n == 0 && test->op != TEST_EQUAL)
                 result = fail(parser->err, E_INVALID, "an empty text is in every text of %s", operand->name);
         if (operand->kind == OPERAND_BOOL)
@@ -284,7 +324,7 @@ static int index_values(struct parser *parser, const struct test *test, struct t
                 size *= 2;
         values->slots = arena_array(&parser->rules->arena, size, sizeof(*values->slots));
         if (!values->slots)
-                return fail(parser->err, E_NO_MEMORY, "the rules need more than %d bytes", RULES_MEMORY_MAX);
+                return no_memory(parser);
         values->mask = size - 1;
         for (uint32_t i = 0; i < values->count; i++) {
                 struct sv text = values->items[i].text;
@@ -316,9 +356,11 @@ static int parse_values(struct parser *parser, struct test *test, bool many)
                 if (take_value(parser, test, &list) < 0)
                         return -1;
         }
+        if (test->op == TEST_MATCHES && compile_patterns(parser, &list) < 0)
+                return -1;
         struct test_values *values = arena_new(&parser->rules->arena, struct test_values);
         if (!values)
-                return fail(parser->err, E_NO_MEMORY, "the rules need more than %d bytes", RULES_MEMORY_MAX);
+                return no_memory(parser);
         values->items = list.items;
         values->count = (uint32_t)list.count;
         test->values = values;
