@@ -2,6 +2,8 @@
  * out of order: a hole counts as lost only when it has stayed open for `delay_ns`. Pure: the caller gives the time. */
 #pragma once
 
+#include "base/banned.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
