@@ -109,6 +109,7 @@ static void note_arguments(struct tree *tree, struct tree_process *process, cons
                 argv.n = last ? (size_t)(last - argv.p) + 1 : TREE_ARGV_KEPT;
                 process->argv_cut = true;
         }
+        argv.n -= argv.p[argv.n - 1] == '\0'; /* a text ends with one anyway */
         tree_text_set(tree, &process->argv, argv);
 }
 
@@ -155,7 +156,7 @@ static bool note_all(struct tree *tree, struct tree_process *process, const stru
                 tree_cgroup_told(tree, process, o->cgroup, time_ns);
         if (program)
                 tree_program_changed(tree, process,
-                        process->argv ? sv_n(process->argv->bytes, process->argv->length) : o->argv, exact);
+                        process->argv ? sv_n(process->argv->bytes, process->argv->length + 1) : o->argv, exact);
         return changed;
 }
 
@@ -396,6 +397,7 @@ void tree_advance(struct tree *tree, int64_t now_ns, tree_emit_fn *emit, void *c
                 tree->now_ns = now_ns;
         tree_container_expire(tree, now_ns);
         tree_expire(tree, now_ns);
+        tree_container_sweep(tree, now_ns);
 }
 
 void tree_count(const struct tree *tree, struct tree_counters *ret)

@@ -41,11 +41,14 @@ static bool inherit(struct tree *tree, struct tree_process *process)
         uint32_t lineage = process->lineage;
         uint32_t cgroup = process->cgroup;
         unsigned role = process->role;
+        uint32_t before = process->container_before;
         bool late = inherit_lineage(tree, process, parent);
-        if (!process->cgroup_ns) {
-                bool before = parent->cgroup_ns && process->first_ns < parent->cgroup_ns;
-                uint32_t inherited = before ? parent->container_before : parent->container;
-                tree_set_cgroup(tree, process, before ? 0 : parent->cgroup);
+        bool since = !parent->cgroup_ns || process->first_ns >= parent->cgroup_ns;
+        uint32_t inherited = since ? parent->container : parent->container_before;
+        if (process->cgroup_ns) {
+                tree_set_before(tree, process, inherited);
+        } else {
+                tree_set_cgroup(tree, process, since ? parent->cgroup : 0);
                 bool by_itself = process->attribution == ATTRIBUTION_LINEAGE && process->lineage;
                 if (inherited || !by_itself)
                         tree_set_container(tree, process, inherited,
@@ -59,7 +62,7 @@ static bool inherit(struct tree *tree, struct tree_process *process)
                         tree_set_lineage(tree, process, 0);
         }
         return container != process->container || lineage != process->lineage || cgroup != process->cgroup ||
-               role != process->role;
+               role != process->role || before != process->container_before;
 }
 
 void tree_propagate(struct tree *tree, struct tree_process *process, int64_t time_ns)

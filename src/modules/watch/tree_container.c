@@ -78,7 +78,7 @@ uint32_t tree_cgroup_get(struct tree *tree, struct sv text)
                 if (!container->pod)
                         container->pod = tree_text(tree, sv_of(identity.pod));
         }
-        key->tag = index;
+        key->tag = index & 0x7fff;
         tree->cgroups[index] = made;
         return index;
 }
@@ -104,7 +104,7 @@ void tree_set_cgroup(struct tree *tree, struct tree_process *process, uint32_t c
                 return;
         if (cgroup)
                 tree->cgroups[cgroup].refs++;
-        process->cgroup = cgroup;
+        process->cgroup = (uint16_t)cgroup;
         if (old) {
                 tree->cgroups[old].refs--;
                 tree_cgroup_drop(tree, old);
@@ -196,7 +196,7 @@ uint32_t tree_container_get(struct tree *tree, enum container_engine engine, str
                 tree_text_unref(tree, key);
                 return 0;
         }
-        key->tag = index;
+        key->tag = index & 0x7fff;
         tree->containers[index] = (struct container_entry){ .engine = engine,
                 .key = key,
                 .id = name,
@@ -289,7 +289,7 @@ void tree_set_container(struct tree *tree, struct tree_process *process, uint32_
                 left(tree, process, tree->time_ns);
         if (old && tree->containers[old].last == process->self)
                 tree->containers[old].last = 0; /* it went elsewhere: nobody to name at the stop */
-        process->container = index;
+        process->container = (uint16_t)index;
         entered(tree, process, !process->end_ns);
         if (old)
                 tree->containers[old].refs--;
@@ -301,7 +301,7 @@ void tree_set_lineage(struct tree *tree, struct tree_process *process, uint32_t 
                 tree->containers[index].refs++;
         if (process->lineage)
                 tree->containers[process->lineage].refs--;
-        process->lineage = index;
+        process->lineage = (uint16_t)index;
 }
 
 void tree_set_before(struct tree *tree, struct tree_process *process, uint32_t index)
@@ -310,7 +310,7 @@ void tree_set_before(struct tree *tree, struct tree_process *process, uint32_t i
                 tree->containers[index].refs++;
         if (process->container_before)
                 tree->containers[process->container_before].refs--;
-        process->container_before = index;
+        process->container_before = (uint16_t)index;
 }
 
 static void stop(struct tree *tree, uint32_t index)
@@ -359,6 +359,10 @@ void tree_container_expire(struct tree *tree, int64_t now_ns)
                 if (empty)
                         stop(tree, index);
         }
+}
+
+void tree_container_sweep(struct tree *tree, int64_t now_ns)
+{
         if (now_ns - tree->swept_ns < SECOND)
                 return;
         tree->swept_ns = now_ns;

@@ -175,7 +175,7 @@ static void fill(struct tree *tree, struct tree_process *process, struct event_p
         ret->cwd = process->cwd ? process->cwd->bytes : NULL;
         ret->argv_truncated = process->argv_cut;
         if (process->argv)
-                fill_arguments(tree, process->argv->bytes, process->argv->length, ret);
+                fill_arguments(tree, process->argv->bytes, process->argv->length + 1, ret);
         fill_credential(tree, process->credential, ret);
         ret->pid_namespace = process->pid_namespace;
         if (process->cgroup && tree->cgroups[process->cgroup].unit)

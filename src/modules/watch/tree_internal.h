@@ -37,9 +37,8 @@ enum {
 struct text {
         struct text *next; /* of the same hash bucket */
         uint32_t refs;
-        uint32_t hash;
-        uint32_t length;
-        uint32_t tag; /* of a cgroup's or a container's key: where its entry is, 0 for none */
+        uint32_t length : 13; /* up to TREE_TEXT_MAX */
+        uint32_t tag : 15;    /* of a cgroup's or a container's key: where its entry is, 0 for none */
         char bytes[];
 };
 
@@ -72,8 +71,8 @@ struct tree_process {
         uint32_t next, previous; /* siblings; previous of the first is the last */
         uint32_t older;          /* in the bucket of its pid's hash */
         uint32_t queue_next, queue_previous;
-        uint32_t cgroup, container, container_before; /* before cgroup_ns */
-        uint32_t lineage;                             /* container that the shim above works for */
+        uint16_t cgroup, container, container_before; /* before cgroup_ns */
+        uint16_t lineage;                             /* container that the shim above works for */
         uint32_t pid_namespace;
         uint16_t execs;
         unsigned fork_seen : 1, exit_seen : 1, repaired : 1, queued : 1, ghost : 1, id_fixed : 1;
@@ -216,7 +215,8 @@ void tree_container_left(struct tree *tree, struct tree_process *process);    /*
 void tree_container_entered(struct tree *tree, struct tree_process *process); /* it lives all the same */
 void tree_container_due(struct tree *tree, struct tree_process *process);     /* its delay is over */
 void tree_container_lose(struct tree *tree, struct tree_process *process);    /* its slot goes */
-void tree_container_expire(struct tree *tree, int64_t now_ns);
+void tree_container_expire(struct tree *tree, int64_t now_ns);                /* stops */
+void tree_container_sweep(struct tree *tree, int64_t now_ns);                 /* forgets */
 void tree_container_fill(const struct tree *tree, uint32_t container, struct event_container *ret);
 void tree_set_container(struct tree *tree, struct tree_process *process, uint32_t container, enum attribution how);
 void tree_set_lineage(struct tree *tree, struct tree_process *process, uint32_t container);

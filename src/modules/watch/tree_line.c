@@ -281,6 +281,7 @@ static struct tree_process *other_start(
                         later->start_ns = observation->start_ns;
                         note_parent(tree, later, observation->ppid, time_ns);
                         tree_inherit(tree, later);
+                        tree_propagate(tree, later, 0);
                         return later;
                 }
                 spot.owner = owner;
@@ -415,6 +416,7 @@ struct tree_process *tree_forked(
         if (spot.newer && !process->end_ns)
                 tree_end(tree, process, spot.newer->first_ns);
         complete(tree, process, observation, parent, time_ns);
+        tree_propagate(tree, process, 0); /* children that came with the cut had theirs from another */
         return process;
 }
 
@@ -440,9 +442,20 @@ static int64_t done_after(const struct tree *tree, const struct tree_process *pr
         return earliest;
 }
 
+/* The process ended at time_ns. What it is known to have done after that was another one's of its pid. */
 static struct tree_process *end_seen(
         struct tree *tree, struct tree_process *process, const struct observation *observation, int64_t time_ns)
 {
+        bool several = (tree->sources & (tree->sources - 1)) != 0;
+        int64_t after = process->self ? done_after(tree, process, time_ns + (several ? TREE_JITTER_NS : 0)) : 0;
+        if (process->end_ns && !process->exit_seen && after == process->end_ns)
+                after = 0; /* an end that was only assumed */
+        if (after) {
+                struct tree_process *later = cut(tree, process, time_ns, after);
+                mark_repaired(tree, later);
+                tree_propagate(tree, later, 0);
+                tree->counters.reordered++;
+        }
         process->exit_seen = true;
         process->exit_source = observation->source;
         adopt_start(process, observation->start_ns);
@@ -462,6 +475,8 @@ struct tree_process *tree_exited(struct tree *tree, const struct observation *ob
         if (process)
                 return process->exit_seen ? told_twice(tree) : end_seen(tree, process, observation, time_ns);
         struct tree_spot spot = tree_spot(tree, observation->pid, time_ns);
+        if (spot.owner && tree_lives_at(spot.owner, time_ns) && starts_differ(spot.owner, observation->start_ns))
+                return end_seen(tree, other_start(tree, observation, time_ns, spot.owner), observation, time_ns);
         struct tree_process *owner =
                 spot.owner && !starts_differ(spot.owner, observation->start_ns) ? spot.owner : NULL;
         struct tree_process *newer =
@@ -469,19 +484,8 @@ struct tree_process *tree_exited(struct tree *tree, const struct observation *ob
         if (owner && owner->exit_seen &&
                 (owner->end_ns == time_ns || is_near(owner->end_ns, time_ns, owner->exit_source, observation->source)))
                 return told_twice(tree);
-        if (owner && tree_lives_at(owner, time_ns)) {
-                bool several = (tree->sources & (tree->sources - 1)) != 0;
-                int64_t after = done_after(tree, owner, time_ns + (several ? TREE_JITTER_NS : 0));
-                if (owner->end_ns && !owner->exit_seen && after == owner->end_ns)
-                        after = 0; /* an end that was only assumed */
-                if (after) {
-                        struct tree_process *later = cut(tree, owner, time_ns, after);
-                        mark_repaired(tree, later);
-                        tree_propagate(tree, later, 0);
-                        tree->counters.reordered++;
-                }
+        if (owner && tree_lives_at(owner, time_ns))
                 return end_seen(tree, owner, observation, time_ns);
-        }
         if (newer && !newer->exit_seen && is_near(newer->first_ns, time_ns, newer->fork_source, observation->source))
                 return end_seen(tree, newer, observation, time_ns);
         if (owner && !owner->exit_seen && !newer)

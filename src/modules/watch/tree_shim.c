@@ -51,7 +51,7 @@ static struct sv base_of(struct sv path)
 {
         if (sv_ends(path, SV(" (deleted)")))
                 path.n -= sizeof(" (deleted)") - 1;
-        const char *slash = memrchr(path.p, '/', path.n);
+        const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
         return slash ? sv_n(slash + 1, path.n - (size_t)(slash + 1 - path.p)) : path;
 }
 
@@ -82,7 +82,7 @@ static void conmon(const struct arguments *arguments, struct shim *ret)
         struct sv name = option(arguments, SV("n"));
         struct sv command = base_of(option(arguments, SV("exit-command")));
         struct sv exits = option(arguments, SV("exit-dir"));
-        bool crio = sv_starts(name, SV("k8s_")) || memmem(exits.p, exits.n, "/crio", 5);
+        bool crio = sv_starts(name, SV("k8s_")) || (exits.n && memmem(exits.p, exits.n, "/crio", 5));
         ret->engine = crio && !sv_eq(command, SV("podman")) ? CONTAINER_CRIO : CONTAINER_PODMAN;
 }
 

@@ -40,22 +40,30 @@ static size_t text_size(size_t length)
         return offsetof(struct text, bytes) + length + 1;
 }
 
+static struct text **text_bucket(const struct tree *tree, struct sv bytes)
+{
+        return &tree->texts[map_hash(bytes) & (tree->text_buckets - 1)];
+}
+
 static void texts_grow(struct tree *tree)
 {
-        size_t wanted = tree->text_buckets * 2;
+        size_t had = tree->text_buckets;
+        size_t wanted = had * 2;
+        struct text **old = tree->texts;
         struct text **grown = tree_memory(tree, NULL, 0, wanted * sizeof(*grown));
         if (!grown)
                 return; /* longer chains, nothing worse */
-        for (size_t i = 0; i < tree->text_buckets; i++) {
-                for (struct text *text = tree->texts[i], *next; text; text = next) {
-                        next = text->next;
-                        text->next = grown[text->hash & (wanted - 1)];
-                        grown[text->hash & (wanted - 1)] = text;
-                }
-        }
-        tree_memory_free(tree, tree->texts, tree->text_buckets * sizeof(struct text *));
         tree->texts = grown;
         tree->text_buckets = wanted;
+        for (size_t i = 0; i < had; i++) {
+                for (struct text *text = old[i], *next; text; text = next) {
+                        next = text->next;
+                        struct text **bucket = text_bucket(tree, sv_n(text->bytes, text->length));
+                        text->next = *bucket;
+                        *bucket = text;
+                }
+        }
+        tree_memory_free(tree, old, had * sizeof(struct text *));
 }
 
 struct text *tree_text(struct tree *tree, struct sv bytes)
@@ -64,22 +72,20 @@ struct text *tree_text(struct tree *tree, struct sv bytes)
                 return NULL;
         if (bytes.n > TREE_TEXT_MAX)
                 bytes.n = TREE_TEXT_MAX;
-        uint32_t hash = (uint32_t)map_hash(bytes);
-        for (struct text *text = tree->texts[hash & (tree->text_buckets - 1)]; text; text = text->next) {
-                if (text->hash == hash && text->length == bytes.n && memcmp(text->bytes, bytes.p, bytes.n) == 0)
+        struct text **bucket = text_bucket(tree, bytes);
+        for (struct text *text = *bucket; text; text = text->next) {
+                if (text->length == bytes.n && memcmp(text->bytes, bytes.p, bytes.n) == 0)
                         return tree_text_ref(text);
         }
         struct text *text = tree_memory(tree, NULL, 0, text_size(bytes.n));
         if (!text)
                 return NULL;
         text->refs = 1;
-        text->hash = hash;
-        text->length = (uint32_t)bytes.n;
+        text->length = (uint32_t)bytes.n & 0x1fff;
         memcpy(text->bytes, bytes.p, bytes.n);
-        struct text **bucket = &tree->texts[hash & (tree->text_buckets - 1)];
         text->next = *bucket;
         *bucket = text;
-        if (++tree->text_count > tree->text_buckets * 2)
+        if (++tree->text_count > tree->text_buckets * 4)
                 texts_grow(tree);
         return text;
 }
@@ -95,7 +101,7 @@ void tree_text_unref(struct tree *tree, struct text *text)
 {
         if (!text || --text->refs)
                 return;
-        struct text **at = &tree->texts[text->hash & (tree->text_buckets - 1)];
+        struct text **at = text_bucket(tree, sv_n(text->bytes, text->length));
         while (*at != text)
                 at = &(*at)->next;
         *at = text->next;
