@@ -33,7 +33,8 @@ static void take_docker_root(const struct lookup *lookup, const json_t *json, st
                 struct lookup docker = *lookup;
                 struct container_state found = { .engine = CONTAINER_DOCKER, .id = state->id, .pod = state->pod };
                 docker.places = &places;
-                docker.pid = 0;
+                struct state_mounts none = { .read = true };
+                docker.mounts = &none;
                 if (places.docker_root && state_docker(&docker, &found, NULL) == 0)
                         *state = found;
                 return;

@@ -63,7 +63,6 @@ static const char *configured_root(const struct lookup *lookup)
 int state_docker(const struct lookup *lookup, struct container_state *state, struct error *err)
 {
         uint32_t owner = lookup->identity->owner_uid;
-        struct state_mounts mounts;
         struct error one;
         const char *root = lookup->places->docker_root ? lookup->places->docker_root : configured_root(lookup);
         if (read_below(lookup, root, STATE_ANY_OWNER, state, err) == 0)
@@ -72,9 +71,8 @@ int state_docker(const struct lookup *lookup, struct container_state *state, str
         root = home ? state_path(lookup, "%s/.local/share/docker", home) : NULL;
         if (root && read_below(lookup, root, owner, state, &one) == 0)
                 return 0;
-        state_mounts_read(lookup, &mounts);
-        if (mounts.hostname_directory &&
-                read_config(lookup, mounts.hostname_directory, home ? owner : STATE_ANY_OWNER, state, &one) == 0)
+        const char *mounted = state_mounts(lookup)->hostname_directory;
+        if (mounted && read_config(lookup, mounted, home ? owner : STATE_ANY_OWNER, state, &one) == 0)
                 return 0;
         return -1;
 }

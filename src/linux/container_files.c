@@ -154,12 +154,11 @@ static const char *upper_of(const struct lookup *lookup, const struct mount *mou
         return NULL;
 }
 
-void state_mounts_read(const struct lookup *lookup, struct state_mounts *ret)
+static void read_mounts(const struct lookup *lookup, struct state_mounts *ret)
 {
         static const char *const files[] = { "/etc/hostname", "/etc/hosts", "/etc/resolv.conf" };
         struct mounts inner;
         struct mounts host;
-        *ret = (struct state_mounts){ 0 };
         const char *path = lookup->pid > 0 ? state_path(lookup, "proc/%d/mountinfo", lookup->pid) : NULL;
         if (!path || mounts_read(lookup->places->root, path, lookup->arena, &inner, NULL) < 0 ||
                 mounts_read(lookup->places->root, "proc/self/mountinfo", lookup->arena, &host, NULL) < 0)
@@ -174,4 +173,12 @@ void state_mounts_read(const struct lookup *lookup, struct state_mounts *ret)
                                 ret->hostname_directory = state_text(lookup, path_dir(sv_of(file)));
                 }
         }
+}
+
+const struct state_mounts *state_mounts(const struct lookup *lookup)
+{
+        if (!lookup->mounts->read)
+                read_mounts(lookup, lookup->mounts);
+        lookup->mounts->read = true;
+        return lookup->mounts;
 }

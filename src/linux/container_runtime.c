@@ -301,7 +301,8 @@ int container_state_match(const struct container_places *places, struct sv cgrou
 {
         struct container_identity identity;
         container_identify(cgroup_text, &identity);
-        struct lookup lookup = { places, &identity, 0, arena };
+        struct state_mounts mounts = { 0 };
+        struct lookup lookup = { places, &identity, 0, arena, &mounts };
         struct container_state state;
         struct match match = { &lookup, cgroup_text, &identity, &state };
         struct runtime_roots roots;

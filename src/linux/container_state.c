@@ -24,7 +24,8 @@ static state_finder *const finders[CONTAINER_ENGINES][FINDERS_MAX] = {
 int container_state_find(const struct container_places *places, const struct container_identity *identity, pid_t pid,
         struct arena *arena, struct container_state *ret, struct error *err)
 {
-        struct lookup lookup = { places, identity, pid, arena };
+        struct state_mounts mounts = { 0 };
+        struct lookup lookup = { places, identity, pid, arena, &mounts };
         struct error corrupt = { 0 };
         if ((unsigned)identity->engine >= CONTAINER_ENGINES || !state_id_is_safe(identity->id))
                 return fail(err, E_INVALID, "no container's id");

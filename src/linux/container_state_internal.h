@@ -12,11 +12,20 @@ enum {
         STATE_ANY_OWNER = UINT32_MAX,
 };
 
+/* Directories of the host that the mounts of a process tell: where its /etc/hostname (or hosts, resolv.conf) comes
+ * from, and upperdir of its root. NULL where not told. */
+struct state_mounts {
+        bool read;
+        const char *hostname_directory;
+        const char *upper_directory;
+};
+
 struct lookup {
         const struct container_places *places;
         const struct container_identity *identity;
         pid_t pid;
         struct arena *arena;
+        struct state_mounts *mounts; /* of pid, once they were asked for */
 };
 
 /* path is below the root, a leading '/' is fine. owner: only a file of this user counts (the files of a rootless
@@ -49,13 +58,7 @@ void state_annotation(const struct lookup *lookup, struct container_state *state
 
 /* Home directory of a user by /etc/passwd below the root; NULL when unknown. */
 const char *state_home(const struct lookup *lookup, uint32_t uid);
-/* Directories of the host that the mounts of lookup->pid tell: where its /etc/hostname (or hosts, resolv.conf) comes
- * from, and upperdir of its root. NULL where not told. */
-struct state_mounts {
-        const char *hostname_directory;
-        const char *upper_directory;
-};
-void state_mounts_read(const struct lookup *lookup, struct state_mounts *ret);
+const struct state_mounts *state_mounts(const struct lookup *lookup);
 
 /* One engine's way. 0, or -1 with E_NOT_FOUND or worse. *state is as they should leave it only after 0. */
 typedef int state_finder(const struct lookup *lookup, struct container_state *state, struct error *err);

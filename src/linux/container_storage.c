@@ -79,11 +79,10 @@ static bool user_storage(const struct lookup *lookup, uint32_t uid, struct stora
 /* GRAPHROOT of "GRAPHROOT/overlay/LAYER/diff". */
 static bool mounted_storage(const struct lookup *lookup, struct storage *storage)
 {
-        struct state_mounts mounts;
-        state_mounts_read(lookup, &mounts);
-        if (!mounts.upper_directory)
+        const char *upper = state_mounts(lookup)->upper_directory;
+        if (!upper)
                 return false;
-        struct sv driver = path_dir(path_dir(sv_of(mounts.upper_directory)));
+        struct sv driver = path_dir(path_dir(sv_of(upper)));
         if (!sv_eq(path_base(driver), SV("overlay")))
                 return false;
         storage->graph_root = state_text(lookup, path_dir(driver));
@@ -204,6 +203,12 @@ static void read_pid(const struct lookup *lookup, const char *path, uint32_t own
 /* --- both -----------------------------------------------------------------------------------------------------------
  */
 
+static bool has_driver(const struct lookup *lookup, const char *root, const char *driver)
+{
+        const char *path = state_path(lookup, "%s/%s-containers", root, driver);
+        return path && state_is_directory(lookup, path);
+}
+
 /* Fills from every file there is; the list tells the name that the user gave, the configuration labels. */
 static int read_storage(
         const struct lookup *lookup, const struct storage *storage, struct container_state *state, struct error *err)
@@ -215,7 +220,12 @@ static int read_storage(
         bool found = false;
         struct error corrupt = { 0 };
         struct error one;
+        if (!state_is_directory(lookup, storage->graph_root) && !state_is_directory(lookup, storage->run_root))
+                return fail(err, E_NOT_FOUND, "no containers/storage at %s", storage->graph_root);
         for (size_t i = 0; i < DRIVERS && !found; i++) {
+                if (!has_driver(lookup, storage->graph_root, drivers[i]) &&
+                        !has_driver(lookup, storage->run_root, drivers[i]))
+                        continue;
                 for (size_t l = 0; l < 3 && !found; l++) {
                         const char *file =
                                 state_path(lookup, "%s/%s-containers/%s", lists[l][0], drivers[i], lists[l][1]);

@@ -7,7 +7,7 @@
 
 static const int64_t RETRY_FIRST_NS = 20 * MILLISECOND;
 static const int64_t AGAIN_NS = MINUTE;
-enum { RETRY_DOUBLINGS = 12 }; /* 20 ms × 2^12 is beyond a minute */
+enum { RETRY_STEPS = 6 }; /* 20 ms × 4^6 is beyond a minute */
 
 void look_containers_init(struct look *look)
 {
@@ -157,8 +157,8 @@ static void look_up(struct look *look, struct look_container *container, const s
                 return;
         }
         look->counters.nameless += container->engine != CONTAINER_NONE;
-        unsigned doublings = container->failures < RETRY_DOUBLINGS ? container->failures++ : RETRY_DOUBLINGS;
-        int64_t wait = RETRY_FIRST_NS << doublings;
+        unsigned steps = container->failures < RETRY_STEPS ? container->failures++ : RETRY_STEPS;
+        int64_t wait = RETRY_FIRST_NS << 2 * steps;
         container->again_ns = time_monotonic_ns() + (wait < AGAIN_NS ? wait : AGAIN_NS);
 }
 
