@@ -378,6 +378,52 @@ static void test_many_holes(void **state)
         fixture_free(fixture);
 }
 
+/* 20,000 events of three records, shuffled in a window, every record lost with a chance of 1 in 8, through a
+ * wrap-around: what is handed out and what counts as lost is all of them. */
+static void test_received_and_lost_is_all(void **state)
+{
+        (void)state;
+        enum { N = 20000, WINDOW = 48 };
+        struct fixture *fixture = fixture_new(NULL);
+        uint64_t random = 88172645463325252U;
+        struct {
+                uint32_t serial, type;
+        } window[WINDOW];
+        size_t filled = 0, total = 0;
+        uint64_t given = 0;
+        uint32_t first = UINT32_MAX - N / 2;
+
+        feed(fixture, first - 1, 1112, "begin");
+        for (uint32_t next = 0; next < 3 * N || filled;) {
+                random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+                if (next < 3 * N && filled < WINDOW) {
+                        window[filled].serial = first + next / 3;
+                        window[filled++].type = (uint32_t[]){ 1300, 1309, 1320 }[next % 3];
+                        next++;
+                        continue;
+                }
+                size_t pick = random % filled;
+                if (random >> 32 & 7) {
+                        feed(fixture, window[pick].serial, window[pick].type, "x");
+                        given++;
+                }
+                window[pick] = window[--filled];
+                fixture->now_ns += 20000; /* 50,000 records a second */
+                total += fixture->taken.count;
+                fixture->taken.count = 0;
+        }
+        feed(fixture, first + N, 1112, "end");
+        tick(fixture, INT64_MAX);
+        total += fixture->taken.count;
+        struct audit_assembler_counters counters = count(fixture);
+        assert_int_equal(total, counters.events);
+        assert_int_equal(counters.records, given + 2);
+        assert_int_equal(counters.events + counters.lost, N + 2);
+        assert_true(counters.lost > 0 && counters.timed_out > 0);
+        assert_int_equal(counters.restarts, 0);
+        fixture_free(fixture);
+}
+
 /* --- ceilings -------------------------------------------------------------------------------------------------------
  */
 
@@ -503,6 +549,7 @@ int main(void)
                 cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_end_alone),
                 cmocka_unit_test(test_many_holes),
+                cmocka_unit_test(test_received_and_lost_is_all),
                 cmocka_unit_test(test_in_flight_max),
                 cmocka_unit_test(test_event_ceilings),
                 cmocka_unit_test(test_bytes_max),

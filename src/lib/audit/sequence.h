@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-        AUDIT_HOLES_MAX = 64,       /* open at a time; beyond it the oldest counts as lost at once */
+        AUDIT_HOLES_MAX = 256,      /* open at a time; beyond it the oldest counts as lost at once */
         AUDIT_HOLE_MAX = (1 << 24), /* a jump beyond this is no loss but another count: a reboot, another file */
 };
 
