@@ -531,12 +531,13 @@ static void test_lines(void **state)
         static const char *const bad[] = { "", "{", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":\"", "{\"a\":\"\\",
                 "{\"process\":{\"pid\":1}", "{\"process\":{\"argv\":[1}}", "x" };
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                if (event_text_read(sv_of(bad[i]), &text) && i != 9) /* brackets are counted, not matched */
+                if (event_text_read(sv_of(bad[i]), EVENT_TEXT_ALL, &text) &&
+                        i != 9) /* brackets are counted, not matched */
                         fail_msg("%s", bad[i]);
         struct sv line = SV(
                 " { \"x\" : [1,{\"pid\":5}] , \"process\" : { \"pid\" : 7 , \"comm\":\"a\\u00e9\\ud83d\\ude00\\n\" },"
                 "\"tags\":[\"a\",[\"b,]\"],\"c\"],\"audit\":null}");
-        assert_true(event_text_read(line, &text));
+        assert_true(event_text_read(line, EVENT_TEXT_ALL, &text));
         assert_true(sv_eq(text.pid, SV("7")));
         assert_null(text.key.p);
         struct buf decoded;

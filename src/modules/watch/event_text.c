@@ -4,6 +4,7 @@
 
 struct reader {
         const char *at, *end;
+        uint32_t wanted; /* not found yet, a bit a member */
 };
 
 enum scope { SCOPE_EVENT, SCOPE_PROCESS, SCOPE_CONTAINER, SCOPE_OBJECT, SCOPE_AUDIT, SCOPE_ANCESTOR, SCOPES };
@@ -136,29 +137,33 @@ static bool read_object(struct reader *reader, enum scope scope, char *ret)
                         return false;
                 if (!enter && !skip_value(reader, &value))
                         return false;
-                if (!enter && member && member->below == SCOPE_EVENT)
+                if (!enter && member && member->below == SCOPE_EVENT) {
                         memcpy(ret + member->offset, &value, sizeof(value));
+                        reader->wanted &= ~(UINT32_C(1) << (member->offset / sizeof(struct sv)));
+                }
+                if (reader->wanted == 0)
+                        return true;
         } while (skip_char(reader, ','));
         return skip_char(reader, '}');
 }
 
-bool event_text_read(struct sv json, struct event_text *ret)
+bool event_text_read(struct sv json, uint32_t wanted, struct event_text *ret)
 {
-        struct reader reader = { json.p, json.p + json.n };
+        struct reader reader = { json.p, json.p + json.n, wanted };
         *ret = (struct event_text){ 0 };
         return read_object(&reader, SCOPE_EVENT, (char *)ret);
 }
 
 bool ancestor_text_read(struct sv object, struct ancestor_text *ret)
 {
-        struct reader reader = { object.p, object.p + object.n };
+        struct reader reader = { object.p, object.p + object.n, EVENT_TEXT_ALL };
         *ret = (struct ancestor_text){ 0 };
         return read_object(&reader, SCOPE_ANCESTOR, (char *)ret);
 }
 
 bool json_text_item(struct sv *rest, struct sv *ret_value)
 {
-        struct reader reader = { rest->p, rest->p + rest->n };
+        struct reader reader = { rest->p, rest->p + rest->n, EVENT_TEXT_ALL };
         if (rest->n == 0 || (!skip_char(&reader, '[') && !skip_char(&reader, ',')))
                 return false;
         if (!skip_value(&reader, ret_value))

@@ -17,8 +17,12 @@ struct ancestor_text {
         struct sv pid, comm, exe, exec_id;
 };
 
-/* false: no JSON object. */
-bool event_text_read(struct sv json, struct event_text *ret);
+/* The bit of a member in a set of those that are wanted. */
+#define EVENT_TEXT(member) (1U << (offsetof(struct event_text, member) / sizeof(struct sv)))
+#define EVENT_TEXT_ALL UINT32_MAX
+
+/* Reads until all that is wanted was found, or to the end. false: no JSON object, as far as it was read. */
+bool event_text_read(struct sv json, uint32_t wanted, struct event_text *ret);
 bool ancestor_text_read(struct sv object, struct ancestor_text *ret);
 
 /* Takes the next value off an array; begin with *rest the array itself. */

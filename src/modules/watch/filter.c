@@ -198,11 +198,15 @@ static bool any_text(const struct event_filter *filter, struct sv json)
         return filter->text.count == 0;
 }
 
-static bool needs_members(const struct event_filter *filter)
+static uint32_t wanted_members(const struct event_filter *filter)
 {
-        return filter->exe.count || filter->comm.count || filter->ancestor.count || filter->exec_id.count ||
-               filter->path.count || filter->key.count || filter->tag.count || filter->container.count ||
-               filter->argv.count;
+        return (filter->exe.count ? EVENT_TEXT(exe) : 0) | (filter->comm.count ? EVENT_TEXT(comm) : 0) |
+               (filter->ancestor.count ? EVENT_TEXT(ancestors) : 0) |
+               (filter->exec_id.count ? EVENT_TEXT(exec_id) : 0) | (filter->path.count ? EVENT_TEXT(path) : 0) |
+               (filter->key.count ? EVENT_TEXT(key) : 0) | (filter->tag.count ? EVENT_TEXT(tags) : 0) |
+               (filter->container.count ? EVENT_TEXT(engine) | EVENT_TEXT(container_id) | EVENT_TEXT(container_name)
+                                        : 0) |
+               (filter->argv.count ? EVENT_TEXT(argv) : 0);
 }
 
 bool event_filter_match(struct event_filter *filter, const struct event_head *head, struct sv json)
@@ -212,9 +216,10 @@ bool event_filter_match(struct event_filter *filter, const struct event_head *he
                 return true;
         if (!event_filter_head(filter, head) || !any_text(filter, json))
                 return false;
-        if (!needs_members(filter))
+        uint32_t wanted = wanted_members(filter);
+        if (wanted == 0)
                 return true;
-        return event_text_read(json, &text) && any_word(filter, &filter->exe, text.exe, word_is_path) &&
+        return event_text_read(json, wanted, &text) && any_word(filter, &filter->exe, text.exe, word_is_path) &&
                any_word(filter, &filter->comm, text.comm, word_is) &&
                any_word(filter, &filter->exec_id, text.exec_id, word_is) &&
                any_word(filter, &filter->key, text.key, word_is) &&
