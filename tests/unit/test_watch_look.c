@@ -328,7 +328,7 @@ static void an_audit_exec_costs_one_file(void **state)
 
         /* a container that stopped may come again by another name */
         put_docker(&fixture, "renamed");
-        look_forget_container(look, "docker", ID);
+        look_forget_container(look, ID);
         look_complete(look, &exec, observe, NULL);
         assert_int_equal(seen_count, 7);
         assert_string_equal(seen[5].path, "renamed");

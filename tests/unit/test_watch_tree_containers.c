@@ -284,6 +284,31 @@ static void test_found_running(void **state)
         play_done(&p);
 }
 
+/* Plain runc: the path says nothing, its state file does. */
+static void test_known_by_its_group(void **state)
+{
+        (void)state;
+        struct play p;
+        set_up(&p);
+        play(&p, "fork 60 <1 @200; exec 60 @201 /bin/early cg=0::/web; fork 61 <60 @202; exec 62 @203 /bin/a "
+                 "cg=0::/other");
+        expect_in(&p, 60, "");
+        buf_clear(&p.lines);
+        play(&p, "named oci web web tiny:1 cg=0::/web @210; exec 60 @210 /bin/app cg=0::/web;"
+                 "named oci next next tiny:2 cg=0::/next @211; fork 63 <1 @212; exec 63 @213 /bin/b cg=0::/next;"
+                 "fork 64 <60 @214; exec 64 @215 /bin/c cg=0::/web/sub");
+        play_expect(&p, "container 60 early <1 start web oci/web(cgroup)\nexec 60 app <1 oci/web(cgroup)\n"
+                        "container 63 b <1 start next oci/next(cgroup)\nexec 63 b <1 oci/next(cgroup)\n"
+                        "exec 64 c <60\n");
+        expect_in(&p, 61, "oci/web(inherited)");
+        expect_in(&p, 62, "");
+        /* it does not take what a path names */
+        play(&p, "named oci odd odd tiny:3 cg=0::/system.slice/docker-" ID ".scope @220;"
+                 "fork 65 <1 @221; exec 65 @222 /bin/d " SCOPE);
+        expect_in(&p, 65, "docker/4f6c8a1d0b2e(cgroup)");
+        play_done(&p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -299,6 +324,7 @@ int main(void)
                 cmocka_unit_test(test_no_flapping),
                 cmocka_unit_test(test_table_of_containers),
                 cmocka_unit_test(test_found_running),
+                cmocka_unit_test(test_known_by_its_group),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

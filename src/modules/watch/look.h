@@ -61,7 +61,7 @@ int look_all(struct look *look, int64_t now_ns, observe_fn *observe, void *cooki
 void look_complete(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie);
 
 /* A container has stopped (EVENT_CONTAINER): the next process of it is looked up anew. */
-void look_forget_container(struct look *look, const char *engine, const char *id);
+void look_forget_container(struct look *look, const char *id);
 
 /* After a loss: compares /proc with the tree and hands out PROCESS for what the tree does not know (or knows with
  * another start, or by another comm: a missed exec) and GONE for what is no more, all synthetic. Returns how many. */

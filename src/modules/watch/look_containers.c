@@ -110,7 +110,7 @@ static void hand_out(const struct look_container *container, const struct contai
         observation_init(&named, OBSERVED_CONTAINER, SOURCE_PROC);
         named.time_ns = cause->time_ns;
         named.pid = cause->pid;
-        named.operation = sv_of(container_engine_name(container->engine));
+        named.operation = sv_of(container_engine_name(state->engine)); /* the path may have told less */
         named.object = sv_of(container->id);
         named.path = sv_of(state->name);
         named.path2 = sv_of(state->image);
@@ -176,17 +176,18 @@ void look_note_cgroup(struct look *look, const struct observation *observation, 
         look_up(look, container, observation, observe, cookie);
 }
 
-void look_forget_container(struct look *look, const char *engine, const char *id)
+static void forget(struct map *map, const char *id)
 {
-        char key[CONTAINER_ID_MAX + 32];
-        int n = snprintf(key, sizeof(key), "%s:%s", engine, id);
-        struct look_container *container =
-                n > 0 && (size_t)n < sizeof(key) ? map_get(&look->containers, sv_n(key, (size_t)n)) : NULL;
-        if (container)
-                container->again_ns = 0;
-        map_foreach (entry, &look->unknown) {
+        map_foreach (entry, map) {
                 struct look_container *known = entry->value;
-                if (strcmp(known->id, id) == 0 && strcmp(container_engine_name(known->engine), engine) == 0)
+                if (strcmp(known->id, id) == 0)
                         known->again_ns = 0;
         }
+}
+
+/* By its id alone: the path may have told another engine than the state files. */
+void look_forget_container(struct look *look, const char *id)
+{
+        forget(&look->containers, id);
+        forget(&look->unknown, id);
 }

@@ -68,7 +68,7 @@ static void on_event(const struct event *event, void *cookie)
                 pipeline->counters.gaps++;
         if (event->type == EVENT_CONTAINER && pipeline->look && event->object.operation &&
                 strcmp(event->object.operation, "stop") == 0)
-                look_forget_container(pipeline->look, event->process.container.engine, event->process.container.id);
+                look_forget_container(pipeline->look, event->process.container.id);
         pipeline->options.event(&copy, pipeline->options.cookie);
 }
 

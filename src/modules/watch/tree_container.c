@@ -215,6 +215,24 @@ static enum container_engine engine_of(struct sv name)
         return sv_eq(name, SV("nspawn")) ? CONTAINER_NSPAWN : sv_eq(name, SV("crio")) ? CONTAINER_CRIO : CONTAINER_OCI;
 }
 
+/* A group whose path names no container is this one's: the runtime's state file says so (plain runc). What is there
+ * already is in it too; the entry waits for the observation behind this one when nobody is. */
+static void claim_cgroup(struct tree *tree, struct sv text, uint32_t index)
+{
+        uint32_t cgroup = text.n ? tree_cgroup_get(tree, text) : 0;
+        if (!cgroup || tree->cgroups[cgroup].container || tree->cgroups[cgroup].helper)
+                return;
+        tree->cgroups[cgroup].container = index;
+        tree->cgroups[cgroup].mute = false;
+        tree->containers[index].refs++;
+        for (size_t i = 1; tree->cgroups[cgroup].refs && i < tree->slab_count * TREE_SLAB; i++) {
+                struct tree_process *process = tree_at(tree, (uint32_t)i);
+                if (process->used && process->cgroup == cgroup && !process->end_ns)
+                        tree_set_container(
+                                tree, process, index, process->cgroup_ns ? ATTRIBUTION_CGROUP : ATTRIBUTION_INHERITED);
+        }
+}
+
 void tree_container_name(struct tree *tree, const struct observation *observation)
 {
         uint32_t index = tree_container_get(tree, engine_of(observation->operation), observation->object);
@@ -223,6 +241,7 @@ void tree_container_name(struct tree *tree, const struct observation *observatio
         struct container_entry *container = &tree->containers[index];
         tree_text_set(tree, &container->name, observation->path);
         tree_text_set(tree, &container->image, observation->path2);
+        claim_cgroup(tree, observation->cgroup, index);
 }
 
 static void wait_for_stop(struct tree *tree, uint32_t index, struct tree_process *process, int64_t empty_ns)
