@@ -442,6 +442,33 @@ static void test_missing_files(void **state)
         }
 }
 
+/* A file that goes away behind the writer's back costs its events and nothing else. */
+static void test_file_taken_away(void **state)
+{
+        (void)state;
+        char path[128];
+        struct rows rows;
+        struct event_store_counters counters;
+        uint64_t random = 5;
+        struct event_store *store = open_store(&small);
+        for (int i = 0; i < 3; i++) {
+                append(store, 10, &random, NULL);
+                assert_int_equal(event_store_rotate(store, FIXTURE_START, &err), 0);
+        }
+        path_of("events-0000000002.tail", path);
+        assert_int_equal(unlink(path), 0);
+        while (event_store_tick(store, FIXTURE_START + SECOND))
+                ;
+        assert_null(event_store_trouble(store));
+        event_store_count(store, &counters);
+        assert_int_equal(counters.packed, 2);
+        assert_int_equal(counters.corrupt_files, 1);
+        event_store_close(store);
+        read_all_rows(false, &rows, NULL);
+        assert_int_equal(rows.ids.count, 20);
+        rows_done(&rows);
+}
+
 static void test_newer_format(void **state)
 {
         (void)state;
@@ -792,6 +819,7 @@ int main(void)
                 STORE_TEST(test_torn_tail),
                 STORE_TEST(test_left_over_files),
                 STORE_TEST(test_missing_files),
+                STORE_TEST(test_file_taken_away),
                 STORE_TEST(test_newer_format),
                 STORE_TEST(test_retention),
                 STORE_TEST(test_full_disk),

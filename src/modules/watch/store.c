@@ -1,15 +1,8 @@
-#include "modules/watch/store.h"
+#include "modules/watch/store_internal.h"
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "base/vec.h"
 #include "lib/segment/segment.h"
-#include "modules/watch/store_format.h"
-#include "modules/watch/store_pack.h"
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 enum {
         BATCH_MAX = 16 << 20,
@@ -18,233 +11,11 @@ enum {
 #define RETRY_NS (1 * SECOND)   /* after a failed write, or a failed packing */
 #define RETAIN_NS (10 * SECOND) /* between looks at the age of the files */
 
-struct stored_file {
-        uint64_t number;
-        uint64_t bytes, events;
-        int64_t time_max;
-        bool packed;
-};
-
-struct event_store {
-        struct event_store_options options;
-        int directory, lock, tail;
-        VEC(struct stored_file) files; /* oldest first; the last is the tail */
-        uint64_t next_id;
-        int64_t tail_begun_ns;
-        struct buf batch; /* whole records */
-        struct store_summary batch_summary;
-        int64_t batch_since_ns, retry_ns, retain_ns, pack_retry_ns;
-        struct buf scratch; /* the JSON of an event that is dropped */
-        uint64_t lost_untold;
-        struct store_pack *pack;
-        struct event_store_counters counters;
-        struct error trouble;
-        bool in_trouble;
-};
-
-static struct stored_file *tail_of(struct event_store *store)
-{
-        return &store->files.items[store->files.count - 1];
-}
-
 static int note_trouble(struct event_store *store, const struct error *err)
 {
         store->trouble = *err;
         store->in_trouble = true;
         return -1;
-}
-
-/* ---- open ---- */
-
-static int open_directory(struct event_store *store, struct error *err)
-{
-        const char *path = store->options.directory;
-        if (path_make(path, 0700, err) < 0)
-                return -1;
-        store->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (store->directory < 0)
-                return fail_errno(err, "%s", path);
-        store->lock = openat(store->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (store->lock < 0)
-                return fail_errno(err, "%s/lock", path);
-        if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK
-                               ? fail(err, E_UNAVAILABLE, "another process writes to the event store %s", path)
-                               : fail_errno(err, "%s/lock", path);
-        return 0;
-}
-
-static struct stored_file *add_file(struct event_store *store, uint64_t number, struct error *err)
-{
-        struct stored_file *file = vec_add(&store->files, STORE_FILES_MAX);
-        if (!file)
-                return fail_null(err, E_TOO_LARGE, "the event store has more than %d files", STORE_FILES_MAX);
-        file->number = number;
-        file->time_max = INT64_MIN;
-        return file;
-}
-
-static int begin_tail(struct event_store *store, uint64_t number, int64_t now_ns, struct error *err)
-{
-        char name[STORE_NAME_MAX];
-        struct buf record;
-        struct store_file_head head = { .kind = STORE_FILE,
-                .magic = STORE_MAGIC,
-                .version = STORE_VERSION,
-                .first_id = store->next_id,
-                .begun_ns = now_ns };
-        store_summary_init(&head.summary);
-        store_file_name(number, STORE_TAIL, name);
-        cleanup(fd_close) int fd =
-                openat(store->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return fail_errno(err, "%s", name);
-        buf_init(&record, 4096);
-        segment_frame(&record, sv_n((const char *)&head, sizeof(head)));
-        size_t size = record.len;
-        int status = write_all(fd, buf_text(&record), size, err);
-        buf_done(&record);
-        struct stored_file *file = status == 0 ? add_file(store, number, err) : NULL;
-        if (!file) {
-                unlinkat(store->directory, name, 0);
-                return -1;
-        }
-        file->bytes = size;
-        fd_close(&store->tail);
-        store->tail = take_fd(fd);
-        store->tail_begun_ns = now_ns;
-        return 0;
-}
-
-struct recovery {
-        struct stored_file *file;
-        uint64_t id_last;
-        uint32_t kind; /* of the last record */
-};
-
-static int recover_record(struct sv record, uint64_t offset, void *cookie, struct error *err)
-{
-        struct recovery *recovery = cookie;
-        struct event_head head;
-        struct sv json;
-        (void)offset;
-        (void)err;
-        if (record.n >= sizeof(recovery->kind))
-                memcpy(&recovery->kind, record.p, sizeof(recovery->kind));
-        if (store_event_record(record, &head, &json)) {
-                recovery->file->events++;
-                recovery->id_last = head.id;
-                if (head.time_ns > recovery->file->time_max)
-                        recovery->file->time_max = head.time_ns;
-        }
-        return 0;
-}
-
-/* Goes on in the tail that is there: what its writer did not finish is cut off. */
-static int resume_tail(struct event_store *store, const char *name, const struct store_file_head *head, size_t start,
-        struct error *err)
-{
-        struct stored_file *file = tail_of(store);
-        struct recovery recovery = { .file = file, .id_last = head->first_id - 1 };
-        uint64_t end;
-        bool torn;
-        cleanup(fd_close) int fd = openat(store->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 || lseek(fd, (off_t)start, SEEK_SET) < 0)
-                return fail_errno(err, "%s", name);
-        if (segment_read(fd, recover_record, &recovery, &end, &torn, err) < 0)
-                return -1;
-        if (torn) {
-                store->counters.torn_bytes += file->bytes - end;
-                if (ftruncate(fd, (off_t)end) < 0)
-                        return fail_errno(err, "%s", name);
-        }
-        if (lseek(fd, (off_t)end, SEEK_SET) < 0)
-                return fail_errno(err, "%s", name);
-        file->bytes = end;
-        store->next_id = recovery.id_last + 1;
-        if (recovery.kind != STORE_CLOSED)
-                store->next_id += EVENT_STORE_ID_STEP;
-        store->tail_begun_ns = head->begun_ns;
-        store->tail = take_fd(fd);
-        return 0;
-}
-
-/* One file of the directory; *ret_head is that of the last. 1: it is usable; 0: it counts for nothing. */
-static int take_file(struct event_store *store, const struct store_listed *listed, struct store_file_head *ret_head,
-        size_t *ret_start, struct error *err)
-{
-        char name[STORE_NAME_MAX];
-        struct stat status;
-        store_file_name(listed->number, listed->kind, name);
-        bool packed_too = listed->kind == STORE_TAIL && store->files.count && tail_of(store)->number == listed->number;
-        if (listed->kind == STORE_NEW || packed_too) { /* the packing was not finished, or not tidied up after */
-                unlinkat(store->directory, name, 0);
-                return 0;
-        }
-        cleanup(fd_close) int fd = openat(store->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 || fstat(fd, &status) < 0)
-                return fail_errno(err, "%s", name);
-        struct error problem;
-        int have = store_read_file_head(fd, name, ret_head, ret_start, &problem);
-        if (have < 0 && problem.code == E_UNSUPPORTED) {
-                if (err)
-                        *err = problem;
-                return -1;
-        }
-        if (have <= 0) {
-                store->counters.corrupt_files++;
-                store->counters.torn_bytes += have == 0 ? (uint64_t)status.st_size : 0;
-                if (have == 0) /* its writer was killed while it began: it holds nothing */
-                        unlinkat(store->directory, name, 0);
-                return 0;
-        }
-        struct stored_file *file = add_file(store, listed->number, err);
-        if (!file)
-                return -1;
-        file->bytes = (uint64_t)status.st_size;
-        file->packed = listed->kind == STORE_PACK;
-        if (file->packed) {
-                file->events = ret_head->summary.events;
-                file->time_max = ret_head->summary.time_max;
-                if (ret_head->summary.events)
-                        store->next_id = ret_head->summary.id_last + 1;
-        } else {
-                file->time_max = status.st_mtim.tv_sec * SECOND + status.st_mtim.tv_nsec;
-        }
-        return 1;
-}
-
-static int open_files(struct event_store *store, int64_t now_ns, struct error *err)
-{
-        cleanup(free) struct store_listed *listed = NULL;
-        size_t count;
-        size_t start = 0;
-        uint64_t highest = 0;
-        struct store_file_head head = { 0 };
-        if (store_list(store->directory, &listed, &count, err) < 0)
-                return -1;
-        for (size_t i = 0; i < count; i++) {
-                struct store_file_head one;
-                size_t size;
-                int taken = take_file(store, &listed[i], &one, &size, err);
-                if (taken < 0)
-                        return -1;
-                if (listed[i].number > highest)
-                        highest = listed[i].number;
-                if (taken > 0) {
-                        head = one;
-                        start = size;
-                }
-        }
-        if (store->files.count && tail_of(store)->number == highest && !tail_of(store)->packed) {
-                char name[STORE_NAME_MAX];
-                tail_of(store)->time_max = INT64_MIN;
-                store_file_name(highest, STORE_TAIL, name);
-                return resume_tail(store, name, &head, start, err);
-        }
-        if (count) /* the tail is missing or unreadable: what it held may have been shown */
-                store->next_id += EVENT_STORE_ID_STEP;
-        return begin_tail(store, highest + 1, now_ns, err);
 }
 
 static void apply_defaults(struct event_store_options *options)
@@ -274,7 +45,7 @@ struct event_store *event_store_open(const struct event_store_options *options, 
         buf_init(&store->batch, 2 * store->options.batch_bytes + SEGMENT_RECORD_MAX);
         buf_init(&store->scratch, STORE_EVENT_MAX);
         store_summary_init(&store->batch_summary);
-        if (open_directory(store, err) < 0 || open_files(store, now_ns, err) < 0) {
+        if (store_open_directory(store, err) < 0 || store_open_files(store, now_ns, err) < 0) {
                 event_store_close(store);
                 return NULL;
         }
@@ -341,22 +112,39 @@ static struct stored_file *unpacked(struct event_store *store)
         return NULL;
 }
 
+/* A file that somebody took away or damaged is nobody's any more; what it holds stays as it is. */
+static void forget_file(struct event_store *store, struct stored_file *file)
+{
+        size_t behind = store->files.count - (size_t)(file - store->files.items) - 1;
+        memmove(file, file + 1, behind * sizeof(*file));
+        store->files.count--;
+        store->counters.corrupt_files++;
+}
+
 /* 1: there is more to do; 0: all is packed; -1: it failed. */
 static int pack_step(struct event_store *store, struct error *err)
 {
         struct store_packed packed;
+        struct error problem;
         struct stored_file *file = unpacked(store);
         if (!file)
                 return 0;
         if (!store->pack)
-                store->pack = store_pack_new(store->directory, file->number, err);
-        int status = store->pack ? store_pack_step(store->pack, &packed, err) : -1;
+                store->pack = store_pack_new(store->directory, file->number, &problem);
+        int status = store->pack ? store_pack_step(store->pack, &packed, &problem) : -1;
         if (status > 0)
                 return 1;
         store_pack_free(store->pack);
         store->pack = NULL;
-        if (status < 0)
+        if (status < 0 && (problem.code == E_NOT_FOUND || problem.code == E_CORRUPT)) {
+                forget_file(store, file);
+                return unpacked(store) ? 1 : 0;
+        }
+        if (status < 0) {
+                if (err)
+                        *err = problem;
                 return -1;
+        }
         sync_counted(store, packed.sync_ns);
         file->packed = true;
         file->bytes = packed.bytes;
@@ -395,9 +183,9 @@ int event_store_rotate(struct event_store *store, int64_t now_ns, struct error *
 {
         if (event_store_flush(store, false, now_ns, err) < 0)
                 return -1;
-        if (tail_of(store)->events == 0)
+        if (store_tail(store)->events == 0)
                 return 0;
-        if (begin_tail(store, tail_of(store)->number + 1, now_ns, err) < 0)
+        if (store_begin_tail(store, store_tail(store)->number + 1, now_ns, err) < 0)
                 return -1;
         store->counters.rotated++;
         retain(store, now_ns);
@@ -409,7 +197,7 @@ int event_store_rotate(struct event_store *store, int64_t now_ns, struct error *
 /* What a failed write left behind goes, so that the next one does not stand behind half a record. */
 static int write_batch(struct event_store *store, struct error *err)
 {
-        struct stored_file *file = tail_of(store);
+        struct stored_file *file = store_tail(store);
         if (write_all(store->tail, store->batch.data, store->batch.len, err) < 0) {
                 store->counters.write_errors++;
                 if (ftruncate(store->tail, (off_t)file->bytes) < 0 ||
@@ -479,7 +267,7 @@ static bool keep_up(struct event_store *store, int64_t now_ns, bool pack)
         bool waits = store->retry_ns && now_ns < store->retry_ns && now_ns > store->retry_ns - RETRY_NS;
         if ((full || due || (store->lost_untold && pack)) && !waits && flush(store, now_ns, &err) == 0)
                 pack = true; /* as much is packed as is written: the packing never falls behind */
-        const struct stored_file *tail = tail_of(store);
+        const struct stored_file *tail = store_tail(store);
         if (tail->bytes >= store->options.rotate_bytes ||
                 (tail->events && now_ns - store->tail_begun_ns >= store->options.rotate_ns)) {
                 if (!waits && event_store_rotate(store, now_ns, &err) < 0) {

@@ -43,7 +43,7 @@ struct event_store_counters {
         uint64_t rotated, packed;
         uint64_t removed_files, removed_events; /* by size or age */
         uint64_t torn_bytes;                    /* cut off at open, or found when packing */
-        uint64_t corrupt_files;                 /* files whose head cannot be read: left alone, not counted in files */
+        uint64_t corrupt_files;                 /* that cannot be read, or went away: not in files */
         uint64_t files, bytes;                  /* on disk now */
         uint64_t unpacked_files;                /* of them not packed yet, the tail included */
 };
