@@ -70,12 +70,17 @@ static struct tree_process *begin(struct tree *tree, pid_t pid, int64_t first_ns
         process->fork_source = tree->observation->source; /* of the first sight, for now */
         if (!process->self)
                 return process;
+        struct tree_spot spot = tree_spot(tree, pid, first_ns);
         /* two lives of one pid within one tick would have the same ids */
-        const struct tree_process *before = tree_spot(tree, pid, first_ns).owner;
-        if (before && first_ns - before->first_ns < 2 * TREE_TICK_NS)
-                process->execs = (uint16_t)(before->execs + 1);
+        if (spot.owner && first_ns - spot.owner->first_ns < 2 * TREE_TICK_NS)
+                process->execs = (uint16_t)(spot.owner->execs + 1);
         tree_line_link(tree, process);
         tree_sibling_link(tree, process, 0);
+        /* only the newest of a line may live */
+        if (spot.owner && !spot.owner->end_ns)
+                tree_end(tree, spot.owner, first_ns);
+        if (spot.newer)
+                tree_end(tree, process, spot.newer->first_ns);
         return process;
 }
 
@@ -85,6 +90,11 @@ static bool is_below(const struct tree *tree, const struct tree_process *process
                 if (at == above)
                         return true;
         return false;
+}
+
+static bool is_newest(const struct tree *tree, const struct tree_process *process)
+{
+        return tree_spot(tree, (pid_t)process->pid, INT64_MAX).owner == process;
 }
 
 static void set_parent(struct tree *tree, struct tree_process *process, const struct tree_process *parent)
@@ -153,16 +163,16 @@ static void move_program(struct tree_process *to, struct tree_process *from, int
  * pid, which began at first_ns and is returned. */
 static struct tree_process *cut(struct tree *tree, struct tree_process *process, int64_t after_ns, int64_t first_ns)
 {
-        struct tree_process *later = begin(tree, (pid_t)process->pid, first_ns);
         int64_t end_ns = process->end_ns;
-        bool exit_is_later = process->exit_seen && end_ns > after_ns;
-        if (later->self && exit_is_later) {
-                later->exit_seen = true;
+        struct tree_process *later = begin(tree, (pid_t)process->pid, first_ns);
+        if (end_ns > after_ns) { /* its end too */
+                later->exit_seen = process->exit_seen;
                 later->exit_source = process->exit_source;
-                tree_end(tree, later, end_ns);
+                later->silent = process->silent;
+                process->exit_seen = process->silent = false;
+                if (later->self)
+                        tree_end(tree, later, end_ns);
         }
-        if (exit_is_later)
-                process->exit_seen = false;
         tree_end(tree, process, after_ns);
         if (!later->self)
                 return later;
@@ -218,15 +228,13 @@ static struct tree_process *make_repaired(
         struct tree *tree, const struct observation *observation, int64_t time_ns, struct tree_spot spot)
 {
         int64_t first = first_by_start(tree, observation->start_ns, time_ns);
-        if (spot.owner && first <= spot.owner->first_ns)
-                first = spot.owner->first_ns + 1;
+        if (spot.owner && first < spot.owner->first_ns)
+                first = spot.owner->first_ns;
         if (spot.owner && spot.owner->end_ns && first <= spot.owner->end_ns)
                 first = spot.owner->end_ns < time_ns ? spot.owner->end_ns + 1 : time_ns;
         struct tree_process *process = begin(tree, observation->pid, first);
         mark_repaired(tree, process);
         process->start_ns = observation->start_ns;
-        if (spot.newer)
-                tree_end(tree, process, spot.newer->first_ns);
         if (process->self) {
                 note_parent(tree, process, observation->ppid, time_ns);
         } else if (observation->ppid > 0) {
@@ -272,8 +280,8 @@ static struct tree_process *other_start(
         struct tree_spot spot = { 0 };
         if (observation->start_ns > owner->start_ns) {
                 int64_t first = first_by_start(tree, observation->start_ns, time_ns);
-                if (first <= owner->first_ns)
-                        first = owner->first_ns + 1;
+                if (first < owner->first_ns)
+                        first = owner->first_ns;
                 if (!owner->end_ns || owner->end_ns > first) {
                         tree->counters.pid_reused += !owner->end_ns;
                         struct tree_process *later = cut(tree, owner, first, first);
@@ -298,7 +306,8 @@ struct tree_process *tree_resolve(struct tree *tree, const struct observation *o
         struct tree_spot spot = tree_spot(tree, observation->pid, time_ns);
         if (process) {
                 /* an exec by another thread than the first looks like an exit before */
-                if (observation->type == OBSERVED_EXEC && process->end_ns && time_ns > process->end_ns && !spot.newer)
+                if (observation->type == OBSERVED_EXEC && process->end_ns && time_ns > process->end_ns &&
+                        is_newest(tree, process))
                         tree_unend(tree, process);
                 return process;
         }
@@ -413,8 +422,6 @@ struct tree_process *tree_forked(
         } else {
                 process = begin(tree, observation->pid, time_ns);
         }
-        if (spot.newer && !process->end_ns)
-                tree_end(tree, process, spot.newer->first_ns);
         complete(tree, process, observation, parent, time_ns);
         tree_propagate(tree, process, 0); /* children that came with the cut had theirs from another */
         return process;
@@ -500,7 +507,7 @@ struct tree_process *tree_seen(struct tree *tree, const struct observation *obse
 {
         struct tree_process *process = find_start(tree, observation->pid, observation->start_ns);
         if (process) {
-                if (process->end_ns && !process->exit_seen)
+                if (process->end_ns && !process->exit_seen && is_newest(tree, process))
                         tree_unend(tree, process);
         } else {
                 struct tree_spot spot = tree_spot(tree, observation->pid, time_ns);
