@@ -186,6 +186,7 @@ def test_containerd(space, rootfs):
     found = space.probe(pid)
     assert (found["engine"], found["id"], found["name"]) == ("containerd", "tiny", "tiny")
     assert found["namespace"] == "default" and found["pid"] == pid
+    assert in_tree(space, pid)["container"]["name"] == "tiny"
 
 
 # --- podman ------------------------------------------------------------------------------------------------------------
@@ -243,6 +244,7 @@ def test_runc(space, rootfs, tmp_path):
     assert (found["engine"], found["id"], found["name"]) == ("oci", name, name)
     assert found["bundle"] == str(directory) and found["pid"] == pid
     assert found["labels"] == {"org.example.tier": "back"}
+    assert in_tree(space, pid)["container"]["name"] == name
 
 
 def test_crun(space, rootfs, tmp_path):
