@@ -186,6 +186,8 @@ void tree_sibling_unlink(struct tree *tree, struct tree_process *process);
 
 /* --- tree_life.c: ends, delays and room --------------------------------------------------------------------------- */
 void tree_end(struct tree *tree, struct tree_process *process, int64_t end_ns);
+/* A child of it was found to be another's: a ghost without children goes when time advances. */
+void tree_child_left(struct tree *tree, struct tree_process *parent);
 void tree_unend(struct tree *tree, struct tree_process *process);
 void tree_expire(struct tree *tree, int64_t now_ns);
 void tree_make_room(struct tree *tree);

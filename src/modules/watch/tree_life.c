@@ -86,6 +86,14 @@ static void forget_ghost(struct tree *tree, struct tree_process *ghost)
         let_go(tree, ghost);
 }
 
+void tree_child_left(struct tree *tree, struct tree_process *parent)
+{
+        if (!parent->ghost || parent->child)
+                return;
+        unqueue(tree, parent);
+        push(tree, parent, &tree->ended_first, &tree->ended_last); /* not now: it may be in use */
+}
+
 static void due(struct tree *tree, struct tree_process *process)
 {
         if (!process->exit_seen && !process->silent) {

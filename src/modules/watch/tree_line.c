@@ -107,8 +107,10 @@ static void set_parent(struct tree *tree, struct tree_process *process, const st
                 return;
         if (process->child && is_below(tree, parent, process->self))
                 return; /* contradicts what is known: a process is not its own ancestor */
+        struct tree_process *before = tree_at(tree, process->parent);
         tree_sibling_unlink(tree, process);
         tree_sibling_link(tree, process, parent->self);
+        tree_child_left(tree, before);
 }
 
 static void set_first(struct tree *tree, struct tree_process *process, int64_t first_ns)
@@ -192,6 +194,7 @@ static struct tree_process *cut(struct tree *tree, struct tree_process *process,
                 tree_sibling_unlink(tree, last);
                 tree_sibling_link(tree, last, later->self);
         }
+        tree_child_left(tree, process);
         return later;
 }
 
