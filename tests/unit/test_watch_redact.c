@@ -134,6 +134,8 @@ static const char *const near_misses[] = {
         "x" US "--token=",
         "x" US "compass=north",
         "x" US "--bypass=proxy",
+        "ld" US "-plugin-opt=-pass-through=-lgcc",
+        "x" US "--pass-through" US "host",
         "x" US "monkey=1",
         "x" US "--secret-name" US "web",
         "kubectl" US "get" US "secrets",

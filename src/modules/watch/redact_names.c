@@ -86,7 +86,7 @@ bool redact_name(struct sv name)
 {
         static const struct {
                 const char *word;
-                bool alone;    /* a boundary must stand before it too */
+                bool alone;    /* a boundary must stand before it too, and nothing behind it */
                 bool prefixed; /* and something before that */
         } words[] = {
                 { "password", false, false },
@@ -123,7 +123,7 @@ bool redact_name(struct sv name)
                         size_t end = at + length;
                         while (end < name.n && isdigit((unsigned char)name.p[end]))
                                 end++;
-                        if (is_boundary(name, end))
+                        if (words[i].alone ? end == name.n : is_boundary(name, end))
                                 return !is_about(name) && !is_switch(name);
                 }
         }
