@@ -12,7 +12,7 @@ enum {
         HEADER = NLMSG_HDRLEN,
         NEAR = 1024, /* of each datagram: nearly all are shorter, so that a batch works in 64 KiB */
         FAR = HEADER + AUDIT_NETLINK_RECORD_MAX - NEAR,
-        BUFFER_DEFAULT = 16 << 20
+        BUFFER_DEFAULT = 64 << 20 /* the kernel's memory, and only while records wait */
 };
 
 /* What exceeds NEAR goes to `far`, whose first NEAR bytes are left free for the beginning then, to have it in one

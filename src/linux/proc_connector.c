@@ -13,8 +13,8 @@ enum {
         HEADER = NLMSG_HDRLEN,
         MESSAGE = sizeof(struct cn_msg),
         EVENT_HEAD = offsetof(struct proc_event, event_data),
-        DATAGRAM_MAX = 256, /* 76 today */
-        BUFFER_DEFAULT = 8 << 20,
+        DATAGRAM_MAX = 256,        /* 76 today */
+        BUFFER_DEFAULT = 32 << 20, /* the kernel's memory, and only while messages wait */
         ACK_NONE = -1
 };
 
@@ -142,16 +142,14 @@ uint32_t connector_sequence_gap(struct connector_sequences *sequences, const str
 
 static int subscribe(int fd, struct subscription subscription, size_t size, uint32_t acknowledged, struct error *err)
 {
-        struct {
-                struct nlmsghdr header;
-                struct cn_msg message;
-                struct subscription subscription;
-        } __attribute__((packed))
-        request = { .header = { .nlmsg_len = (uint32_t)(HEADER + MESSAGE + size), .nlmsg_type = NLMSG_DONE },
-                .message = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .ack = acknowledged, .len = (uint16_t)size },
-                .subscription = subscription };
+        struct nlmsghdr header = { .nlmsg_len = (uint32_t)(HEADER + MESSAGE + size), .nlmsg_type = NLMSG_DONE };
+        struct cn_msg message = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .ack = acknowledged, .len = (uint16_t)size };
+        char request[HEADER + MESSAGE + sizeof(subscription)];
+        memcpy(request, &header, HEADER);
+        memcpy(request + HEADER, &message, MESSAGE);
+        memcpy(request + HEADER + MESSAGE, &subscription, sizeof(subscription));
         struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-        if (sendto(fd, &request, HEADER + MESSAGE + size, 0, (struct sockaddr *)&kernel, sizeof(kernel)) >= 0)
+        if (sendto(fd, request, HEADER + MESSAGE + size, 0, (struct sockaddr *)&kernel, sizeof(kernel)) >= 0)
                 return 0;
         if (errno == ECONNREFUSED)
                 return error_set(err, E_UNSUPPORTED, errno, __FILE__, __LINE__,

@@ -155,6 +155,15 @@ int run_stop_fd(const struct run *run)
         return run->channel->fd;
 }
 
+bool run_would_block(struct run *run)
+{
+        struct run_channel *channel = run->channel;
+        struct pollfd room = { channel->fd, POLLOUT, 0 };
+        if (channel->out.len >= SEND_BATCH / 2 && poll(&room, 1, 0) == 1)
+                channel_flush(channel, NULL);
+        return channel->out.len >= SEND_BATCH / 2;
+}
+
 int run_poll(struct run *run, struct pollfd *fds, size_t count, int64_t timeout_ns, struct error *err)
 {
         enum { FDS_MAX = 64 };

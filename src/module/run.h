@@ -28,6 +28,10 @@ int run_emit_in(struct run *run, const char *group, const char *label, const voi
 /* The same for an element that is JSON already. */
 int run_emit_json(struct run *run, const char *group, const char *label, struct sv json, struct error *err);
 
+/* Sends what has gathered as far as the parent takes it now, and says whether more would have to wait: for modules that
+ * must not stand still meanwhile. */
+bool run_would_block(struct run *run);
+
 /* A label that is shown even when it gets no row: as [], or as null with null_when_empty. group may be NULL. */
 int run_declare(struct run *run, const char *group, const char *label, bool null_when_empty, struct error *err);
 

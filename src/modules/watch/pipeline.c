@@ -11,14 +11,16 @@
 
 enum {
         SOURCE_FDS_MAX = 4,
-        RAW_BYTES = 16 << 20,
-        OBSERVATION_BYTES = 8 << 20,
+        RAW_BYTES = 64 << 20, /* of address space; memory only while they wait */
+        OBSERVATION_BYTES = 32 << 20,
         /* room kept free in the observation queue while a raw message is decoded: one may give several */
         OBSERVATION_MARGIN = 1 << 20,
         PUMP_ROUNDS = 64, /* before the loop gets its turn */
+        APPLY_BATCH = 32, /* events between two looks whether the sink takes more */
 };
 
 #define TICK_NS (100 * MILLISECOND)
+#define BLOCKED_NS (2 * MILLISECOND)
 #define HEAL_DELAY_NS (300 * MILLISECOND)
 
 struct pipeline {
@@ -37,6 +39,7 @@ struct pipeline {
         int64_t poll_ns;
         bool polling;  /* the fds are asleep and the timer looks at them instead */
         bool deferred; /* pump has asked for another turn */
+        bool blocked;  /* the sink took no more when it was last asked */
         bool heal_due, seeding, finished, ended;
         uint64_t raw_lost_told, observations_lost_told;
         struct pipeline_counters counters;
@@ -109,6 +112,19 @@ static bool apply_queued(struct pipeline *pipeline)
         return true;
 }
 
+/* True when the sink takes no more for now. */
+static bool apply_all(struct pipeline *pipeline)
+{
+        const struct pipeline_options *options = &pipeline->options;
+        while (pipeline->observations.counters.depth) {
+                if (options->blocked && options->blocked(options->cookie))
+                        return true;
+                for (int i = 0; i < APPLY_BATCH && apply_queued(pipeline); i++)
+                        ;
+        }
+        return false;
+}
+
 /* ---- stage 2 ---- */
 
 static void enqueue(const struct observation *observation, void *cookie)
@@ -141,18 +157,18 @@ static bool run_stages(struct pipeline *pipeline, bool *ret_received)
         bool more = true;
         int rounds = 0;
         *ret_received = false;
-        while (more && rounds++ < PUMP_ROUNDS) {
+        pipeline->blocked = false;
+        while (more && !pipeline->blocked && rounds++ < PUMP_ROUNDS) {
                 uint64_t before = pipeline->raw.counters.pushed + pipeline->raw.counters.lost;
                 int64_t now_ns = time_unix_ns();
                 bool kernel_has_more = pipeline->ops->receive(pipeline->source, &pipeline->raw);
                 *ret_received |= pipeline->raw.counters.pushed + pipeline->raw.counters.lost != before;
                 while (decode_queued(pipeline, now_ns))
                         ;
-                while (apply_queued(pipeline))
-                        ;
-                more = kernel_has_more || pipeline->raw.counters.depth;
+                pipeline->blocked = apply_all(pipeline);
+                more = kernel_has_more || pipeline->raw.counters.depth || pipeline->observations.counters.depth;
         }
-        return more;
+        return more && !pipeline->blocked;
 }
 
 static void on_deferred(struct loop *loop, void *cookie);
@@ -181,6 +197,11 @@ static void listen_to_fds(struct pipeline *pipeline, bool on)
                 loop_modify_fd(pipeline->loop, pipeline->fd_ids[i], on ? LOOP_READ : 0, &ignored);
 }
 
+static int64_t pause_of(const struct pipeline *pipeline)
+{
+        return pipeline->blocked || pipeline->poll_ns == 0 ? BLOCKED_NS : pipeline->poll_ns;
+}
+
 /* While events come, a timer looks instead of a wake-up for each message: many are taken at once. */
 static void on_readable(struct loop *loop, loop_id id, uint32_t events, void *cookie)
 {
@@ -188,20 +209,21 @@ static void on_readable(struct loop *loop, loop_id id, uint32_t events, void *co
         (void)id;
         (void)events;
         pump(pipeline);
-        if (!pipeline->polling && pipeline->poll_ns) {
+        if (!pipeline->polling && (pipeline->poll_ns || pipeline->blocked)) {
                 pipeline->polling = true;
                 listen_to_fds(pipeline, false);
-                loop_rearm_timer(loop, pipeline->poll_id, pipeline->poll_ns);
+                loop_rearm_timer(loop, pipeline->poll_id, pause_of(pipeline));
         }
 }
 
 static void on_poll(struct loop *loop, loop_id id, void *cookie)
 {
         struct pipeline *pipeline = cookie;
-        if (pump(pipeline)) {
-                loop_rearm_timer(loop, id, pipeline->poll_ns);
+        if (pump(pipeline) || pipeline->blocked) {
+                loop_rearm_timer(loop, id, pause_of(pipeline));
                 return;
         }
+        loop_rearm_timer_at(loop, id, LOOP_NEVER); /* keeps it, asleep */
         pipeline->polling = false;
         listen_to_fds(pipeline, true);
 }
@@ -231,8 +253,7 @@ static void on_tick(struct loop *loop, loop_id id, void *cookie)
         (void)loop;
         (void)id;
         pipeline->ops->tick(pipeline->source, now_ns, enqueue, pipeline);
-        while (apply_queued(pipeline))
-                ;
+        apply_all(pipeline);
         tell_lost(pipeline, &pipeline->raw, &pipeline->raw_lost_told, "messages", "raw queue", now_ns);
         tell_lost(pipeline, &pipeline->observations, &pipeline->observations_lost_told, "observations",
                 "observation queue", now_ns);
@@ -282,8 +303,7 @@ static void repair(struct pipeline *pipeline, bool after_loss)
 static void on_heal(struct loop *loop, loop_id id, void *cookie)
 {
         struct pipeline *pipeline = cookie;
-        (void)loop;
-        (void)id;
+        loop_rearm_timer_at(loop, id, LOOP_NEVER);
         pipeline->heal_due = false;
         repair(pipeline, true);
 }
@@ -449,6 +469,7 @@ void pipeline_finish(struct pipeline *pipeline)
         if (pipeline->source) {
                 bool received;
                 struct loop *loop = pipeline->loop;
+                pipeline->options.blocked = NULL; /* what is left may wait for the sink */
                 for (int round = 0; round < PUMP_ROUNDS && run_stages(pipeline, &received); round++)
                         ;
                 pipeline->ops->tick(pipeline->source, INT64_MAX, enqueue, pipeline);

@@ -27,6 +27,9 @@ struct pipeline_options {
 
         /* An event, complete but for its id. */
         void (*event)(struct event *event, void *cookie);
+        /* Can it take no more events now? They then wait in the queues, and the kernel's buffers are emptied all the
+         * same. May be NULL. */
+        bool (*blocked)(void *cookie);
         /* The replay is at its end, or the source broke (err). May be NULL. */
         void (*ended)(const struct error *err, void *cookie);
         void (*log)(void *cookie, const char *text);

@@ -6,6 +6,7 @@
 #include "modules/watch/digests.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const char *const watch_source_names[] = { "auto", "audit", "bpf", "connector", NULL };
@@ -49,7 +50,7 @@ const struct record watch_statistics_record = {
         .name = "watch_statistics",
 };
 
-enum { SCRATCH_MAX = 4 << 20 };
+enum { SCRATCH_MAX = 4 << 20, WATCH_NICE = -10 };
 
 static void on_hit(const struct rules_hit *hit, void *cookie)
 {
@@ -107,6 +108,12 @@ static void on_ended(const struct error *err, void *cookie)
                 watch->sink->ended(watch, err);
 }
 
+static bool on_blocked(void *cookie)
+{
+        struct watch *watch = cookie;
+        return watch->sink->blocked(watch);
+}
+
 static void on_log(void *cookie, const char *text)
 {
         struct watch *watch = cookie;
@@ -160,6 +167,9 @@ int watch_open(struct watch *watch, struct loop *loop, const struct watch_inputs
         one[0] = settings->source == 1 ? &source_audit : settings->source == 2 ? &source_bpf : &source_connector;
         cleanup(free) const char **audit_rules = NULL;
         watch->loop = loop;
+        /* on a busy host the kernel's buffers must not fill while we wait for our turn; auditd does the same with -4 */
+        if (!inputs->replay && setpriority(PRIO_PROCESS, 0, WATCH_NICE) < 0)
+                watch->sink->log(watch, "the priority stays as it is: it may not be raised");
         watch->live = inputs->replay == NULL;
         arena_init(&watch->scratch, SCRATCH_MAX);
         watch->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -187,6 +197,7 @@ int watch_open(struct watch *watch, struct loop *loop, const struct watch_inputs
                 .root = watch->root,
                 .reconcile_ns = MINUTE,
                 .event = on_event,
+                .blocked = watch->sink->blocked ? on_blocked : NULL,
                 .ended = on_ended,
                 .log = on_log,
                 .cookie = watch,

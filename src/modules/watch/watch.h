@@ -47,6 +47,7 @@ struct watch_sink {
         void (*event)(struct watch *watch, struct event *event); /* numbered, redacted, with the tags of rules */
         void (*alert)(struct watch *watch, const struct rules_hit *hit); /* may be NULL */
         void (*ended)(struct watch *watch, const struct error *err);     /* may be NULL */
+        bool (*blocked)(struct watch *watch);                            /* pipeline.h; may be NULL */
         void (*log)(struct watch *watch, const char *text);
         void (*raw)(struct watch *watch, struct sv line); /* NULL = not wanted */
 };

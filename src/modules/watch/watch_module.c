@@ -85,6 +85,12 @@ static void emit_raw(struct watch *watch, struct sv line)
         free(text);
 }
 
+static bool blocked(struct watch *watch)
+{
+        struct foreground *foreground = watch->owner;
+        return !foreground->failed && run_would_block(foreground->run);
+}
+
 static void ended(struct watch *watch, const struct error *err)
 {
         end(watch->owner, err);
@@ -122,7 +128,7 @@ static int watch_run(struct run *run, struct error *err)
 {
         const struct watch_params *params = run->params;
         const struct watch_sink sink = {
-                .event = emit, .ended = ended, .log = note, .raw = params->raw ? emit_raw : NULL
+                .event = emit, .blocked = blocked, .ended = ended, .log = note, .raw = params->raw ? emit_raw : NULL
         };
         const struct watch_inputs inputs = { params->replay, params->record, params->diag };
         struct foreground foreground = { .run = run, .params = params };
@@ -200,7 +206,7 @@ const struct module watch_module = {
         .config = RECORD(struct watch_config, config_fields),
         .sandbox = { .capabilities = CAP_BIT(CAP_AUDIT_CONTROL) | CAP_BIT(CAP_AUDIT_READ) | CAP_BIT(CAP_NET_ADMIN) |
                                      CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_SYS_PTRACE) |
-                                     CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_KILL),
+                                     CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SYS_NICE),
                 .netlink = true,
                 .bpf = true,
                 .signals = true,

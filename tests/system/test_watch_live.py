@@ -1,0 +1,100 @@
+"""watch against the truth: 20,000 processes in 50 containers of real namespaces and cgroups, under each source."""
+import collections
+import os
+import re
+import subprocess
+
+import pytest
+import watch_harness
+from watch_harness import Watch, churn_program
+
+CONTAINERS, EACH = 50, 400
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@pytest.fixture
+def churn(tmp_path):
+    return churn_program(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def alone():
+    with watch_harness.alone():
+        yield
+
+
+class Churn:
+    """A running churn: .containers is {pid of the init: id}; go() lets it work."""
+
+    def __init__(self, program, *arguments):
+        if subprocess.run(["unshare", "-pf", "true"], capture_output=True).returncode:
+            pytest.skip("needs pid namespaces")
+        if not os.path.exists("/sys/fs/cgroup/cgroup.procs") and not os.path.exists("/sys/fs/cgroup/unified"):
+            pytest.skip("needs cgroup v2")
+        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.containers = {}
+        for line in self.process.stdout:
+            word, *rest = line.split()
+            if word == "go":
+                return
+            self.containers[int(rest[1])] = rest[0]
+        raise AssertionError("churn did not begin")
+
+    def go(self):
+        out, _ = self.process.communicate("\n", timeout=300)
+        assert self.process.returncode == 0
+        return int(re.search(r"^started (\d+)$", out, re.M).group(1))
+
+
+def check(watch, churn, started):
+    """Every process that came is in its container and has its parent; none came twice; what is missing was counted."""
+    execs, forks, exits = {}, {}, collections.Counter()
+    inits = {}
+    for event in watch.events:
+        process = event.get("process", {})
+        if event["type"] == "exec" and process["pid"] in churn.containers:
+            inits[process["pid"]] = process
+        if process.get("ppid") not in churn.containers:
+            continue
+        identity = process["exec_id"].rsplit("-", 1)[0]
+        if event["type"] == "exec":
+            assert identity not in execs, f"twice: {event}"
+            execs[identity] = process
+        elif event["type"] == "fork":
+            assert identity not in forks, f"twice: {event}"
+            forks[identity] = process
+        elif event["type"] == "exit":
+            exits[identity] += 1
+    lost = watch.statistics["lost"] + watch.statistics["raw_lost"] + watch.statistics["queue_lost"]
+    wrong = [p for p in [*execs.values(), *forks.values()]
+             if p.get("container", {}).get("id") != churn.containers[p["ppid"]]]
+    assert not wrong, f"{len(wrong)} in the wrong container, the first: {wrong[0]}"
+    strays = [p for p in execs.values()
+              if p["ancestors"][0]["pid"] != p["ppid"] or p["parent_exec_id"] != inits[p["ppid"]]["exec_id"]]
+    assert not strays, f"{len(strays)} with another parent, the first: {strays[0]}"
+    told = [p for p in execs.values() if p.get("argv")]
+    assert all(p["argv"][:2] == ["churn", "end"] and p["argv"][2] == churn.containers[p["ppid"]] for p in told)
+    assert max(exits.values(), default=0) <= 1
+    for seen in (len(execs), len(forks), len(exits)):
+        assert seen <= started
+        assert seen + lost >= started, f"{seen} seen, {lost} counted as lost, {started} started: {watch.statistics}"
+        assert seen == started or lost
+    return len(told)
+
+
+@pytest.mark.parametrize("source", ["bpf", "audit", "connector"])
+def test_every_process_or_its_loss(tarsier, tmp_path, churn, source):
+    with Watch(tarsier, tmp_path, "--source", source, "--forks") as watch:
+        watch.wait_ready()
+        run = Churn(churn, "run", CONTAINERS, EACH)
+        started = run.go()
+        assert started == CONTAINERS * EACH
+        watch.wait_settled()
+        watch.finish()
+        with_arguments = check(watch, run, started)
+        if source != "connector" and not watch.statistics["lost"]:
+            assert with_arguments == started
+        starts = {e["process"]["container"]["id"] for e in watch.events
+                  if e["type"] == "container" and e["object"]["operation"] == "start"}
+        assert set(run.containers.values()) <= starts
