@@ -9,7 +9,7 @@ enum { NAME_MAX_HERE = 128 };
 
 int builder_add(struct builder *builder, uint32_t field, uint32_t relation, uint32_t value, struct error *err)
 {
-        struct audit_rule_data *head = &builder->head;
+        struct rule_head *head = &builder->head;
         if (head->field_count >= AUDIT_MAX_FIELDS)
                 return fail(err, E_TOO_LARGE, "an audit rule has at most %d fields", AUDIT_MAX_FIELDS);
         head->fields[head->field_count] = field;

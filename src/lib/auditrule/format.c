@@ -5,7 +5,7 @@
 #include <sys/utsname.h>
 
 struct rule_text {
-        struct audit_rule_data head;
+        struct rule_head head;
         struct sv strings;
         size_t taken; /* of strings */
         int machine;  /* of the arch field, for names of system calls */
@@ -273,7 +273,7 @@ static void write_field(struct buf *out, struct rule_text *text, uint32_t i)
  * the path's end. */
 static bool is_watch(const struct rule_text *text)
 {
-        const struct audit_rule_data *head = &text->head;
+        const struct rule_head *head = &text->head;
         if (head->flags != AUDIT_FILTER_EXIT || head->action != AUDIT_ALWAYS || !is_all(head->mask))
                 return false;
         if (head->field_count != 2 && (head->field_count != 3 || head->fields[2] != AUDIT_FILTERKEY))
@@ -300,7 +300,7 @@ int auditrule_format(struct sv data, struct buf *out, struct error *err)
         struct rule_text text;
         if (begin(&text, data, err) < 0)
                 return -1;
-        struct audit_rule_data *head = &text.head;
+        struct rule_head *head = &text.head;
         uint32_t list = head->flags & ~(uint32_t)AUDIT_FILTER_PREPEND;
         const char *list_name = name_of(list_names, list), *action = name_of(action_names, head->action);
         if (!list_name || !action)

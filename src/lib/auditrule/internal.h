@@ -55,9 +55,18 @@ int machine_of(struct sv arch, int native);
 /* Bits of the mask that are system calls; those above are classes of calls (linux/audit.h). */
 enum { CALLS_MAX = AUDIT_BITMASK_SIZE * 32 - AUDIT_SYSCALL_CLASSES };
 
+/* struct audit_rule_data without its flexible end, so that it can stand in other structs. */
+struct rule_head {
+        uint32_t flags, action, field_count;
+        uint32_t mask[AUDIT_BITMASK_SIZE];
+        uint32_t fields[AUDIT_MAX_FIELDS], values[AUDIT_MAX_FIELDS], fieldflags[AUDIT_MAX_FIELDS];
+        uint32_t buflen;
+};
+_Static_assert(sizeof(struct rule_head) == sizeof(struct audit_rule_data), "linux/audit.h");
+
 struct builder { /* a rule in the making */
         const struct auditrule_options *options;
-        struct audit_rule_data head;
+        struct rule_head head;
         struct buf strings;
         struct buf key;
         int machine, native;

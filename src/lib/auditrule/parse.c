@@ -248,7 +248,7 @@ static int take_option(struct parse *parse, struct error *err)
 static int finish_rule(struct parse *parse, struct error *err)
 {
         struct builder *builder = &parse->builder;
-        struct audit_rule_data *head = &builder->head;
+        struct rule_head *head = &builder->head;
         if (builder->watch && !builder->has_permission &&
                 builder_add(builder, AUDIT_PERM, AUDIT_EQUAL,
                         AUDIT_PERM_READ | AUDIT_PERM_WRITE | AUDIT_PERM_EXEC | AUDIT_PERM_ATTR, err) < 0)
