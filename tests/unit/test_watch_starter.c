@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 
+#include <fcntl.h>
+
 static struct rules *starter;
 
 static int load_starter(void **state)
@@ -350,6 +352,9 @@ static void test_the_set(void **state)
         assert_int_equal(problems, 0); /* no list or macro without use either */
         for (size_t i = 0; rules_watches[i]; i++)
                 assert_non_null(strstr(rules_watches[i], "-k tarsier-"));
+        assert_true(rules_watch_possible(AT_FDCWD, "-w /nonexistent -p wa -k x")); /* the kernel waits for it */
+        assert_false(rules_watch_possible(AT_FDCWD, "-w /nonexistent/file -p wa -k x"));
+        assert_true(rules_watch_possible(AT_FDCWD, "-a always,exit -S mount -k x"));
 }
 
 int main(void)

@@ -114,6 +114,8 @@ typedef bool rules_take_fn(const struct rule *rule, void *cookie);
 void rules_each(const struct rules *rules, rules_take_fn *take, void *cookie);
 
 /* What the starter rules need from the audit system, in auditctl's language, NULL-terminated: for source_options.rules.
- * A rule about a file that does not exist is refused by the kernel: skip it. */
+ */
 extern const char *const rules_watches[];
+/* Would the kernel take it? It refuses a watch where not even the directory above is there, and a dir= that is none. */
+bool rules_watch_possible(int root, const char *watch);
 extern const struct sv rules_starter; /* packaging/rules/starter.yaml, as it was compiled in */

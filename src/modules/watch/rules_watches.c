@@ -3,6 +3,11 @@
  * system call. */
 #include "modules/watch/rules.h"
 
+#include "base/path.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
 const char *const rules_watches[] = {
         /* account-change */
         "-w /etc/passwd -p wa -k tarsier-identity",
@@ -49,3 +54,18 @@ const char *const rules_watches[] = {
         "-a always,exit -F arch=b64 -S mount,move_mount,setns -k tarsier-namespace",
         NULL,
 };
+
+bool rules_watch_possible(int root, const char *watch)
+{
+        char path[256];
+        struct stat status;
+        const char *file = strstr(watch, "-w /"), *directory = strstr(watch, "-F dir=/");
+        if (!file && !directory)
+                return true;
+        struct sv rest = sv_of(file ? file + 4 : directory + 8);
+        rest.n = sv_find(rest, ' ');
+        if (file)
+                rest = path_dir(rest);
+        snprintf(path, sizeof(path), "%.*s", SV_ARG(rest));
+        return fstatat(root, path, &status, 0) == 0 && S_ISDIR(status.st_mode);
+}

@@ -139,8 +139,9 @@ static int join_rules(struct watch *watch, const char ***ret, struct error *err)
                 return fail(err, E_NO_MEMORY, "no memory for audit rules");
         for (size_t i = 0; i < count; i++)
                 list[i] = settings->audit_rules.items[i];
-        if (watch->rules)
-                memcpy(list + count, rules_watches, watches * sizeof(*list));
+        for (size_t i = 0; watch->rules && i < watches; i++)
+                if (rules_watch_possible(watch->root, rules_watches[i]))
+                        list[count++] = rules_watches[i];
         *ret = list;
         return 0;
 }
