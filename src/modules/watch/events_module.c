@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "module/lines.h"
 #include "module/run.h"
+#include "modules/watch/export.h"
 #include "modules/watch/scan.h"
 #include "modules/watch/watch.h"
 
@@ -11,6 +12,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
+
+enum { EXPORT_MEMORY = 4 << 20 };
 
 #define STORE_DIRECTORY "/var/lib/tarsier/modules/watch"
 
@@ -25,7 +28,8 @@ static const struct field statistics_fields[] = {
         FIELD_UINT(struct events_statistics, blocks_skipped, .help = "of them, those that needed no look"),
         FIELD_UINT(struct events_statistics, files, .help = "files of the store"),
         FIELD_UINT(struct events_statistics, files_skipped, .help = "of them, those that needed no look"),
-        FIELD_UINT(struct events_statistics, corrupt, .help = "files that could not be read to their end"),
+        FIELD_UINT(struct events_statistics, corrupt,
+                .help = "damaged blocks, left out, and files whose rest could not be found"),
 };
 
 struct events_run {
@@ -39,9 +43,38 @@ struct events_run {
         bool failed;
 };
 
+/* Another tool's form is text; its lines go out as `audit.detail` of a row each, which print_row shows plain. */
+static int emit_exported(struct events_run *events, struct sv json)
+{
+        struct event event;
+        struct sv line;
+        cleanup(arena_done) struct arena arena;
+        arena_init(&arena, EXPORT_MEMORY);
+        if (event_read(json, &arena, &event, &events->err) < 0) {
+                run_error(events->run, "an event was left out: %s", events->err.message);
+                return 0;
+        }
+        buf_clear(&events->text);
+        if (events->params->export == EVENTS_AUDITD)
+                export_auditd(&event, &events->text);
+        else
+                export_ecs(&event, &events->text);
+        if (events->text.failed)
+                return fail(&events->err, E_TOO_LARGE, "event %llu in another form is larger than %d bytes",
+                        (unsigned long long)event.id, EXPORT_MEMORY);
+        struct event row = { .time_ns = event.time_ns, .id = event.id, .type = EVENT_SYSCALL, .has_audit = true };
+        for (struct sv rest = sv_n(buf_text(&events->text), events->text.len); rest.n && sv_line(&rest, &line);) {
+                row.audit.detail = arena_strndup(&arena, line.p, line.n);
+                if (run_emit(events->run, NULL, &row, &events->err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static int emit(struct events_run *events, struct sv json)
 {
-        return run_emit_json(events->run, NULL, NULL, json, &events->err);
+        return events->params->export == EVENTS_JSON ? run_emit_json(events->run, NULL, NULL, json, &events->err)
+                                                     : emit_exported(events, json);
 }
 
 static bool take(const struct event_head *head, struct sv json, void *cookie)
@@ -120,7 +153,7 @@ static int events_run(struct run *run, struct error *err)
         if (!filter)
                 return -1;
         events.filter = filter;
-        buf_init(&events.text, 4 << 20);
+        buf_init(&events.text, EXPORT_MEMORY);
         char above[PATH_MAX];
         const char *directory = params->store && *params->store ? params->store : STORE_DIRECTORY;
         if (directory != params->store && run->modules_state) {
