@@ -132,6 +132,8 @@ void module_describe(const struct module *module, const char *area, struct json_
         json_field(writer, "wall_seconds", json_put_int, module_wall_ns(module) / SECOND);
         json_field(writer, "memory", json_put_uint, module_memory(module));
         json_field(writer, "result", json_put_uint, module_result_size(module));
+        if (module->limits.stop_ns)
+                json_field(writer, "stop_ms", json_put_int, module->limits.stop_ns / MILLISECOND);
         json_end_object(writer);
         json_key(writer, "sandbox");
         put_sandbox_clauses(writer, &module->sandbox);
@@ -262,6 +264,8 @@ static int load_words(struct loader *loader, const json_t *object, struct module
         module->limits.memory = memory > 0 ? (uint64_t)memory : 0;
         json_int_t result = json_integer_value(json_object_get(limits, "result"));
         module->limits.result = result > 0 ? (uint64_t)result : 0;
+        json_int_t stop = json_integer_value(json_object_get(limits, "stop_ms"));
+        module->limits.stop_ns = stop > 0 && stop <= 60000 ? stop * MILLISECOND : 0;
         return 0;
 }
 

@@ -318,13 +318,19 @@ static void watch_worker(struct execution *execution)
                 drop(execution, &execution->pidfd_id);
 }
 
+static int64_t stop_ms(const struct execution *execution)
+{
+        int64_t own_ns = execution->entry->module->limits.stop_ns;
+        return own_ns ? own_ns / MILLISECOND : EXECUTION_KILL_MS;
+}
+
 static void explain_death(struct execution *execution)
 {
         struct error why;
         struct worker_exit *end = &execution->exit;
         if (execution->reason[0])
                 fail(&why, execution->wall ? E_TIMEOUT : E_STOPPED, "%s; ended %d ms later, with what there was",
-                        execution->reason, EXECUTION_KILL_MS);
+                        execution->reason, (int)stop_ms(execution));
         else if (execution->unready)
                 fail(&why, E_TIMEOUT, "the worker was not ready within %d seconds", HANDSHAKE_SECONDS);
         else if (end->signal)
@@ -362,7 +368,7 @@ void execution_stop(struct execution *execution, const char *reason)
         frame_append(&execution->out, FRAME_MESSAGE, 0, SV("{\"class\":\"stop\"}"));
         flush(execution);
         drop(execution, &execution->kill_id);
-        end_soon(execution, EXECUTION_KILL_MS);
+        end_soon(execution, stop_ms(execution));
 }
 
 static void on_deadline(struct loop *loop, loop_id id, void *cookie)

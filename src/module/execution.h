@@ -36,7 +36,8 @@ struct execution_options {
 /* -1 only when nothing could be started at all; a worker that fails later ends in on_done with a failed result. */
 struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err);
 
-/* Asks the module to end. 80 ms later it is killed and the result closed from the frames that came. */
+/* Asks the module to end. 80 ms later, or after its limits.stop_ns, it is killed and the result closed from the frames
+ * that came. */
 void execution_stop(struct execution *execution, const char *reason);
 
 /* After on_done: the loop may be freed, the result stays. */

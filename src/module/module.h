@@ -26,6 +26,7 @@ struct module_limits {
         int64_t wall_ns; /* 0 = 5 minutes */
         uint64_t memory; /* bytes of data (RLIMIT_DATA); 0 = 256 MiB */
         uint64_t result; /* bytes of rows; 0 = 256 MiB; beyond it the result is partial */
+        int64_t stop_ns; /* to undo what it changed in the kernel, once it is asked to stop; 0 = EXECUTION_KILL_MS */
 };
 
 struct module_example {
