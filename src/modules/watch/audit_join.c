@@ -415,10 +415,10 @@ static void give_up_forks(struct audit_join *join)
 /* --- in ------------------------------------------------------------------------------------------------------------
  */
 
-/* Of a rule that the audit source added for the user: the user's own key. */
+/* Of a rule that the audit source added for the user: the user's own key. Keys are told separated by commas. */
 static struct sv without_our_key(struct sv key)
 {
-        struct sv ours = SV(AUDIT_RULESET_KEY "\x01");
+        struct sv ours = SV(AUDIT_RULESET_KEY ",");
         return sv_starts(key, ours) ? sv_n(key.p + ours.n, key.n - ours.n) : key;
 }
 

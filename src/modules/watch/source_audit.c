@@ -98,10 +98,10 @@ static int open_rules(struct source *source, struct error *err)
 {
         const struct source_options *options = &source->options;
         if (!source->daemon) {
-                if (options->rules || options->rate || options->backlog || options->immutable)
+                if (options->immutable || (options->rules && options->rules[0]))
                         return fail(err, E_INVALID,
-                                "reading beside another audit daemon changes nothing: no rules, rate, "
-                                "backlog or lock");
+                                "read-only: no rules can be added beside another audit daemon, nor "
+                                "the configuration locked");
                 return 0;
         }
         struct audit_ruleset_options ruleset = { .forks = source->connector == NULL,
