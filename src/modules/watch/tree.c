@@ -350,7 +350,8 @@ static int64_t clock_of(struct tree *tree, const struct observation *o)
                                 *times[j] = *times[j] > back ? *times[j] - back : 1;
         }
         for (size_t i = 0; i < tree->container_count; i++)
-                tree->containers[i].empty_ns -= back;
+                tree->containers[i].empty_ns =
+                        tree->containers[i].empty_ns > back ? tree->containers[i].empty_ns - back : 1;
         for (size_t i = 0; i < TREE_RECENT; i++)
                 tree->recent[i] = (struct recent_exec){ 0 };
         tree->swept_ns = tree->begun_ns = tree->now_ns = time;

@@ -384,7 +384,7 @@ void tree_container_sweep(struct tree *tree, int64_t now_ns)
 {
         if (now_ns - tree->swept_ns < SECOND)
                 return;
-        tree->swept_ns = now_ns;
+        tree->swept_ns = tree->now_ns; /* now_ns may be the end of time */
         for (uint32_t i = 1; i < tree->container_count; i++)
                 if (is_idle(&tree->containers[i]) && now_ns - tree->containers[i].empty_ns > TREE_CONTAINER_KEEP_NS)
                         forget(tree, i);
