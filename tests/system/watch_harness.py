@@ -60,6 +60,11 @@ class Watch:
         return self
 
     def __exit__(self, *exception):
+        """Asked to stop first, so that a failing test leaves the kernel as it was."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(30)
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
