@@ -259,7 +259,7 @@ static int load_words(struct loader *loader, const json_t *object, struct module
         module->errors_private = json_is_true(json_object_get(object, "errors_private"));
         const json_t *limits = json_object_get(object, "limits");
         json_int_t wall = json_integer_value(json_object_get(limits, "wall_seconds"));
-        module->limits.wall_ns = wall > 0 && wall < 1000000 ? wall * SECOND : 0;
+        module->limits.wall_ns = wall > 0 && wall < 1000000000 ? wall * SECOND : 0;
         json_int_t memory = json_integer_value(json_object_get(limits, "memory"));
         module->limits.memory = memory > 0 ? (uint64_t)memory : 0;
         json_int_t result = json_integer_value(json_object_get(limits, "result"));

@@ -392,7 +392,9 @@ static void send_statistics(struct run *run)
 void run_end(struct run *run, int result, const struct error *err)
 {
         struct run_channel *channel = run->channel;
-        bool stopped = channel->stop || channel->gone;
+        /* a stream has no end of its own: there a stop is the end, not an early one */
+        bool ended = run->module->stream && result == 0;
+        bool stopped = (channel->stop && !ended) || channel->gone;
         const char *partial = stopped                                                   ? "stopped"
                               : result < 0 && err->code == E_NO_MEMORY && channel->rows ? "out of memory"
                               : channel->partial[0]                                     ? channel->partial
