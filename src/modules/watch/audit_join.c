@@ -8,9 +8,13 @@
 enum {
         NONE = UINT32_MAX,
         FILTER = 4096,  /* counters of a pid's held events, by the low bits: nearly always tells "none" at once */
-        ALONE_MAX = 256 /* execs lately handed out without audit's part */
+        ALONE_MAX = 4096,  /* execs lately handed out without audit's part, by the low bits of the pid */
+        POOL_KEPT = 4096,  /* a larger pool goes when nothing is held */
+        PASSED_STEPS = 256 /* of what is held, looked at for the exec that an event proves to be over */
 };
 #define HOLD_NS (500 * MILLISECOND)
+#define BEHIND_NS (2 * SECOND)
+#define ALONE_NS (10 * SECOND)
 #define COARSE_NS (11 * MILLISECOND) /* a tick at 100 Hz, and the millisecond that audit writes */
 #define UNRESOLVED_NS (2 * SECOND)
 
@@ -22,7 +26,8 @@ struct held {
         uint32_t next, before; /* in order; `next` also of the free ones */
         pid_t pid;
         int64_t since_ns;
-        bool waits; /* an exec without audit's part */
+        int64_t passed_ns; /* of an exec: when its process next did something, so that audit's part was queued; 0 */
+        bool waits;        /* an exec without audit's part */
 };
 
 struct unresolved {
@@ -42,14 +47,14 @@ struct audit_join {
         uint16_t by_pid[FILTER];
         struct {
                 pid_t pid;
-                int64_t time_ns;
+                int64_t time_ns; /* as handed out */
         } alone[ALONE_MAX];
-        unsigned alone_next;
 
         struct unresolved *forks; /* grows to AUDIT_JOIN_UNRESOLVED_MAX */
         size_t fork_count, fork_capacity;
 
         int64_t clock_ns, now_ns, last_ns;
+        int64_t audit_fed_ns; /* the clock when a record came last */
         struct audit_join_counters counters;
         observe_fn *observe; /* during a call */
         void *cookie;
@@ -64,11 +69,11 @@ struct audit_join *audit_join_new(const struct audit_join_options *options, stru
         if (!join->options.hold_ns)
                 join->options.hold_ns = HOLD_NS;
         if (!join->options.held_max)
-                join->options.held_max = AUDIT_JOIN_HELD_MAX / 2;
+                join->options.held_max = AUDIT_JOIN_HELD_MAX;
         if (join->options.held_max > AUDIT_JOIN_HELD_MAX)
                 join->options.held_max = AUDIT_JOIN_HELD_MAX;
         if (!join->options.held_bytes_max)
-                join->options.held_bytes_max = 4 << 20;
+                join->options.held_bytes_max = 8 << 20;
         join->free = join->first = join->last = NONE;
         join->decoder = audit_decoder_new(options->assembler, options->source, err);
         if (!join->decoder) {
@@ -148,7 +153,12 @@ static void drop_first(struct audit_join *join)
         *(held->next == NONE ? &join->last : &join->pool[held->next].before) = NONE;
         held->next = join->free;
         join->free = at;
-        join->counters.held--;
+        if (--join->counters.held == 0 && join->pool_size > POOL_KEPT) {
+                free(join->pool);
+                join->pool = NULL;
+                join->pool_size = 0;
+                join->free = NONE;
+        }
 }
 
 static bool keep_copy(struct audit_join *join, struct held *held, const struct observation *observation)
@@ -186,11 +196,14 @@ static void hand_out_connector(struct audit_join *join, const struct raw_connect
 
 static void hand_out_alone(struct audit_join *join, const struct held *held)
 {
+        unsigned at = (uint32_t)held->pid % ALONE_MAX;
+        struct observation observation;
         join->counters.alone++;
-        join->alone[join->alone_next].pid = held->pid;
-        join->alone[join->alone_next].time_ns = held->raw.time_ns;
-        join->alone_next = (join->alone_next + 1) % ALONE_MAX;
-        hand_out_connector(join, &held->raw);
+        if (!connector_observe(&join->threads, &held->raw, join->options.source, &observation))
+                return;
+        hand_out(join, &observation);
+        join->alone[at].pid = held->pid;
+        join->alone[at].time_ns = observation.time_ns;
 }
 
 /* An exec of both: audit's observation with the connector's time. */
@@ -220,12 +233,23 @@ static void hand_out_first(struct audit_join *join)
         drop_first(join);
 }
 
-/* Everything before the next exec that still waits, and those that have waited long enough. */
+/* May audit's part of this exec still come? */
+static bool is_hopeful(const struct audit_join *join, const struct held *held)
+{
+        int64_t audit_ns = audit_decoder_clock(join->decoder), hold_ns = join->options.hold_ns;
+        int64_t quiet_ns = held->since_ns > join->audit_fed_ns ? held->since_ns : join->audit_fed_ns;
+        if (held->passed_ns && audit_ns > held->passed_ns + COARSE_NS)
+                return false;
+        return join->now_ns - quiet_ns < hold_ns && audit_ns < held->raw.time_ns + BEHIND_NS &&
+               join->now_ns - held->since_ns < 10 * hold_ns;
+}
+
+/* Everything before the next exec that still waits, and those for which there is no hope. */
 static void release(struct audit_join *join)
 {
         while (join->first != NONE) {
                 const struct held *held = &join->pool[join->first];
-                if (held->waits && join->now_ns - held->since_ns < join->options.hold_ns)
+                if (held->waits && is_hopeful(join, held))
                         return;
                 hand_out_first(join);
         }
@@ -242,10 +266,29 @@ static void make_room(struct audit_join *join)
 /* --- the connector -------------------------------------------------------------------------------------------------
  */
 
+/* The process of this event is back from its exec. */
+static void note_passed(struct audit_join *join, const struct raw_connector *raw)
+{
+        pid_t pid = raw->event.what == CONNECTOR_FORK ? raw->event.ppid : raw->event.pid;
+        if (*filter_of(join, pid) == 0 || raw->event.what == CONNECTOR_COMM)
+                return;
+        uint32_t at = join->last;
+        for (int i = 0; i < PASSED_STEPS && at != NONE; i++, at = join->pool[at].before) {
+                struct held *held = &join->pool[at];
+                if (held->pid != pid || !held->waits)
+                        continue;
+                if (!held->passed_ns)
+                        held->passed_ns = raw->time_ns;
+                return;
+        }
+}
+
 static void take_connector(struct audit_join *join, const struct raw_connector *raw)
 {
         join->connector = true;
         join->counters.connector_events++;
+        if (join->first != NONE)
+                note_passed(join, raw);
         bool waits = raw->event.what == CONNECTOR_EXEC;
         if (join->first == NONE && !waits) {
                 hand_out_connector(join, raw);
@@ -279,27 +322,27 @@ static uint32_t first_of(const struct audit_join *join, pid_t pid, bool exit_too
         return at;
 }
 
-static bool was_alone(struct audit_join *join, const struct observation *observation)
+/* Audit's part of an exec that was handed out without: it goes out behind it, marked, with the same time. */
+static bool hand_out_late(struct audit_join *join, struct observation *observation)
 {
-        for (unsigned i = 0; i < ALONE_MAX; i++) {
-                if (join->alone[i].pid != observation->pid ||
-                        llabs(join->alone[i].time_ns - observation->time_ns) > SECOND)
-                        continue;
-                join->alone[i].pid = 0;
-                return true;
-        }
-        return false;
+        unsigned at = (uint32_t)observation->pid % ALONE_MAX;
+        if (join->alone[at].pid != observation->pid ||
+                llabs(join->alone[at].time_ns - observation->time_ns) > ALONE_NS)
+                return false;
+        join->alone[at].pid = 0;
+        join->counters.late++;
+        observation->late = true;
+        observation->time_ns = join->alone[at].time_ns;
+        join->observe(observation, join->cookie);
+        return true;
 }
 
 static void take_exec(struct audit_join *join, struct observation *observation)
 {
         uint32_t at = *filter_of(join, observation->pid) ? first_of(join, observation->pid, false) : NONE;
         if (at == NONE) {
-                if (was_alone(join, observation)) {
-                        observation->late = true;
-                        join->counters.late++;
-                }
-                hand_out(join, observation);
+                if (!hand_out_late(join, observation))
+                        hand_out(join, observation);
                 return;
         }
         struct held *held = &join->pool[at];
@@ -364,6 +407,7 @@ static void await_child(struct audit_join *join, const struct observation *fork)
         bare.time_ns = fork->time_ns;
         bare.serial = fork->serial;
         bare.ppid = fork->ppid;
+        bare.ns_pid = fork->pid;
         join->forks[join->fork_count++] = (struct unresolved){ bare, join->now_ns };
 }
 
@@ -371,7 +415,8 @@ static void take_audit_fork(struct audit_join *join, struct observation *fork)
 {
         pid_t pid = fork->pid;
         if (join->options.resolve)
-                pid = join->options.resolve(join->options.resolve_cookie, fork->ppid, fork->pid);
+                pid = join->options.resolve(
+                        join->options.resolve_cookie, fork->ppid, fork->pid, (fork->has & UNRESOLVED_THREAD) != 0);
         if (pid < 0)
                 return;
         if (pid == 0) {
@@ -385,19 +430,25 @@ static void take_audit_fork(struct audit_join *join, struct observation *fork)
         hand_out(join, fork);
 }
 
-/* The oldest fork of this parent that waits for its child: it is this one, which speaks for the first time. */
+/* A fork of this parent waits for its child, which speaks for the first time: the one told by this number, else the
+ * oldest. */
 static void meet_child(struct audit_join *join, const struct observation *observation)
 {
+        size_t found = SIZE_MAX;
         for (size_t i = 0; i < join->fork_count; i++) {
-                struct observation fork = join->forks[i].fork;
-                if (fork.ppid != observation->ppid)
-                        continue;
-                join->fork_count--;
-                memmove(&join->forks[i], &join->forks[i + 1], (join->fork_count - i) * sizeof(join->forks[0]));
-                fork.pid = fork.tid = observation->pid;
-                hand_out(join, &fork);
-                return;
+                const struct observation *fork = &join->forks[i].fork;
+                if (fork->ppid == observation->ppid && (found == SIZE_MAX || fork->ns_pid == observation->pid))
+                        found = i;
         }
+        if (found == SIZE_MAX)
+                return;
+        struct observation fork = join->forks[found].fork;
+        join->fork_count--;
+        memmove(&join->forks[found], &join->forks[found + 1], (join->fork_count - found) * sizeof(join->forks[0]));
+        if (fork.ns_pid == observation->pid)
+                fork.ns_pid = 0;
+        fork.pid = fork.tid = observation->pid;
+        hand_out(join, &fork);
 }
 
 static void give_up_forks(struct audit_join *join)
@@ -495,6 +546,7 @@ void audit_join_feed(struct audit_join *join, struct sv raw, int64_t now_ns, obs
         } else if (raw.n <= sizeof(type) || type >= RAW_CONNECTOR) {
                 join->counters.refused++;
         } else {
+                join->audit_fed_ns = join->now_ns;
                 audit_decoder_feed(join->decoder, type, sv_n(raw.p + sizeof(type), raw.n - sizeof(type)), now_ns,
                         take_audit, join);
         }
@@ -517,6 +569,7 @@ bool audit_join_feed_line(struct audit_join *join, struct sv line, observe_fn *o
                 return true;
         }
         enter(join, join->clock_ns, observe, cookie);
+        join->audit_fed_ns = join->now_ns;
         bool taken = audit_decoder_feed_line(join->decoder, line, take_audit, join);
         int64_t clock = audit_decoder_clock(join->decoder);
         join->clock_ns = clock > join->clock_ns ? clock : join->clock_ns;

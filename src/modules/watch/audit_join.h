@@ -13,10 +13,14 @@
  * the end; with nothing held they pass at once.
  *      The kernel sends the connector's message before the exec returns, and audit's records when it does. The source
  * therefore reads audit first, then empties the connector, and queues the connector's messages before the audit ones:
- * so audit's event finds the connector's there, and is seldom copied. What is held is bounded: `hold_ns` on the clock
- * of the calls, `held_max` events and `held_bytes_max`. What is due goes out as it is: an exec without audit's part has
- * pid and time only (`alone`), and if audit's event comes afterwards, it is handed out then with `late`. Times handed
- * out do not run backwards by less than the coarse clock's error: they are lifted to the last one.
+ * so audit's event finds the connector's there, and is seldom copied.
+ *      A full backlog lets an exec wait in the kernel (audit_log_start, kernel/audit.c) behind others that came later,
+ * for seconds. But its process does nothing before audit has it all. So an exec has no hope of audit's part any more
+ * once its process did something else and audit told of what came after that; or when audit is silent for `hold_ns`,
+ * or tells what is 2 s younger than the exec, or after ten times `hold_ns`; or for want of room: `held_max` events,
+ * `held_bytes_max`. It then goes out with pid and time only (`alone`), and if audit's event comes afterwards all the
+ * same, it is handed out with `late` and the time of that exec. Times handed out do not run backwards by less than the
+ * coarse clock's error: they are lifted to the last one.
  *
  * Fork and exit by audit alone. The number that clone returned is the child's in its parent's pid namespace. `resolve`
  * finds it in /proc; a replay has none, and what cannot be resolved waits (2 s, at most 1024) for an event of a child
@@ -26,7 +30,7 @@
 #include "modules/watch/audit_observe.h"
 #include "modules/watch/connector_raw.h"
 
-enum { AUDIT_JOIN_HELD_MAX = 32768, AUDIT_JOIN_UNRESOLVED_MAX = 1024 };
+enum { AUDIT_JOIN_HELD_MAX = 1 << 15, AUDIT_JOIN_UNRESOLVED_MAX = 1024 };
 
 struct audit_join;
 
@@ -34,10 +38,10 @@ struct audit_join_options {
         enum source_kind source;
         const struct audit_assembler_options *assembler; /* NULL: the defaults */
         int64_t hold_ns;                                 /* 0 = 500 ms */
-        size_t held_max;                                 /* events; 0 = 16384, at most AUDIT_JOIN_HELD_MAX */
-        size_t held_bytes_max;                           /* of copies; 0 = 4 MiB */
+        size_t held_max;                                 /* events; 0 = AUDIT_JOIN_HELD_MAX, the most */
+        size_t held_bytes_max;                           /* of copies; 0 = 8 MiB */
         /* The child's pid as we see it; 0: not found, -1: a thread, no process. NULL: told as the parent saw it. */
-        pid_t (*resolve)(void *cookie, pid_t parent, pid_t told);
+        pid_t (*resolve)(void *cookie, pid_t parent, pid_t told, bool perhaps_thread);
         void *resolve_cookie;
 };
 

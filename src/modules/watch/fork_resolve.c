@@ -37,7 +37,7 @@ static pid_t search_children(int root, pid_t parent, size_t depth, pid_t told)
         return 0;
 }
 
-pid_t fork_resolve(int root, pid_t parent, pid_t told)
+pid_t fork_resolve(int root, pid_t parent, pid_t told, bool perhaps_thread)
 {
         struct process_status status, parents;
         /* the initial namespace, nearly always */
@@ -47,7 +47,9 @@ pid_t fork_resolve(int root, pid_t parent, pid_t told)
                 if (status.ppid == parent && status.tgid == told && status.pid == told)
                         return told;
         }
-        if (!read_status(root, parent, &parents) || parents.ns_pid_count < 2)
+        if (!read_status(root, parent, &parents))
                 return 0;
+        if (parents.ns_pid_count < 2) /* the child has ended, but its number is ours */
+                return perhaps_thread ? 0 : told;
         return search_children(root, parent, parents.ns_pid_count - 1, told);
 }

@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* root: an open "/" or a fixture tree. told as the parent got it. The child's pid in /proc; -1 when it is a thread of
- * the parent; 0 when it is not found (ended, or the parent has). */
-pid_t fork_resolve(int root, pid_t parent, pid_t told);
+ * the parent; 0 when it is not found (ended, or the parent has). perhaps_thread: one that has ended already is not
+ * taken for a process. */
+pid_t fork_resolve(int root, pid_t parent, pid_t told, bool perhaps_thread);

@@ -118,10 +118,10 @@ static int open_rules(struct source *source, struct error *err)
         return 0;
 }
 
-static pid_t resolve(void *cookie, pid_t parent, pid_t told)
+static pid_t resolve(void *cookie, pid_t parent, pid_t told, bool perhaps_thread)
 {
         const struct source *source = cookie;
-        return fork_resolve(source->root, parent, told);
+        return fork_resolve(source->root, parent, told, perhaps_thread);
 }
 
 static int open_join(struct source *source, struct error *err)
