@@ -14,7 +14,7 @@ void buf_done(struct buf *buf)
         *buf = (struct buf){ .max = buf->max };
 }
 
-char *buf_reserve(struct buf *buf, size_t size)
+char *buf_grow(struct buf *buf, size_t size)
 {
         if (buf->failed)
                 return NULL;
@@ -55,11 +55,6 @@ void buf_append(struct buf *buf, const void *bytes, size_t size)
 void buf_puts(struct buf *buf, const char *text)
 {
         buf_append(buf, text, strlen(text));
-}
-
-void buf_putc(struct buf *buf, char c)
-{
-        buf_append(buf, &c, 1);
 }
 
 void buf_vprintf(struct buf *buf, const char *format, va_list args)

@@ -24,12 +24,31 @@ static inline void buf_done_p(struct buf *buf)
         buf_done(buf);
 }
 
-/* Room for `size` more bytes at the returned address (then add to len), or NULL and failed. */
-char *buf_reserve(struct buf *buf, size_t size);
+/* buf_reserve where there is no room yet. */
+char *buf_grow(struct buf *buf, size_t size);
+
+/* Room for `size` more bytes and a NUL at the returned address (then add to len), or NULL and failed. */
+static inline char *buf_reserve(struct buf *buf, size_t size)
+{
+        /* capacity never exceeds max + 1 */
+        if (!buf->failed && size < buf->capacity - buf->len)
+                return buf->data + buf->len;
+        return buf_grow(buf, size);
+}
 
 void buf_append(struct buf *buf, const void *bytes, size_t size);
 void buf_puts(struct buf *buf, const char *text);
-void buf_putc(struct buf *buf, char c);
+
+static inline void buf_putc(struct buf *buf, char c)
+{
+        char *room = buf_reserve(buf, 1);
+        if (!room)
+                return;
+        room[0] = c;
+        room[1] = '\0';
+        buf->len++;
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

@@ -41,6 +41,14 @@ size_t utf8_decode(struct sv text, uint32_t *ret)
 bool utf8_valid(struct sv text)
 {
         for (size_t at = 0; at < text.n;) {
+                uint64_t eight;
+                if (text.n - at >= sizeof(eight)) { /* most texts are ASCII */
+                        memcpy(&eight, text.p + at, sizeof(eight));
+                        if (!(eight & UINT64_C(0x8080808080808080))) {
+                                at += sizeof(eight);
+                                continue;
+                        }
+                }
                 uint32_t code;
                 size_t length = utf8_decode(sv_n(text.p + at, text.n - at), &code);
                 if (length == 0)
@@ -61,6 +69,17 @@ void utf8_sanitize(struct sv text, struct buf *out)
                         buf_append(out, text.p + at, length);
                 at += length ? length : 1;
         }
+}
+
+size_t decimal_format(uint64_t value, char *ret)
+{
+        char digits[DECIMAL_MAX];
+        size_t at = sizeof(digits);
+        do
+                digits[--at] = (char)('0' + value % 10);
+        while ((value /= 10) != 0);
+        memcpy(ret, digits + at, sizeof(digits) - at);
+        return sizeof(digits) - at;
 }
 
 void hex_encode(const void *bytes, size_t size, struct buf *out)

@@ -17,6 +17,11 @@ void utf8_sanitize(struct sv text, struct buf *out);
  * direction of writing (Unicode UAX #9), with which one text can pass for another. */
 bool utf8_is_control(uint32_t code_point);
 
+enum { DECIMAL_MAX = 20 };
+
+/* The digits of a number into ret (DECIMAL_MAX bytes, no NUL); how many. */
+size_t decimal_format(uint64_t value, char *ret);
+
 void hex_encode(const void *bytes, size_t size, struct buf *out); /* lower case */
 
 /* Decodes at most max bytes; false on an odd length, a bad digit or too much. */

@@ -1,5 +1,7 @@
 #include "base/timefmt.h"
 
+#include "base/encode.h"
+
 static int64_t clock_ns(clockid_t clock)
 {
         struct timespec now;
@@ -22,37 +24,86 @@ int64_t time_cpu_ns(void)
         return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* ".5" for 500000000, "" for 0. ret has 11 bytes. */
-static void fraction_format(int64_t nanoseconds, char *ret)
+/* Two digits. */
+static char *put_pair(char *at, unsigned value)
 {
-        ret[0] = '\0';
-        if (nanoseconds == 0)
-                return;
-        snprintf(ret, 11, ".%09d", (int)nanoseconds);
-        for (size_t end = 9; ret[end] == '0'; end--)
-                ret[end] = '\0';
+        at[0] = (char)('0' + value / 10);
+        at[1] = (char)('0' + value % 10);
+        return at + 2;
+}
+
+/* ".5" for 500000000, "" for 0. ret has 11 bytes. */
+static char *fraction_format(int64_t nanoseconds, char *ret)
+{
+        unsigned rest = (unsigned)nanoseconds;
+        size_t end = 0;
+        if (rest) {
+                ret[0] = '.';
+                for (size_t at = 9; at > 0; at--, rest /= 10) {
+                        ret[at] = (char)('0' + rest % 10);
+                        if (!end && rest % 10)
+                                end = at + 1;
+                }
+        }
+        ret[end] = '\0';
+        return ret + end;
+}
+
+static int64_t split_seconds(int64_t unix_ns, int64_t *ret_fraction)
+{
+        int64_t seconds = unix_ns / SECOND;
+        *ret_fraction = unix_ns % SECOND;
+        if (*ret_fraction < 0) {
+                *ret_fraction += SECOND;
+                seconds--;
+        }
+        return seconds;
 }
 
 static void split_utc(int64_t unix_ns, struct tm *ret_tm, char *ret_fraction)
 {
-        int64_t seconds = unix_ns / SECOND;
-        int64_t rest = unix_ns % SECOND;
-        if (rest < 0) {
-                rest += SECOND;
-                seconds--;
-        }
-        time_t when = (time_t)seconds;
+        int64_t rest;
+        time_t when = (time_t)split_seconds(unix_ns, &rest);
         gmtime_r(&when, ret_tm);
         fraction_format(rest, ret_fraction);
 }
 
+/* "2026-11-21". Years are counted from March, so that the leap day is a year's last and days of months follow one
+ * formula; 400 years of 146097 days repeat. ISO 8601 days of 1677 to 2262, all that int64_t nanoseconds hold. */
+static char *date_format(int64_t days_since_1970, char *ret)
+{
+        unsigned days = (unsigned)(days_since_1970 + 719468); /* since 1 March of year 0 */
+        unsigned of_era = days % 146097;
+        unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+        unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+        unsigned month = (5 * of_year + 2) / 153; /* 0 is March */
+        unsigned day = of_year - (153 * month + 2) / 5 + 1;
+        year += days / 146097 * 400 + (month >= 10);
+        char *at = put_pair(put_pair(ret, year / 100), year % 100);
+        *at++ = '-';
+        at = put_pair(at, month < 10 ? month + 3 : month - 9);
+        *at++ = '-';
+        return put_pair(at, day);
+}
+
+/* Without the C library's own, which cost ten times as much: an event has several. */
 void time_format_rfc3339(int64_t unix_ns, char *ret)
 {
-        struct tm tm;
-        char fraction[11];
-        split_utc(unix_ns, &tm, fraction);
-        snprintf(ret, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+        int64_t rest;
+        int64_t seconds = split_seconds(unix_ns, &rest);
+        int64_t days = seconds / 86400;
+        if (seconds % 86400 < 0)
+                days--;
+        unsigned of_day = (unsigned)(seconds - days * 86400);
+        char *at = date_format(days, ret);
+        *at++ = 'T';
+        at = put_pair(at, of_day / 3600);
+        *at++ = ':';
+        at = put_pair(at, of_day / 60 % 60);
+        *at++ = ':';
+        at = put_pair(at, of_day % 60);
+        at = fraction_format(rest, at);
+        memcpy(at, "Z", 2);
 }
 
 void time_format_go_utc(int64_t unix_ns, char *ret)
@@ -153,15 +204,29 @@ bool time_parse(struct sv text, int64_t *ret_unix_ns)
         return true;
 }
 
+/* With the NUL; its place comes back. */
+static char *put_text(char *at, const char *text)
+{
+        size_t length = strlen(text);
+        memcpy(at, text, length + 1);
+        return at + length;
+}
+
+static char *put_number(char *at, uint64_t value, const char *unit)
+{
+        return put_text(at + decimal_format(value, at), unit);
+}
+
 void duration_format(int64_t duration_ns, char *ret)
 {
         uint64_t left = duration_ns < 0 ? 0 - (uint64_t)duration_ns : (uint64_t)duration_ns;
-        const char *sign = duration_ns < 0 ? "-" : "";
-        char fraction[11];
+        char *at = ret;
         if (left == 0) {
-                snprintf(ret, TIME_TEXT_MAX, "0s");
+                put_text(ret, "0s");
                 return;
         }
+        if (duration_ns < 0)
+                *at++ = '-';
         if (left < (uint64_t)SECOND) {
                 static const struct {
                         uint64_t unit;
@@ -170,20 +235,19 @@ void duration_format(int64_t duration_ns, char *ret)
                 size_t i = 0;
                 while (left < units[i].unit)
                         i++;
-                fraction_format((int64_t)(left % units[i].unit * ((uint64_t)SECOND / units[i].unit)), fraction);
-                snprintf(ret, TIME_TEXT_MAX, "%s%llu%s%s", sign, (unsigned long long)(left / units[i].unit), fraction,
-                        units[i].name);
+                at = put_number(at, left / units[i].unit, "");
+                at = fraction_format((int64_t)(left % units[i].unit * ((uint64_t)SECOND / units[i].unit)), at);
+                put_text(at, units[i].name);
                 return;
         }
-        fraction_format((int64_t)(left % (uint64_t)SECOND), fraction);
-        unsigned long long seconds = left / (uint64_t)SECOND;
+        uint64_t seconds = left / (uint64_t)SECOND;
         if (seconds >= 3600)
-                snprintf(ret, TIME_TEXT_MAX, "%s%lluh%llum%llu%ss", sign, seconds / 3600, seconds / 60 % 60,
-                        seconds % 60, fraction);
-        else if (seconds >= 60)
-                snprintf(ret, TIME_TEXT_MAX, "%s%llum%llu%ss", sign, seconds / 60, seconds % 60, fraction);
-        else
-                snprintf(ret, TIME_TEXT_MAX, "%s%llu%ss", sign, seconds, fraction);
+                at = put_number(at, seconds / 3600, "h");
+        if (seconds >= 60)
+                at = put_number(at, seconds / 60 % 60, "m");
+        at = put_number(at, seconds % 60, "");
+        at = fraction_format((int64_t)(left % (uint64_t)SECOND), at);
+        put_text(at, "s");
 }
 
 static bool take_unit(struct sv *rest, int64_t *ret_unit)

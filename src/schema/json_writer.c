@@ -75,35 +75,74 @@ void json_end_array(struct json_writer *writer)
         close_level(writer, ']');
 }
 
+static const uint64_t EACH = UINT64_C(0x0101010101010101);
+
+/* Bit 7 of each zero byte (and perhaps of others above it). */
+static uint64_t zero_bytes(uint64_t eight)
+{
+        return (eight - EACH) & ~eight;
+}
+
+/* Do these eight bytes stand in JSON as they are? Printable ASCII but for the quote and the backslash. */
+static bool is_plain(uint64_t eight)
+{
+        uint64_t other = eight | (eight - 0x20 * EACH) | zero_bytes(eight ^ '"' * EACH) |
+                         zero_bytes(eight ^ '\\' * EACH) | zero_bytes(eight ^ 0x7f * EACH);
+        return !(other & 0x80 * EACH);
+}
+
+/* How many bytes from the front need no escape: whole eights first, since texts are mostly plain. */
+static size_t plain_length(struct sv text)
+{
+        size_t at = 0;
+        uint64_t eight;
+        for (; text.n - at >= sizeof(eight); at += sizeof(eight)) {
+                memcpy(&eight, text.p + at, sizeof(eight));
+                if (!is_plain(eight))
+                        break;
+        }
+        for (; at < text.n; at++) {
+                unsigned char c = (unsigned char)text.p[at];
+                if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+                        break;
+        }
+        return at;
+}
+
+/* The byte at the front cannot stand as it is. */
+static void put_escape(struct buf *out, unsigned char c)
+{
+        static const char letters[] = "\b\t\n\f\r\"\\";
+        static const char escapes[] = "btnfr\"\\";
+        const char *letter = c ? strchr(letters, c) : NULL;
+        if (c >= 0x80)
+                buf_puts(out, "\xef\xbf\xbd");
+        else if (letter)
+                buf_append(out, (char[]){ '\\', escapes[letter - letters] }, 2);
+        else
+                buf_printf(out, "\\u%04x", c);
+}
+
 static void put_quoted(struct buf *out, struct sv text)
 {
         buf_putc(out, '"');
-        size_t plain = 0; /* start of the run that needs no escape */
+        size_t begin = 0; /* of the run that needs no escape */
         for (size_t at = 0; at < text.n;) {
-                unsigned char c = (unsigned char)text.p[at];
-                size_t length = 1;
-                if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-                        at++;
-                        continue;
-                }
+                at += plain_length(sv_n(text.p + at, text.n - at));
+                if (at == text.n)
+                        break;
                 uint32_t code;
-                if (c >= 0x80 && (length = utf8_decode(sv_n(text.p + at, text.n - at), &code)) > 0) {
+                unsigned char c = (unsigned char)text.p[at];
+                size_t length = c >= 0x80 ? utf8_decode(sv_n(text.p + at, text.n - at), &code) : 0;
+                if (length) {
                         at += length;
                         continue;
                 }
-                buf_append(out, text.p + plain, at - plain);
-                static const char letters[] = "\b\t\n\f\r\"\\";
-                static const char escapes[] = "btnfr\"\\";
-                const char *letter = c ? strchr(letters, c) : NULL;
-                if (c >= 0x80)
-                        buf_puts(out, "\xef\xbf\xbd");
-                else if (letter)
-                        buf_append(out, (char[]){ '\\', escapes[letter - letters] }, 2);
-                else
-                        buf_printf(out, "\\u%04x", c);
-                plain = ++at;
+                buf_append(out, text.p + begin, at - begin);
+                put_escape(out, c);
+                begin = ++at;
         }
-        buf_append(out, text.p + plain, text.n - plain);
+        buf_append(out, text.p + begin, text.n - begin);
         buf_putc(out, '"');
 }
 
@@ -113,6 +152,21 @@ void json_key(struct json_writer *writer, const char *key)
         put_quoted(writer->out, sv_of(key));
         buf_puts(writer->out, writer->indent ? ": " : ":");
         writer->after_key = true;
+}
+
+void json_plain_key(struct json_writer *writer, struct sv key)
+{
+        separate(writer);
+        const size_t size = key.n + 3 + (writer->indent != 0);
+        char *room = buf_reserve(writer->out, size);
+        writer->after_key = true;
+        if (!room)
+                return;
+        room[0] = '"';
+        memcpy(room + 1, key.p, key.n);
+        memcpy(room + 1 + key.n, "\": ", 4); /* with the NUL */
+        room[size] = '\0';
+        writer->out->len += size;
 }
 
 void json_put_string(struct json_writer *writer, struct sv text)
@@ -131,14 +185,19 @@ void json_put_text(struct json_writer *writer, const char *text)
 
 void json_put_int(struct json_writer *writer, int64_t value)
 {
+        char text[1 + DECIMAL_MAX] = "-";
+        size_t sign = value < 0;
+        size_t digits = decimal_format(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, text + sign);
         separate(writer);
-        buf_printf(writer->out, "%lld", (long long)value);
+        buf_append(writer->out, text, sign + digits);
 }
 
 void json_put_uint(struct json_writer *writer, uint64_t value)
 {
+        char text[DECIMAL_MAX];
+        size_t digits = decimal_format(value, text);
         separate(writer);
-        buf_printf(writer->out, "%llu", (unsigned long long)value);
+        buf_append(writer->out, text, digits);
 }
 
 void json_put_double(struct json_writer *writer, double value)

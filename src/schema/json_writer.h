@@ -24,6 +24,8 @@ void json_end_object(struct json_writer *writer);
 void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
 void json_key(struct json_writer *writer, const char *key);
+/* A key that is known to be printable ASCII without quotes and backslashes. */
+void json_plain_key(struct json_writer *writer, struct sv key);
 
 void json_put_string(struct json_writer *writer, struct sv text);
 void json_put_text(struct json_writer *writer, const char *text); /* NULL writes null */

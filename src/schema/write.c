@@ -99,10 +99,10 @@ static void write_one(struct json_writer *writer, const struct field *field, con
                 break;
         case FIELD_TYPE_ENUM: {
                 int index = (int)load_integer(field, value);
-                int count = 0;
-                while (field->names[count])
-                        count++;
-                json_put_text(writer, index >= 0 && index < count ? field->names[index] : NULL);
+                int at = 0;
+                while (at < index && field->names[at])
+                        at++;
+                json_put_text(writer, index >= 0 ? field->names[at] : NULL);
                 break;
         }
         case FIELD_TYPE_ADDRESS:
@@ -180,7 +180,7 @@ void record_write(struct json_writer *writer, const struct record *record, const
                 bool empty = is_empty(field, member);
                 if (absent || (field->omit_empty && empty))
                         continue;
-                json_key(writer, field_json_name(field));
+                json_plain_key(writer, sv_of(field_json_name(field)));
                 if (field->private_ && !empty && (flags & WRITE_PRIVACY))
                         json_put_text(writer, "masked");
                 else if (field->secret && !empty && !(flags & WRITE_SECRETS))

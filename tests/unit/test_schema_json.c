@@ -164,6 +164,76 @@ static void keys_in_any_case(void **state)
         assert_null(json_get_nocase(list, "y"));
 }
 
+/* Every byte at every place of a text that is looked at by eights: what is escaped depends on the byte alone. */
+static void texts_are_escaped_wherever_the_byte_stands(void **state)
+{
+        (void)state;
+        struct buf text, wanted;
+        struct json_writer writer;
+        buf_init(&text, 1 << 10);
+        buf_init(&wanted, 1 << 10);
+        for (int c = 0; c < 256; c++) {
+                for (size_t at = 0; at < 19; at++) {
+                        char plain[] = "the quick ~ fox [1]";
+                        plain[at] = (char)c;
+                        buf_clear(&text);
+                        buf_clear(&wanted);
+                        json_writer_init(&writer, &text, 0);
+                        json_put_string(&writer, sv_n(plain, 19));
+                        buf_putc(&wanted, '"');
+                        buf_append(&wanted, plain, at);
+                        if (c == '"' || c == '\\')
+                                buf_printf(&wanted, "\\%c", c);
+                        else if (c >= 8 && c <= 13 && c != 11)
+                                buf_printf(&wanted, "\\%c", "btn?fr"[c - 8]);
+                        else if (c < 0x20 || c == 0x7f)
+                                buf_printf(&wanted, "\\u%04x", c);
+                        else if (c >= 0x80)
+                                buf_puts(&wanted, "\xef\xbf\xbd");
+                        else
+                                buf_putc(&wanted, (char)c);
+                        buf_append(&wanted, plain + at + 1, 18 - at);
+                        buf_putc(&wanted, '"');
+                        assert_string_equal(buf_text(&text), buf_text(&wanted));
+                }
+        }
+        buf_clear(&text);
+        json_writer_init(&writer, &text, 0);
+        json_put_string(&writer, SV("ab\xc3\xa9"
+                                    "cdefgh\xe2\x82\xac\xf0\x9f\x98\x80"
+                                    "ij\xc3"
+                                    "klmnopqr\xed\xa0\x80"));
+        assert_string_equal(buf_text(&text), "\"ab\xc3\xa9"
+                                             "cdefgh\xe2\x82\xac\xf0\x9f\x98\x80"
+                                             "ij\xef\xbf\xbd"
+                                             "klmnopqr\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+        buf_done(&text);
+        buf_done(&wanted);
+}
+
+static void numbers_are_written_to_their_ends(void **state)
+{
+        (void)state;
+        static const int64_t numbers[] = { 0, 1, -1, 9, 10, -10, 99, 100, INT64_MAX, INT64_MIN };
+        struct buf text;
+        struct json_writer writer;
+        char wanted[32];
+        buf_init(&text, 1 << 10);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+                buf_clear(&text);
+                json_writer_init(&writer, &text, 0);
+                json_put_int(&writer, numbers[i]);
+                snprintf(wanted, sizeof(wanted), "%lld", (long long)numbers[i]);
+                assert_string_equal(buf_text(&text), wanted);
+                buf_clear(&text);
+                json_writer_init(&writer, &text, 0);
+                json_put_uint(&writer, (uint64_t)numbers[i]);
+                snprintf(wanted, sizeof(wanted), "%llu", (unsigned long long)numbers[i]);
+                assert_string_equal(buf_text(&text), wanted);
+        }
+        buf_done(&text);
+}
+
 static void the_writer_is_taken(void **state)
 {
         (void)state;
@@ -223,6 +293,8 @@ int main(void)
                 cmocka_unit_test(depth_is_bounded),
                 cmocka_unit_test(parsing_tells_the_place),
                 cmocka_unit_test(keys_in_any_case),
+                cmocka_unit_test(texts_are_escaped_wherever_the_byte_stands),
+                cmocka_unit_test(numbers_are_written_to_their_ends),
                 cmocka_unit_test(the_writer_is_taken),
                 cmocka_unit_test(doubles_survive),
         };
