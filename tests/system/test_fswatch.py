@@ -1,11 +1,13 @@
 """fswatch on real files with both of the kernel's interfaces, driven by the test parent of persistent modules."""
 
 import hashlib
+import json
 import os
 import pathlib
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -364,3 +366,139 @@ def test_default_profile_and_memory():
 def test_answer_fits_its_schema(tmp_path, tarsier):
     with start([tmp_path, tmp_path / "missing"]) as module:
         tarsier.check("fswatch", counters(module))
+
+
+# ---- who ----
+
+
+def hierarchy():
+    """Where a control group can be made: the v2 hierarchy, else any."""
+    mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    for kind in ("cgroup2", "cgroup"):
+        for fields in mounts:
+            if fields[2] == kind:
+                return pathlib.Path(fields[1])
+    pytest.skip("needs a control group hierarchy")
+
+
+@pytest.fixture
+def docker_group():
+    """A control group as Docker's systemd driver names them; its container's id."""
+    name = hashlib.sha256(os.urandom(16)).hexdigest()
+    group = hierarchy() / f"docker-{name}.scope"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"needs a control group: {error}")
+    yield group, name
+    for pid in (group / "cgroup.procs").read_text().split():
+        os.waitpid(int(pid), 0)
+    group.rmdir()
+
+
+def in_group(group, script, *arguments):
+    """A shell in the group that says when it is done and then waits for its end."""
+    text = f'echo $$ > {group}/cgroup.procs\n{script}\necho done\nread line\n'
+    process = subprocess.Popen(["sh", "-c", text, "sh", *map(str, arguments)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "done\n"
+    return process
+
+
+def finish(process):
+    process.communicate("\n")
+
+
+def test_who_changed_it_in_a_container(tmp_path, docker_group):
+    group, name = docker_group
+    watched, state = tmp_path / "watched", tmp_path / "docker"
+    watched.mkdir()
+    state.mkdir()
+    (state / "config.v2.json").write_text(json.dumps(
+        {"ID": name, "Name": "/web", "Config": {"Image": "nginx:1.25", "Hostname": "web"}, "State": {"Pid": 1}}))
+    # Docker's directory of state files, in a mount namespace of the module's own
+    script = (f'mount -t tmpfs t /var/lib && mkdir -p /var/lib/docker/containers && '
+              f'cp -r {state} /var/lib/docker/containers/{name} && exec "$@"')
+    config = {"paths": [str(watched)], "settle": "20ms", "backend": "fanotify"}
+    with Persist("fswatch", "fswatch", config=config,
+                 prefix=["unshare", "-m", "sh", "-c", script, "sh"]) as module:
+        module.wait(lambda: idle(module), "the first scan")
+        process = in_group(group, 'echo x > "$1"', watched / "new")
+        try:
+            who_is = module.wait_alert(of(watched / "new", "created"))
+            assert who_is["pid"] == process.pid
+            who = who_is["who"]
+            assert who["container"] == {"engine": "docker", "id": name, "name": "web", "image": "nginx:1.25"}
+            assert who["comm"] == "sh" and who["ppid"] == os.getpid()
+            assert who["parent"] == pathlib.Path("/proc/self/comm").read_text().strip()
+            assert who["uid"] == os.getuid() and who["unit"] == group.name
+            assert who.get("exe", os.path.realpath("/bin/sh")) == os.path.realpath("/bin/sh")
+            assert who["started"] <= who_is["time"]
+        finally:
+            finish(process)
+        (watched / "new").unlink()
+        alert = module.wait_alert(of(watched / "new", "removed"))
+        assert alert["pid"] == os.getpid() and "container" not in alert["who"]
+
+
+def test_who_of_a_process_that_has_ended(tmp_path, docker_group):
+    """While nobody has waited for it, it is there to be read; afterwards only its number is known, and another process
+    with that number is not taken for it."""
+    group, name = docker_group
+    with start([tmp_path], backend="fanotify") as module:
+        os.kill(module.pid, signal.SIGSTOP)
+        ended = in_group(group, 'echo x > "$1"', tmp_path / "zombie")
+        ended.stdin.close()
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        gone = in_group(group, 'echo x > "$1"', tmp_path / "gone")
+        finish(gone)
+        other = child_with_pid(gone.pid)
+        os.kill(module.pid, signal.SIGCONT)
+        alert = module.wait_alert(of(tmp_path / "zombie", "created"))
+        assert alert["pid"] == ended.pid and alert["who"]["comm"] == "sh" and "exe" not in alert["who"]
+        assert alert["who"]["container"] == {"engine": "docker", "id": name}
+        ended.wait()
+        alert = module.wait_alert(of(tmp_path / "gone", "created"))
+        assert alert["pid"] == gone.pid and "who" not in alert
+        assert counters(module)["unidentified"] >= 1
+        if other:
+            os.kill(other, signal.SIGKILL)
+            os.waitpid(other, 0)
+
+
+def child_with_pid(pid):
+    """A process that has a number which was used before; None when it could not be had."""
+    last = pathlib.Path("/proc/sys/kernel/ns_last_pid")
+    for _ in range(50):
+        try:
+            last.write_text(str(pid - 1))
+        except OSError:
+            return None
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+        if child == pid:
+            return child
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return None
+
+
+def test_who_is_the_last_that_wrote(tmp_path):
+    """Two processes within the settling time: one alert, of the second."""
+    with start([tmp_path], backend="fanotify", settle="300ms") as module:
+        subprocess.run(["sh", "-c", f"echo 1 > {tmp_path}/file"], check=True)
+        second = subprocess.Popen(["dash" if shutil.which("dash") else "sh", "-c", f"echo 2 > {tmp_path}/file; echo; read x"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert second.stdout.readline() == "\n"
+        alert = module.wait_alert(of(tmp_path / "file", "created"))
+        assert alert["pid"] == second.pid and alert["who"]["ppid"] == os.getpid()
+        finish(second)
+
+
+def test_inotify_tells_no_process(tmp_path):
+    with start([tmp_path], backend="inotify") as module:
+        (tmp_path / "new").write_text("1")
+        alert = module.wait_alert(of(tmp_path / "new", "created"))
+        assert "pid" not in alert and "who" not in alert

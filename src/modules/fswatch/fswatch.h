@@ -4,6 +4,7 @@
  * objects. So a lost, merged or doubled event changes nothing but the time at which a change is seen. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "lib/digest/digest.h"
@@ -88,6 +89,7 @@ struct pending {
         int64_t first_ns;
         int64_t due_ns;
         int pid;
+        struct who *who; /* of pid; a reference */
         unsigned again;
         bool while_down;
 };
@@ -107,6 +109,7 @@ struct hash_job {
         X(files_hashed, "files read")                                                                                  \
         X(bytes_hashed, "bytes read")                                                                                  \
         X(dropped, "paths that found the hash queue full; they are read later")                                        \
+        X(unidentified, "changes whose process had ended before it could be read")                                     \
         X(overflows, "times the kernel lost events; everything was looked at again")                                   \
         X(refused, "files and directories beyond a limit, not watched")                                                \
         X(unreadable, "files and directories that could not be read")                                                  \
@@ -140,7 +143,8 @@ struct fswatch {
 
         int fanotify_fd;
         loop_id fanotify_id;
-        bool fanotify_renames; /* FAN_RENAME, Linux 5.17 */
+        bool fanotify_renames;         /* FAN_RENAME, Linux 5.17 */
+        struct who_reader *who_reader; /* NULL: this kernel has no FAN_REPORT_PIDFD (5.15) */
         char *fanotify_buffer;
         struct { /* the first half of a rename, for inotify */
                 char *path;
@@ -191,12 +195,39 @@ void baseline_flush(struct fswatch *watch);
 bool fswatch_covers(const struct fswatch *watch, const char *path);
 struct look {
         int pid;         /* who did it, 0 = not known */
+        struct who *who; /* what that process was; NULL = not known for certain. The caller's */
         bool silent;     /* takes what is there as given */
         bool while_down; /* found by the scan at the start */
 };
 void fswatch_look(struct fswatch *watch, const char *path, struct look how);
-void fswatch_renamed(struct fswatch *watch, const char *from, const char *to, int pid);
+void fswatch_renamed(struct fswatch *watch, const char *from, const char *to, struct look how);
 void fswatch_lost_events(struct fswatch *watch);
+
+/* fswatch_who.c: the process that made a change, as /proc told it at that moment */
+struct who_container {
+        char *engine, *id, *name, *image;
+};
+
+struct who {
+        unsigned references;
+        struct arena arena; /* of the texts */
+        char *comm, *exe, *parent, *unit;
+        int64_t uid, euid, login_uid, ppid;
+        int64_t started_ns;
+        struct who_container container;
+        bool has_euid, has_login_uid, has_container;
+};
+
+enum { WHO_CONTAINER_FIELDS = 4 };
+extern const struct field who_container_fields[WHO_CONTAINER_FIELDS];
+
+struct who_reader *who_reader_new(struct error *err);
+void who_reader_free(struct who_reader *reader);
+/* The process of the pidfd, which had this pid: NULL when it is gone, or cannot be read. One reference is the caller's.
+ */
+struct who *who_read(struct who_reader *reader, pid_t pid, int pidfd, int64_t now_ns);
+struct who *who_ref(struct who *who);
+void who_unref(struct who *who);
 
 /* fswatch_alert.c */
 struct alert {
@@ -212,9 +243,10 @@ struct alert {
         int64_t uid, gid, pid;
         uint64_t below, suppressed;
         int64_t time_ns;
-        bool has_object, while_down;
+        struct who who;
+        bool has_object, has_who, while_down;
 };
-void alert_send(struct fswatch *watch, struct alert *alert);
+void alert_send(struct fswatch *watch, struct alert *alert, struct look how);
 void alert_object(struct fswatch *watch, const char *severity, const char *event, const struct object *object,
         const uint8_t *old_sha256, struct look how, const char *format, ...) __attribute__((format(printf, 7, 8)));
 void alert_path(struct fswatch *watch, const char *severity, const char *event, const char *path, struct look how,

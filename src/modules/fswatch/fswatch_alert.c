@@ -4,6 +4,21 @@
 #include "base/encode.h"
 #include "schema/write.h"
 
+static const struct field who_fields[] = {
+        FIELD_STRING(struct who, comm, .help = "name of the process"),
+        FIELD_PATH(struct who, exe, .help = "its program, where the kernel lets it be read", .omit_empty = true),
+        FIELD_INT(struct who, uid, .help = "real user"),
+        FIELD_INT(struct who, euid, .help = "effective user, where it is another", .has = HAS(struct who, has_euid)),
+        FIELD_INT(struct who, login_uid, .help = "user who logged in, where one did",
+                .has = HAS(struct who, has_login_uid)),
+        FIELD_INT(struct who, ppid, .help = "its parent"),
+        FIELD_STRING(struct who, parent, .help = "name of the parent", .omit_empty = true),
+        FIELD_TIME(struct who, started_ns, .json = "started", .help = "when the process began"),
+        FIELD_STRING(struct who, unit, .help = "systemd unit it belongs to", .omit_empty = true),
+        FIELD_RECORD(struct who, container, struct who_container, who_container_fields, .help = "container it runs in",
+                .has = HAS(struct who, has_container)),
+};
+
 static const struct field alert_fields[] = {
         FIELD_STRING(struct alert, severity, .help = "critical, high, medium or low"),
         FIELD_STRING(struct alert, text, .json = "alert", .help = "what happened, a sentence"),
@@ -18,19 +33,26 @@ static const struct field alert_fields[] = {
         FIELD_INT(struct alert, uid, .help = "owner", .has = HAS(struct alert, has_object)),
         FIELD_INT(struct alert, gid, .help = "group", .has = HAS(struct alert, has_object)),
         FIELD_INT(struct alert, pid, .help = "process that did it, where the kernel tells", .omit_empty = true),
+        FIELD_RECORD(struct alert, who, struct who, who_fields,
+                .help = "that process, where it could be read for certain", .has = HAS(struct alert, has_who)),
         FIELD_UINT(struct alert, below, .help = "objects below a removed directory", .omit_empty = true),
         FIELD_UINT(struct alert, suppressed, .help = "alerts held back before this one", .omit_empty = true),
         FIELD_BOOL(struct alert, while_down, .help = "it happened while nothing watched", .omit_empty = true),
         FIELD_TIME(struct alert, time_ns, .json = "time", .help = "when it was seen"),
 };
 
-void alert_send(struct fswatch *watch, struct alert *alert)
+void alert_send(struct fswatch *watch, struct alert *alert, struct look how)
 {
         struct buf json;
         struct json_writer writer;
         buf_init(&json, 128 << 10);
         json_writer_init(&writer, &json, 0);
         alert->time_ns = time_unix_ns();
+        alert->pid = how.pid;
+        alert->while_down = how.while_down;
+        alert->has_who = how.who != NULL;
+        if (how.who)
+                alert->who = *how.who;
         record_write(&writer, RECORD(struct alert, alert_fields), alert, 0);
         if (!json.failed) {
                 watch->counters.alerts++;
@@ -67,12 +89,10 @@ void alert_object(struct fswatch *watch, const char *severity, const char *event
                 .size = object->size,
                 .uid = object->uid,
                 .gid = object->gid,
-                .pid = how.pid,
                 .suppressed = old_sha256 ? object->suppressed : 0,
                 .has_object = true,
-                .while_down = how.while_down,
         };
-        alert_send(watch, &alert);
+        alert_send(watch, &alert, how);
         if (length >= 0)
                 free(text);
 }
@@ -90,10 +110,8 @@ void alert_path(struct fswatch *watch, const char *severity, const char *event, 
                 .text = length < 0 ? NULL : text,
                 .event = event,
                 .path = (char *)path,
-                .pid = how.pid,
-                .while_down = how.while_down,
         };
-        alert_send(watch, &alert);
+        alert_send(watch, &alert, how);
         if (length >= 0)
                 free(text);
 }

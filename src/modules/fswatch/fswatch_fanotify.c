@@ -1,7 +1,10 @@
 /* fanotify(7) with FAN_REPORT_DFID_NAME (Linux 5.9): one event names the directory by its file handle and the entry by
  * its name, and the process that did it. Marks are on directories, so that the rest of the file system wakes nobody.
- * FAN_RENAME (Linux 5.17) brings both names of a rename in one event. */
+ * FAN_RENAME (Linux 5.17) brings both names of a rename in one event, FAN_REPORT_PIDFD (Linux 5.15) a pidfd of the
+ * process. */
 #include "fswatch.h"
+
+#include "base/cleanup.h"
 
 #include <fcntl.h>
 #include <sys/fanotify.h>
@@ -68,8 +71,20 @@ static char *path_of(struct fswatch *watch, const struct fanotify_event_info_fid
         return asprintf(&path, "%s%s%s", directory->path, slash, self ? "" : name) < 0 ? NULL : path;
 }
 
+/* Reads who it was, now that the process may still be there. */
+static struct who *identify(struct fswatch *watch, pid_t pid, int pidfd)
+{
+        struct who *who = NULL;
+        if (watch->who_reader && pid > 0) {
+                who = who_read(watch->who_reader, pid, pidfd, loop_now_ns(watch->service->loop));
+                watch->counters.unidentified += !who;
+        }
+        return who;
+}
+
 static void take_event(struct fswatch *watch, const struct fanotify_event_metadata *event)
 {
+        cleanup(fd_close) int pidfd = -1;
         char *path = NULL, *from = NULL, *to = NULL;
         const char *at = (const char *)event + event->metadata_len;
         const char *end = (const char *)event + event->event_len;
@@ -79,6 +94,9 @@ static void take_event(struct fswatch *watch, const struct fanotify_event_metada
                 const struct fanotify_event_info_fid *fid = (const void *)at;
                 if (fid->hdr.len < sizeof(fid->hdr) || fid->hdr.len > end - at)
                         break;
+                if (fid->hdr.info_type == FAN_EVENT_INFO_TYPE_PIDFD &&
+                        fid->hdr.len >= sizeof(struct fanotify_event_info_pidfd) && pidfd < 0)
+                        pidfd = ((const struct fanotify_event_info_pidfd *)(const void *)at)->pidfd;
                 char **place = fid->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME       ? &path
                                : fid->hdr.info_type == FAN_EVENT_INFO_TYPE_OLD_DFID_NAME ? &from
                                : fid->hdr.info_type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME ? &to
@@ -87,10 +105,14 @@ static void take_event(struct fswatch *watch, const struct fanotify_event_metada
                         *place = path_of(watch, fid, fid->hdr.len);
                 at += fid->hdr.len;
         }
+        if ((from && fswatch_covers(watch, from)) || (to && fswatch_covers(watch, to)) ||
+                (path && fswatch_covers(watch, path)))
+                how.who = identify(watch, how.pid, pidfd);
         if (from || to)
-                fswatch_renamed(watch, from, to, how.pid);
+                fswatch_renamed(watch, from, to, how);
         if (path)
                 fswatch_look(watch, path, how);
+        who_unref(how.who);
         free(path);
         free(from);
         free(to);
@@ -128,9 +150,17 @@ static bool has_renames(int fd)
 
 int fanotify_start(struct fswatch *watch, struct error *err)
 {
-        int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY);
+        const unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
+        int fd = fanotify_init(flags | FAN_REPORT_PIDFD, O_RDONLY);
+        bool pidfds = fd >= 0;
+        if (fd < 0)
+                fd = fanotify_init(flags, O_RDONLY);
         if (fd < 0)
                 return fail_errno(err, "fanotify");
+        if (pidfds && !(watch->who_reader = who_reader_new(err))) {
+                close(fd);
+                return -1;
+        }
         /* without privileges it marks inodes and tells no process; inotify does as much with less */
         watch->fanotify_fd = fd;
         watch->fanotify_renames = has_renames(fd);

@@ -34,8 +34,10 @@ void hash_wake(struct fswatch *watch)
 
 static void pending_free(struct pending *pending)
 {
-        if (pending)
+        if (pending) {
                 free(pending->path);
+                who_unref(pending->who);
+        }
         free(pending);
 }
 
@@ -70,8 +72,11 @@ void hash_later(struct fswatch *watch, const char *path, struct look how, bool i
                 pending->first_ns = now;
                 pending->while_down = how.while_down;
         }
-        if (how.pid)
+        if (how.pid) { /* the last one that changed it */
                 pending->pid = how.pid;
+                who_unref(pending->who);
+                pending->who = who_ref(how.who);
+        }
         pending->due_ns = now + settle;
         if (pending->due_ns > pending->first_ns + SETTLE_FACTOR * settle)
                 pending->due_ns = pending->first_ns + SETTLE_FACTOR * settle;
@@ -109,7 +114,9 @@ bool hash_rename(struct fswatch *watch, const char *from, const char *to)
 static void settle(struct fswatch *watch, const char *path, const struct stat *st, const uint8_t *sha256)
 {
         const struct pending *pending = watch->job.pending;
-        struct look how = { .pid = pending ? pending->pid : 0, .while_down = pending && pending->while_down };
+        struct look how = { 0 };
+        if (pending)
+                how = (struct look){ .pid = pending->pid, .who = pending->who, .while_down = pending->while_down };
         struct object *object = map_get(&watch->objects, sv_of(path));
         bool is_new = !object || object->untold;
         if (!object && !(object = object_add(watch, path, st)))
@@ -136,7 +143,9 @@ static void settle(struct fswatch *watch, const char *path, const struct stat *s
 static void job_lost(struct fswatch *watch, int why)
 {
         char *path = watch->job.path;
-        struct look how = { .pid = watch->job.pending ? watch->job.pending->pid : 0 };
+        struct look how = { 0 };
+        if (watch->job.pending)
+                how = (struct look){ .pid = watch->job.pending->pid, .who = watch->job.pending->who };
         struct object *object = map_get(&watch->objects, sv_of(path));
         struct stat st;
         watch->job.path = NULL;

@@ -21,7 +21,7 @@ static void flush_moved(struct fswatch *watch)
                 loop_remove(watch->service->loop, watch->moved.timer);
         watch->moved.timer = 0;
         if (path)
-                fswatch_renamed(watch, path, NULL, 0);
+                fswatch_renamed(watch, path, NULL, (struct look){ 0 });
         free(path);
 }
 
@@ -49,7 +49,7 @@ static void on_moved(struct fswatch *watch, const struct loop_watch_event *event
                 watch->moved.path = NULL;
                 flush_moved(watch); /* only its timer is left */
         }
-        fswatch_renamed(watch, from, path, 0);
+        fswatch_renamed(watch, from, path, (struct look){ 0 });
         free(from);
 }
 

@@ -35,14 +35,9 @@ static void look_removed(struct fswatch *watch, const char *path, struct look ho
         size_t below = objects_remove_below(watch, path);
         object_remove(watch, path);
         if (was_known && below) {
-                struct alert alert = { .severity = "low",
-                        .event = "removed",
-                        .path = (char *)path,
-                        .pid = how.pid,
-                        .below = below,
-                        .while_down = how.while_down };
+                struct alert alert = { .severity = "low", .event = "removed", .path = (char *)path, .below = below };
                 if (asprintf(&alert.text, "path %s removed", path) > 0)
-                        alert_send(watch, &alert);
+                        alert_send(watch, &alert, how);
                 free(alert.text);
         } else if (was_known) {
                 alert_path(watch, "low", "removed", path, how, "path %s removed", path);
@@ -146,15 +141,12 @@ void fswatch_look(struct fswatch *watch, const char *path, struct look how)
 }
 
 /* Both halves under watch. */
-static void look_moved(struct fswatch *watch, const char *from, const char *to, bool replaces, int pid)
+static void look_moved(struct fswatch *watch, const char *from, const char *to, bool replaces, struct look how)
 {
-        struct look how = { .pid = pid };
         struct stat st;
-        struct alert alert = {
-                .severity = "medium", .event = "renamed", .path = (char *)to, .old_path = (char *)from, .pid = pid
-        };
+        struct alert alert = { .severity = "medium", .event = "renamed", .path = (char *)to, .old_path = (char *)from };
         if (asprintf(&alert.text, "path %s renamed to %s", from, to) > 0)
-                alert_send(watch, &alert);
+                alert_send(watch, &alert, how);
         free(alert.text);
         notify_drop_tree(watch, from);
         hash_forget(watch, from);
@@ -170,15 +162,14 @@ static void look_moved(struct fswatch *watch, const char *from, const char *to, 
         roots_lost(watch, from);
 }
 
-void fswatch_renamed(struct fswatch *watch, const char *from, const char *to, int pid)
+void fswatch_renamed(struct fswatch *watch, const char *from, const char *to, struct look how)
 {
         bool from_covered = from && fswatch_covers(watch, from);
         bool to_covered = to && fswatch_covers(watch, to);
         bool from_known = from_covered && map_get(&watch->objects, sv_of(from));
         bool to_known = to_covered && map_get(&watch->objects, sv_of(to));
-        struct look how = { .pid = pid };
         if (from_covered && to_covered && (from_known || to_known)) {
-                look_moved(watch, from, to, to_known, pid);
+                look_moved(watch, from, to, to_known, how);
                 return;
         }
         /* new, and renamed before it was told: it is told under its last name */

@@ -99,6 +99,8 @@ void notify_done(struct fswatch *watch)
         map_done(&watch->handles);
         free(watch->moved.path);
         free(watch->fanotify_buffer);
+        who_reader_free(watch->who_reader);
+        watch->who_reader = NULL;
         if (watch->fanotify_id)
                 loop_remove(watch->service->loop, watch->fanotify_id);
         fd_close(&watch->fanotify_fd);
