@@ -200,6 +200,63 @@ static void test_exec_without_audit(void **state)
         play_done(play);
 }
 
+/* A full backlog let the exec wait in the kernel: as long as audit tells what is no younger, its part may come. */
+static void test_audit_far_behind(void **state)
+{
+        (void)state;
+        struct play *play = play_new(NULL);
+        connector(play, 1000, "what=exec cpu=0 pid=2 tid=2");
+        for (int ms = 100; ms < 1000; ms += 100) {
+                char text[64];
+                snprintf(text, sizeof(text), "what=fork cpu=0 pid=%d tid=%d ppid=1 ptid=1", 1000 + ms, 1000 + ms);
+                connector(play, ms * 1000, text);
+                records(play, ms - 90, ms, SETUID, 7, "/bin/other");
+        }
+        play->used = 0; /* of process 7: not held up */
+        records(play, 1, 9999, EXECVE, 2, "/bin/a");
+        assert_int_equal(strncmp(play->text, "E2:/bin/a F1100<1 F1200<1", 25), 0);
+        struct audit_join_counters counters;
+        audit_join_count(play->join, &counters);
+        assert_int_equal(counters.joined, 1);
+        assert_int_equal(counters.alone, 0);
+        play_done(play);
+}
+
+/* Audit has told of what came after the process went on: there was nothing of its exec. */
+static void test_audit_has_passed(void **state)
+{
+        (void)state;
+        struct play *play = play_new(NULL);
+        connector(play, 1000, "what=exec cpu=0 pid=2 tid=2");
+        connector(play, 2000, "what=comm cpu=0 pid=2 tid=2 comm=61"); /* an exec tells that, too */
+        records(play, 30, 1, SETUID, 7, "/bin/other");
+        assert_said(play, "C7");
+        connector(play, 31000, "what=exit cpu=0 pid=2 tid=2 status=0");
+        records(play, 40, 2, SETUID, 7, "/bin/other"); /* may have been begun before, by the coarse clock */
+        assert_said(play, "C7");
+        records(play, 50, 3, SETUID, 7, "/bin/other");
+        assert_said(play, "E2: N2:a X2=0 C7");
+        play_done(play);
+}
+
+/* What comes too late after all is of the same moment as what it completes. */
+static void test_late_part_has_the_time_of_its_exec(void **state)
+{
+        (void)state;
+        struct play *play = play_new(NULL);
+        connector(play, 20000, "what=exec cpu=0 pid=2 tid=2");
+        audit_join_tick(play->join, (int64_t)BASE_S * SECOND + SECOND, take, play);
+        assert_said(play, "E2:");
+        assert_int_equal(play->last_ns, (int64_t)BASE_S * SECOND + 20 * MILLISECOND);
+        connector(play, 900000, "what=fork cpu=0 pid=3 tid=3 ppid=1 ptid=1");
+        records(play, 10, 1, EXECVE, 2, "/bin/a");
+        assert_said(play, "F3<1 E2:/bin/alate");
+        assert_int_equal(play->last_ns, (int64_t)BASE_S * SECOND + 20 * MILLISECOND);
+        records(play, 11, 2, EXECVE, 2, "/bin/b"); /* another one */
+        assert_said(play, "E2:/bin/b");
+        play_done(play);
+}
+
 /* Never more than held_max, and nothing is dropped for it. */
 static void test_held_is_bounded(void **state)
 {
@@ -467,6 +524,9 @@ int main(void)
                 cmocka_unit_test(test_execs_in_another_order),
                 cmocka_unit_test(test_other_events_of_a_process),
                 cmocka_unit_test(test_exec_without_audit),
+                cmocka_unit_test(test_audit_far_behind),
+                cmocka_unit_test(test_audit_has_passed),
+                cmocka_unit_test(test_late_part_has_the_time_of_its_exec),
                 cmocka_unit_test(test_held_is_bounded),
                 cmocka_unit_test(test_host_rules_for_forks_are_not_told_twice),
                 cmocka_unit_test(test_threads),

@@ -342,6 +342,24 @@ static void test_find_at(void **state)
         play_done(&p);
 }
 
+/* The program of an exec told before without it: another event, and the same exec. */
+static void test_late_part_of_an_exec(void **state)
+{
+        (void)state;
+        struct play p;
+        char id[EVENT_ID_MAX];
+        play_init(&p);
+        play(&p, "fork 10 <1 @100; exec 10 @110");
+        snprintf(id, sizeof(id), "%s", p.last_exec_id);
+        buf_clear(&p.lines);
+        play(&p, "exec 10 /bin/web argv=web,-v late @110; exit 10 @120");
+        play_expect(&p, "exec 10 web <1\nexit 10 web <1\n");
+        assert_string_equal(p.last_exec_id, id);
+        play(&p, "fork 11 <1 @100; exec 11 late /bin/a @110"); /* late, and not told before */
+        assert_string_equal(strrchr(p.last_exec_id, '-'), "-1");
+        play_done(&p);
+}
+
 /* The event of an exec has all arguments; later ones what is kept. */
 static void test_long_arguments(void **state)
 {
@@ -411,6 +429,7 @@ int main(void)
                 cmocka_unit_test(test_clock_step),
                 cmocka_unit_test(test_find_at),
                 cmocka_unit_test(test_long_arguments),
+                cmocka_unit_test(test_late_part_of_an_exec),
                 cmocka_unit_test(test_passed_through),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@ struct audit_decoder {
         enum source_kind source;
         uint64_t refused, observed;
         uint64_t lost_told;  /* of the assembler's `lost` */
-        int64_t clock_ns;    /* of the log */
+        int64_t clock_ns;    /* the newest time of a record */
         int64_t event_ns;    /* of the newest event: the time of a gap */
         observe_fn *observe; /* of the call at hand */
         void *cookie;
@@ -95,6 +95,8 @@ bool audit_decoder_feed(
                 return false;
         }
         record.type = type;
+        if (record.time_ns > decoder->clock_ns || record.time_ns < decoder->clock_ns - BACKWARDS_NS)
+                decoder->clock_ns = record.time_ns;
         feed(decoder, &record, now_ns, observe, cookie);
         return true;
 }

@@ -7,7 +7,7 @@
 
 enum {
         NONE = UINT32_MAX,
-        FILTER = 4096,  /* counters of a pid's held events, by the low bits: nearly always tells "none" at once */
+        FILTER = 4096,     /* counters of a pid's held events, by the low bits: nearly always tells "none" at once */
         ALONE_MAX = 4096,  /* execs lately handed out without audit's part, by the low bits of the pid */
         POOL_KEPT = 4096,  /* a larger pool goes when nothing is held */
         PASSED_STEPS = 256 /* of what is held, looked at for the exec that an event proves to be over */
@@ -326,8 +326,7 @@ static uint32_t first_of(const struct audit_join *join, pid_t pid, bool exit_too
 static bool hand_out_late(struct audit_join *join, struct observation *observation)
 {
         unsigned at = (uint32_t)observation->pid % ALONE_MAX;
-        if (join->alone[at].pid != observation->pid ||
-                llabs(join->alone[at].time_ns - observation->time_ns) > ALONE_NS)
+        if (join->alone[at].pid != observation->pid || llabs(join->alone[at].time_ns - observation->time_ns) > ALONE_NS)
                 return false;
         join->alone[at].pid = 0;
         join->counters.late++;

@@ -64,6 +64,6 @@ bool audit_decoder_feed_line(struct audit_decoder *decoder, struct sv line, obse
 /* now_ns = INT64_MAX: hands out everything. */
 void audit_decoder_tick(struct audit_decoder *decoder, int64_t now_ns, observe_fn *observe, void *cookie);
 
-/* The clock that feed_line keeps: the time of the newest record, 0 before the first. */
+/* The time of the newest record, 0 before the first. */
 int64_t audit_decoder_clock(const struct audit_decoder *decoder);
 void audit_decoder_count(const struct audit_decoder *decoder, struct audit_decoder_counters *ret);

@@ -215,7 +215,9 @@ static void apply_exec(struct tree *tree, const struct observation *o, int64_t t
                 complete_exec(tree, process, o, time_ns);
                 return;
         }
-        process->execs += process->execs < UINT16_MAX;
+        /* told before, without its program: the same exec */
+        bool known = o->late && process->exec_ns >= time_ns;
+        process->execs += !known && process->execs < UINT16_MAX;
         note_all(tree, process, o, time_ns);
         tree_emit(tree, EVENT_EXEC, process);
 }
