@@ -388,6 +388,39 @@ static void test_long_arguments(void **state)
         play_done(&p);
 }
 
+/* Root's forty names would be half of each of its events. */
+static void test_capabilities(void **state)
+{
+        (void)state;
+        enum { ALL = 0x3ff }; /* of a kernel with ten */
+        static const struct {
+                uint64_t mask;
+                const char *text;
+        } table[] = { { ALL, "all" }, { ALL & ~(1U << 5), "all,-CAP_KILL" },
+                { ALL & ~3U, "all,-CAP_CHOWN,-CAP_DAC_OVERRIDE" }, { 2, "CAP_DAC_OVERRIDE" },
+                { ALL | UINT64_C(1) << 10,
+                        "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_DAC_READ_SEARCH,CAP_FOWNER,CAP_FSETID,CAP_KILL,CAP_SETGID,"
+                        "CAP_SETUID,CAP_SETPCAP,CAP_LINUX_IMMUTABLE,CAP_NET_BIND_SERVICE" },
+                { 0, "" } };
+        struct error err;
+        struct tree_options options = { .capabilities = ALL };
+        struct tree *tree = tree_new(&options, &err);
+        assert_non_null(tree);
+        for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+                struct observation o;
+                struct event_process process;
+                observation_init(&o, OBSERVED_EXEC, SOURCE_BPF);
+                o.pid = 10;
+                o.time_ns = play_time((int)i + 1);
+                o.has = HAS_CAPABILITIES;
+                o.cap_effective = table[i].mask;
+                tree_apply(tree, &o, NULL, NULL);
+                tree_process_fill(tree, tree_find(tree, 10), &process);
+                assert_string_equal(process.capabilities, table[i].text);
+        }
+        tree_free(tree);
+}
+
 static void test_passed_through(void **state)
 {
         (void)state;
@@ -430,6 +463,7 @@ int main(void)
                 cmocka_unit_test(test_find_at),
                 cmocka_unit_test(test_long_arguments),
                 cmocka_unit_test(test_late_part_of_an_exec),
+                cmocka_unit_test(test_capabilities),
                 cmocka_unit_test(test_passed_through),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

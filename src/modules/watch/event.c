@@ -55,7 +55,8 @@ static const struct field process_fields[] = {
                 .has = HAS(struct event_process, has_session)),
         FIELD_UINT(
                 struct event_process, session, .help = "audit session", .has = HAS(struct event_process, has_session)),
-        FIELD_STRING(struct event_process, capabilities, .help = "effective capabilities", .omit_empty = true),
+        FIELD_STRING(struct event_process, capabilities,
+                .help = "effective capabilities: names, \"all\", or \"all,-NAME\"", .omit_empty = true),
         FIELD_RECORD(struct event_process, container, struct event_container, container_fields,
                 .help = "the container it is in", .has = HAS(struct event_process, has_container)),
         FIELD_STRING(struct event_process, unit, .help = "systemd unit", .omit_empty = true),

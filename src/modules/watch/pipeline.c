@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "linux/capability_names.h"
 #include "modules/watch/observation_codec.h"
 
 #include <fcntl.h>
@@ -422,6 +423,8 @@ static int start_live(struct pipeline *pipeline, struct error *err)
         pipeline->options.source.log = NULL;
         tree->boot = boot_number(pipeline->options.root);
         tree->boot_time_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+        int last = capability_last(pipeline->options.root);
+        tree->capabilities = last < 0 ? 0 : UINT64_MAX >> (63 - last);
         if (!(pipeline->look = look_new(&look, err)) || !(pipeline->tree = tree_new(tree, err)))
                 return -1;
         if (pipeline->options.record) {

@@ -1,6 +1,7 @@
 #include "modules/watch/tree_internal.h"
 
 #include "base/timefmt.h"
+#include "linux/capability_names.h"
 
 enum { PROCESSES_DEFAULT = 65536 };
 
@@ -23,6 +24,8 @@ struct tree *tree_new(const struct tree_options *options, struct error *err)
                 set->memory_max = 64 * MIB;
         if (set->memory_max < TREE_BYTES_LEAST)
                 set->memory_max = TREE_BYTES_LEAST;
+        if (set->capabilities == 0)
+                set->capabilities = UINT64_MAX >> (64 - CAPABILITY_NAMES);
         tree->ghosts_max = set->processes_max / 16 > TREE_GHOSTS_LEAST ? set->processes_max / 16 : TREE_GHOSTS_LEAST;
         tree->counters.bytes = sizeof(*tree);
         if (tree_store_init(tree, err) < 0) {

@@ -22,9 +22,10 @@ struct tree_options {
                                     refused and counted */
         uint64_t memory_max;     /* bytes for all of it; 0 = 64 MiB */
         uint32_t boot;           /* first part of exec ids; 0 in replay */
-        int64_t boot_time_ns; /* Unix time of the boot: start_ns + this is the time of start; 0 = not known: the first
-                                 sight counts */
-        bool forks;           /* also hand out EVENT_FORK */
+        int64_t boot_time_ns;  /* Unix time of the boot: start_ns + this is the time of start; 0 = not known: the first
+                                  sight counts */
+        bool forks;            /* also hand out EVENT_FORK */
+        uint64_t capabilities; /* all that this kernel has; 0 = all that have a name (capability_names.h) */
 };
 
 struct tree_counters {

@@ -7,7 +7,11 @@
 
 #include <sched.h>
 
-enum { SCRATCH_MAX = 8 << 20, SCRATCH_KEPT = 256 << 10 };
+enum {
+        SCRATCH_MAX = 8 << 20,
+        SCRATCH_KEPT = 256 << 10,
+        CAPABILITIES_LACKING = 8, /* at most so many are told by what they lack */
+};
 
 /* --- texts ------------------------------------------------------------------------------------------------------- */
 
@@ -73,6 +77,24 @@ static const char *id_of(const struct tree *tree, struct tree_process *process, 
         return ret;
 }
 
+/* "all", or "all,-CAP_SYS_RESOURCE" where little is lacking: root's forty names were half of each of its events. */
+static void format_capabilities(const struct tree *tree, uint64_t mask, struct buf *out)
+{
+        uint64_t all = tree->options.capabilities;
+        uint64_t lacking = all & ~mask;
+        if ((mask & ~all) || __builtin_popcountll(lacking) > CAPABILITIES_LACKING) {
+                capability_format(mask, out);
+                return;
+        }
+        buf_puts(out, "all");
+        for (unsigned i = 0; i < 64; i++) {
+                if (!(lacking >> i & 1))
+                        continue;
+                buf_puts(out, ",-");
+                capability_format(UINT64_C(1) << i, out);
+        }
+}
+
 static const char *capabilities_of(struct tree *tree, uint64_t mask)
 {
         enum { CACHED = sizeof(tree->capabilities) / sizeof(*tree->capabilities), TEXT = 2048 };
@@ -87,7 +109,7 @@ static const char *capabilities_of(struct tree *tree, uint64_t mask)
                 return NULL;
         cleanup(buf_done) struct buf names;
         buf_init(&names, TEXT - 1);
-        capability_format(mask, &names);
+        format_capabilities(tree, mask, &names);
         snprintf(*text, TEXT, "%s", buf_text(&names));
         tree->capabilities[slot].mask = mask;
         return *text;
