@@ -390,6 +390,56 @@ static void of_an_ended_process_the_parent_tells(void **state)
         fixture_remove(&fixture);
 }
 
+/* Many short children of one parent are told together: it is read once for those that executed before. */
+static void of_many_ended_children_the_parent_is_read_once(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        fixture_make(&fixture);
+        put_process(&fixture, 30, 1, "shell", 'S', 0, 100, docker_text);
+        struct look *look = look_at(fixture.root);
+        struct observation exec = audit_exec(40, 30, time_unix_ns());
+        look_complete(look, &exec, observe, NULL);
+        assert_string_equal(seen_of(OBSERVED_CGROUP, 30)->cgroup, docker_text);
+        size_t before = seen_count;
+        assert_int_equal(unlinkat(fixture.root, "proc/30/cgroup", 0), 0);
+        fixture_text(&fixture, "proc/30/cgroup", "0::/elsewhere\n");
+        exec.pid = 41;
+        look_complete(look, &exec, observe, NULL);
+        assert_int_equal(seen_count, before + 1);
+        assert_int_equal(seen[before].observation.pid, 41);
+        /* this one came later: the parent may have moved meanwhile, and has */
+        exec = audit_exec(42, 30, time_unix_ns() + MICROSECOND);
+        look_complete(look, &exec, observe, NULL);
+        assert_int_equal(seen_count, before + 3);
+        assert_int_equal(seen[before + 1].observation.pid, 30);
+        assert_string_equal(seen[before + 1].cgroup, "0::/elsewhere\n");
+        look_free(look);
+        fixture_remove(&fixture);
+}
+
+/* The real /proc: whoever was waited for is gone. */
+static void who_is_gone_is_not_read(void **state)
+{
+        (void)state;
+        cleanup(fd_close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct look *look = look_at(root);
+        pid_t child = fork();
+        if (child == 0)
+                _exit(0);
+        siginfo_t ended;
+        assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+        struct observation exec = audit_exec(child, getpid(), time_unix_ns());
+        look_complete(look, &exec, observe, NULL);
+        struct look_counters zombie = counted(look);
+        assert_in_range(zombie.reads, 1, 3); /* a zombie is there */
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        look_complete(look, &exec, observe, NULL);
+        assert_int_equal(counted(look).vanished, zombie.vanished + 1);
+        assert_in_range(counted(look).reads, zombie.reads, zombie.reads + 1); /* the parent's group, if not yet */
+        look_free(look);
+}
+
 /* In the v1 hierarchies a dying process is shown in the root: it is not on the host for that. */
 static void a_dying_process_does_not_leave_its_container(void **state)
 {
@@ -606,6 +656,8 @@ int main(void)
                 cmocka_unit_test(an_audit_exec_costs_one_file),
                 cmocka_unit_test(a_bare_exec_is_filled),
                 cmocka_unit_test(of_an_ended_process_the_parent_tells),
+                cmocka_unit_test(of_many_ended_children_the_parent_is_read_once),
+                cmocka_unit_test(who_is_gone_is_not_read),
                 cmocka_unit_test(a_dying_process_does_not_leave_its_container),
                 cmocka_unit_test(a_reused_pid_is_another_process),
                 cmocka_unit_test(a_name_that_comes_late_is_found),

@@ -6,6 +6,8 @@
 #include "modules/watch/look_internal.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 /* Nobody forks faster on one processor: about 25 µs were measured for the cheapest. */
 static const int64_t FORK_LEAST_NS = 10 * MICROSECOND;
@@ -25,6 +27,17 @@ static int64_t reuse_time(int root)
         return round < REUSE_MOST_NS ? round : REUSE_MOST_NS;
 }
 
+static bool is_own_proc(int proc)
+{
+        char target[24];
+        char own[24];
+        struct statfs proc_system;
+        ssize_t n = readlinkat(proc, "self", target, sizeof(target));
+        snprintf(own, sizeof(own), "%d", getpid());
+        return n > 0 && sv_eq(sv_n(target, (size_t)n), sv_of(own)) && fstatfs(proc, &proc_system) == 0 &&
+               proc_system.f_type == PROC_SUPER_MAGIC;
+}
+
 struct look *look_new(const struct look_options *options, struct error *err)
 {
         cleanup(fd_close) int proc = openat(options->root, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -41,6 +54,7 @@ struct look *look_new(const struct look_options *options, struct error *err)
         look->root = options->root;
         look->proc = take_fd(proc);
         look->fork_start = options->fork_start;
+        look->own_pids = is_own_proc(look->proc);
         look->tick_ns = SECOND / (hertz > 0 ? hertz : 100);
         look->reuse_ns = reuse_time(options->root);
         look_containers_init(look);
@@ -106,12 +120,19 @@ static unsigned lacking_parts(const struct observation *observation)
         return parts;
 }
 
-/* pid was gone: what its parent hands down is all that is left to know. */
+/* pid was gone: what its parent hands down is all that is left to know. Of several children that were gone together the
+ * parent is read once: what was read after the exec is as good as what would be read now. */
 static void observe_parent(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
 {
         struct observation parent;
+        int64_t now = time_unix_ns();
         if (observation->ppid <= 0)
                 return;
+        if (observation->ppid == look->parent && observation->time_ns && observation->time_ns <= look->parent_read_ns) {
+                look->counters.cached++;
+                return;
+        }
+        look->parent = 0;
         observation_init(&parent, OBSERVED_CGROUP, SOURCE_PROC);
         if (!look_read_cgroup(look, observation->ppid, look->parent_cgroup, &parent.cgroup))
                 return;
@@ -125,6 +146,8 @@ static void observe_parent(struct look *look, const struct observation *observat
         parent.has = HAS_CGROUP;
         look_note_cgroup(look, &parent, observe, cookie);
         observe(&parent, cookie);
+        look->parent = observation->ppid;
+        look->parent_read_ns = now;
 }
 
 static void complete_exec(struct look *look, const struct observation *observation, observe_fn *observe, void *cookie)
@@ -135,7 +158,9 @@ static void complete_exec(struct look *look, const struct observation *observati
                 look->counters.cached++;
         }
         unsigned parts = lacking_parts(&full);
-        if (parts) {
+        if (parts && look_is_gone(look, full.pid)) {
+                look->counters.vanished++;
+        } else if (parts) {
                 struct observation told = full;
                 look_fill(look, &full, parts);
                 if (!look_is_same(look, full.pid, observation->time_ns, observation->start_ns)) {

@@ -25,7 +25,7 @@ struct look_counters {
         uint64_t threads;    /* exits not handed on: of a thread only */
         uint64_t containers; /* names looked up */
         uint64_t nameless;   /* … and not found */
-        uint64_t cached;     /* cgroup texts known already */
+        uint64_t cached;     /* groups known already, by their id or from another child */
         uint64_t truncated;  /* arguments beyond LOOK_ARGUMENTS_MAX, cgroup texts beyond LOOK_CGROUP_MAX */
         uint64_t refused;    /* processes that may not be read (EACCES, EPERM, EMFILE) */
         uint64_t repaired;   /* observations that look_repair handed out */

@@ -22,6 +22,7 @@ struct look {
         int proc; /* kept open: one path component less for each read */
         struct container_places places;
         bool fork_start;
+        bool own_pids;    /* /proc is of our own pid namespace */
         int64_t tick_ns;  /* of start times */
         int64_t reuse_ns; /* no pid can come round in less */
         struct look_counters counters;
@@ -34,6 +35,8 @@ struct look {
 
         char cgroup[LOOK_CGROUP_MAX];        /* texts of the process being read */
         char parent_cgroup[LOOK_CGROUP_MAX]; /* … and of its parent */
+        pid_t parent;                        /* whose group was handed out last for a child that was gone … */
+        int64_t parent_read_ns;              /* … as it was then */
         char arguments[LOOK_ARGUMENTS_MAX + 1];
         char text[16 << 10]; /* stat, status and their like */
         char exe[PATH_MAX], cwd[PATH_MAX];
@@ -63,6 +66,8 @@ bool look_is_zombie(const struct look *look);
 uint64_t look_start_ns(const struct look *look);
 /* Reads these parts of observation->pid; what fails stays untold. Texts live in look until the next call. */
 void look_fill(struct look *look, struct observation *observation, unsigned parts);
+/* Is it gone without a trace? Costs a fifth of opening a file that is not there; false where that cannot be told. */
+bool look_is_gone(const struct look *look, pid_t pid);
 /* The cgroup text of a process that has not ended, into buffer (LOOK_CGROUP_MAX); false when it has. */
 bool look_read_cgroup(struct look *look, pid_t pid, char *buffer, struct sv *ret);
 /* Was what stands in /proc now under this pid already there at time_ns, and started at start_ns? 0 is not told. */

@@ -49,6 +49,12 @@ static ssize_t read_link(struct look *look, pid_t pid, const char *name, char *b
         return readlinkat(look->proc, path, buffer, size);
 }
 
+/* getpgid fails with ESRCH for a process that was waited for, with nothing else for any process. */
+bool look_is_gone(const struct look *look, pid_t pid)
+{
+        return look->own_pids && pid > 0 && getpgid(pid) < 0 && errno == ESRCH;
+}
+
 bool look_read_stat(struct look *look, pid_t pid)
 {
         ssize_t n = look_read(look, pid, "stat", look->text, sizeof(look->text));
