@@ -239,6 +239,42 @@ static void test_audit_has_passed(void **state)
         play_done(play);
 }
 
+/* Time in which we stood still is not time in which audit was silent. */
+static void test_standing_still(void **state)
+{
+        (void)state;
+        struct play *play = play_new(NULL);
+        struct raw_connector raw;
+        char text[512] = { (char)(AUDIT_SYSCALL & 255), (char)(AUDIT_SYSCALL >> 8) };
+        memset(&raw, 0, sizeof(raw));
+        raw.type = RAW_CONNECTOR;
+        raw.time_ns = (int64_t)BASE_S * SECOND;
+        raw.event.what = CONNECTOR_EXEC;
+        raw.event.pid = raw.event.tid = 2;
+        audit_join_feed(play->join, sv_n((const char *)&raw, sizeof(raw)), raw.time_ns, take, play);
+        audit_join_tick(play->join, raw.time_ns + 3 * SECOND, take, play);
+        assert_said(play, "");
+        snprintf(text + 2, sizeof(text) - 2,
+                "audit(%d.000:1): arch=c000003e " EXECVE
+                " ppid=1 pid=2 auid=0 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 "
+                "sgid=0 fsgid=0 tty=(none) ses=1 comm=\"a\" exe=\"/bin/a\" key=(null)",
+                BASE_S);
+        audit_join_feed(play->join, sv_n(text, 2 + strlen(text + 2)), raw.time_ns + 6 * SECOND, take, play);
+        audit_join_tick(play->join, raw.time_ns + 9 * SECOND, take, play); /* nor is the event given up unfinished */
+        assert_said(play, "");
+        text[0] = (char)(AUDIT_EOE & 255);
+        text[1] = (char)(AUDIT_EOE >> 8);
+        snprintf(text + 2, sizeof(text) - 2, "audit(%d.000:1): ", BASE_S);
+        audit_join_feed(play->join, sv_n(text, 2 + strlen(text + 2)), raw.time_ns + 9 * SECOND, take, play);
+        assert_said(play, "E2:/bin/a");
+        raw.event.pid = raw.event.tid = 3;
+        audit_join_feed(play->join, sv_n((const char *)&raw, sizeof(raw)), raw.time_ns + 9 * SECOND, take, play);
+        for (int i = 1; i < 6; i++)
+                audit_join_tick(play->join, raw.time_ns + 9 * SECOND + i * 100 * MILLISECOND, take, play);
+        assert_said(play, "E3:"); /* heard, and silent */
+        play_done(play);
+}
+
 /* What comes too late after all is of the same moment as what it completes. */
 static void test_late_part_has_the_time_of_its_exec(void **state)
 {
@@ -526,6 +562,7 @@ int main(void)
                 cmocka_unit_test(test_exec_without_audit),
                 cmocka_unit_test(test_audit_far_behind),
                 cmocka_unit_test(test_audit_has_passed),
+                cmocka_unit_test(test_standing_still),
                 cmocka_unit_test(test_late_part_has_the_time_of_its_exec),
                 cmocka_unit_test(test_held_is_bounded),
                 cmocka_unit_test(test_host_rules_for_forks_are_not_told_twice),

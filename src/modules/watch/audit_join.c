@@ -14,6 +14,9 @@ enum {
 };
 #define HOLD_NS (500 * MILLISECOND)
 #define BEHIND_NS (2 * SECOND)
+#define STANDSTILL_NS                                                                                                  \
+        (150 * MILLISECOND) /* a longer time between two calls: we stood still, and audit waits for us                 \
+                             */
 #define ALONE_NS (10 * SECOND)
 #define COARSE_NS (11 * MILLISECOND) /* a tick at 100 Hz, and the millisecond that audit writes */
 #define UNRESOLVED_NS (2 * SECOND)
@@ -25,7 +28,7 @@ struct held {
         uint32_t copy_size;
         uint32_t next, before; /* in order; `next` also of the free ones */
         pid_t pid;
-        int64_t since_ns;
+        int64_t since_ns;  /* on heard_ns's clock */
         int64_t passed_ns; /* of an exec: when its process next did something, so that audit's part was queued; 0 */
         bool waits;        /* an exec without audit's part */
 };
@@ -39,7 +42,7 @@ struct audit_join {
         struct audit_join_options options;
         struct audit_decoder *decoder;
         struct connector_threads threads;
-        bool connector;
+        bool connector, live; /* live: the calls' clock is the system's */
 
         struct held *pool;
         uint32_t pool_size, free, first, last;
@@ -54,7 +57,8 @@ struct audit_join {
         size_t fork_count, fork_capacity;
 
         int64_t clock_ns, now_ns, last_ns;
-        int64_t audit_fed_ns; /* the clock when a record came last */
+        int64_t heard_ns;     /* a clock that runs while audit would be heard */
+        int64_t audit_fed_ns; /* on it: when a record came last */
         struct audit_join_counters counters;
         observe_fn *observe; /* during a call */
         void *cookie;
@@ -131,7 +135,7 @@ static struct held *hold(struct audit_join *join, pid_t pid, uint32_t next)
         uint32_t before = next == NONE ? join->last : join->pool[next].before;
         memset(held, 0, sizeof(*held));
         held->pid = pid;
-        held->since_ns = join->now_ns;
+        held->since_ns = join->heard_ns;
         held->next = next;
         held->before = before;
         *(before == NONE ? &join->first : &join->pool[before].next) = at;
@@ -240,8 +244,8 @@ static bool is_hopeful(const struct audit_join *join, const struct held *held)
         int64_t quiet_ns = held->since_ns > join->audit_fed_ns ? held->since_ns : join->audit_fed_ns;
         if (held->passed_ns && audit_ns > held->passed_ns + COARSE_NS)
                 return false;
-        return join->now_ns - quiet_ns < hold_ns && audit_ns < held->raw.time_ns + BEHIND_NS &&
-               join->now_ns - held->since_ns < 10 * hold_ns;
+        return join->heard_ns - quiet_ns < hold_ns && audit_ns < held->raw.time_ns + BEHIND_NS &&
+               join->heard_ns - held->since_ns < 10 * hold_ns;
 }
 
 /* Everything before the next exec that still waits, and those for which there is no hope. */
@@ -517,8 +521,11 @@ static void enter(struct audit_join *join, int64_t now_ns, observe_fn *observe, 
 {
         join->observe = observe;
         join->cookie = cookie;
-        if (now_ns > join->now_ns)
+        if (now_ns > join->now_ns) {
+                int64_t step_ns = now_ns - join->now_ns;
+                join->heard_ns += join->live && step_ns > STANDSTILL_NS ? STANDSTILL_NS : step_ns;
                 join->now_ns = now_ns;
+        }
         if (join->first != NONE)
                 release(join);
         if (join->fork_count)
@@ -528,6 +535,7 @@ static void enter(struct audit_join *join, int64_t now_ns, observe_fn *observe, 
 void audit_join_feed(struct audit_join *join, struct sv raw, int64_t now_ns, observe_fn *observe, void *cookie)
 {
         uint16_t type = 0;
+        join->live = true;
         enter(join, now_ns, observe, cookie);
         if (raw.n >= sizeof(type))
                 memcpy(&type, raw.p, sizeof(type));
@@ -545,9 +553,9 @@ void audit_join_feed(struct audit_join *join, struct sv raw, int64_t now_ns, obs
         } else if (raw.n <= sizeof(type) || type >= RAW_CONNECTOR) {
                 join->counters.refused++;
         } else {
-                join->audit_fed_ns = join->now_ns;
-                audit_decoder_feed(join->decoder, type, sv_n(raw.p + sizeof(type), raw.n - sizeof(type)), now_ns,
-                        take_audit, join);
+                join->audit_fed_ns = join->heard_ns;
+                audit_decoder_feed(join->decoder, type, sv_n(raw.p + sizeof(type), raw.n - sizeof(type)),
+                        join->heard_ns, take_audit, join);
         }
 }
 
@@ -568,7 +576,7 @@ bool audit_join_feed_line(struct audit_join *join, struct sv line, observe_fn *o
                 return true;
         }
         enter(join, join->clock_ns, observe, cookie);
-        join->audit_fed_ns = join->now_ns;
+        join->audit_fed_ns = join->heard_ns;
         bool taken = audit_decoder_feed_line(join->decoder, line, take_audit, join);
         int64_t clock = audit_decoder_clock(join->decoder);
         join->clock_ns = clock > join->clock_ns ? clock : join->clock_ns;
@@ -578,8 +586,9 @@ bool audit_join_feed_line(struct audit_join *join, struct sv line, observe_fn *o
 void audit_join_tick(struct audit_join *join, int64_t now_ns, observe_fn *observe, void *cookie)
 {
         enter(join, now_ns == INT64_MAX ? join->now_ns : now_ns, observe, cookie);
-        audit_decoder_tick(join->decoder, now_ns, take_audit, join);
-        if (now_ns != INT64_MAX)
+        bool end = now_ns == INT64_MAX;
+        audit_decoder_tick(join->decoder, join->live && !end ? join->heard_ns : now_ns, take_audit, join);
+        if (!end)
                 return;
         while (join->first != NONE)
                 hand_out_first(join);

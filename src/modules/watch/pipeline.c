@@ -18,11 +18,13 @@ enum {
         OBSERVATION_MARGIN = 1 << 20,
         PUMP_ROUNDS = 64, /* before the loop gets its turn */
         APPLY_BATCH = 32, /* events between two looks whether the sink takes more */
+        HEAL_TRIES = 20,  /* looks whether the source has events begun and not complete */
 };
 
 #define TICK_NS (100 * MILLISECOND)
 #define BLOCKED_NS (2 * MILLISECOND)
 #define HEAL_DELAY_NS (300 * MILLISECOND)
+#define HEAL_AGAIN_NS (50 * MILLISECOND)
 
 struct pipeline {
         struct pipeline_options options;
@@ -42,6 +44,7 @@ struct pipeline {
         bool deferred; /* pump has asked for another turn */
         bool blocked;  /* the sink took no more when it was last asked */
         bool heal_due, seeding, finished, ended;
+        int heal_tries;
         uint64_t raw_lost_told, observations_lost_told;
         struct pipeline_counters counters;
 };
@@ -86,6 +89,7 @@ static void apply(const struct observation *observation, void *cookie)
         tree_apply(pipeline->tree, observation, on_event, pipeline);
         if (observation->type == OBSERVED_GAP && observation->lost && pipeline->look && !pipeline->heal_due) {
                 pipeline->heal_due = true;
+                pipeline->heal_tries = 0;
                 loop_rearm_timer(pipeline->loop, pipeline->heal_id, HEAL_DELAY_NS);
         }
 }
@@ -253,7 +257,8 @@ static void on_tick(struct loop *loop, loop_id id, void *cookie)
         int64_t now_ns = time_unix_ns();
         (void)loop;
         (void)id;
-        pipeline->ops->tick(pipeline->source, now_ns, enqueue, pipeline);
+        if (pipeline->raw.counters.depth == 0) /* else the source has not heard all there is: its time stands still */
+                pipeline->ops->tick(pipeline->source, now_ns, enqueue, pipeline);
         apply_all(pipeline);
         tell_lost(pipeline, &pipeline->raw, &pipeline->raw_lost_told, "messages", "raw queue", now_ns);
         tell_lost(pipeline, &pipeline->observations, &pipeline->observations_lost_told, "observations",
@@ -277,13 +282,23 @@ static void apply_found(const struct observation *found, void *cookie)
                 apply(found, pipeline);
 }
 
-/* The stages are emptied before /proc is read, so that what is found there and not in the tree was really lost. */
+/* What is found in /proc and not in the tree was really lost only when nothing waits in the stages, and little in the
+ * source: on a busy host there is always something. */
+static bool has_drained(struct pipeline *pipeline, bool source_too)
+{
+        bool received;
+        struct source_counters source;
+        bool more = run_stages(pipeline, &received);
+        if (more || pipeline->blocked || pipeline->raw.counters.depth || pipeline->observations.counters.depth)
+                return false;
+        pipeline->ops->count(pipeline->source, &source);
+        return !source_too || source.in_flight == 0;
+}
+
 static void repair(struct pipeline *pipeline, bool after_loss)
 {
         struct error err;
-        bool received;
         uint64_t repaired = 0;
-        run_stages(pipeline, &received);
         if (look_repair(pipeline->look, pipeline->tree, time_unix_ns(), apply_found, pipeline, &repaired, &err) < 0) {
                 say(pipeline, "the tree was not compared with /proc: %s", err.message);
                 return;
@@ -304,6 +319,10 @@ static void repair(struct pipeline *pipeline, bool after_loss)
 static void on_heal(struct loop *loop, loop_id id, void *cookie)
 {
         struct pipeline *pipeline = cookie;
+        if (!has_drained(pipeline, pipeline->heal_tries++ < HEAL_TRIES)) {
+                loop_rearm_timer(loop, id, HEAL_AGAIN_NS);
+                return;
+        }
         loop_rearm_timer_at(loop, id, LOOP_NEVER);
         pipeline->heal_due = false;
         repair(pipeline, true);
@@ -314,7 +333,8 @@ static void on_reconcile(struct loop *loop, loop_id id, void *cookie)
         struct pipeline *pipeline = cookie;
         (void)loop;
         (void)id;
-        repair(pipeline, false);
+        if (has_drained(pipeline, false))
+                repair(pipeline, false);
 }
 
 /* ---- replay ---- */

@@ -56,7 +56,8 @@ struct source_ops {
         bool (*receive)(struct source *source, struct queue *raw);
         /* One raw message, as receive queued it. */
         void (*decode)(struct source *source, struct sv raw, int64_t now_ns, observe_fn *observe, void *cookie);
-        /* Called about every 100 ms of the clock (the log's clock in replay) and with now_ns = INT64_MAX at the end:
+        /* Called about every 100 ms of the clock (the log's clock in replay), unless raw messages wait for decode, and
+         * with now_ns = INT64_MAX at the end:
          * time-outs of the assembler, loss counters of the kernel. */
         void (*tick)(struct source *source, int64_t now_ns, observe_fn *observe, void *cookie);
         void (*count)(const struct source *source, struct source_counters *ret);
