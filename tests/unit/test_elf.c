@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/path.h"
 
+#include <ctype.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -127,12 +128,12 @@ static void oracle_symbol(struct sv line, const char *table, struct buf *out)
                 SV_ARG(word[5]), SV_ARG(word[6]));
         if (!sv_eq(word[3], SV("SECTION"))) {
                 rest = sv_trim(rest);
-                size_t paren = rest.n; /* "name@VERSION (2)": the number is the index of the version */
-                if (rest.n > 3 && rest.p[rest.n - 1] == ')')
-                        while (paren > 0 && rest.p[paren - 1] != '(')
-                                paren--;
-                if (paren < rest.n && paren >= 2)
-                        rest = sv_trim(sv_n(rest.p, paren - 1));
+                /* "name@VERSION (2)": the number is the index of the version. Go has names like "type.func(int)" */
+                size_t at = rest.n > 3 && rest.p[rest.n - 1] == ')' ? rest.n - 1 : 0;
+                while (at > 0 && isdigit((unsigned char)rest.p[at - 1]))
+                        at--;
+                if (at >= 3 && at < rest.n - 1 && rest.p[at - 1] == '(' && rest.p[at - 2] == ' ')
+                        rest = sv_trim(sv_n(rest.p, at - 2));
                 buf_printf(out, " %.*s", SV_ARG(rest));
         }
         buf_putc(out, '\n');
@@ -315,7 +316,8 @@ static bool compare_file(int dirfd, const char *name, const char *path, bool *re
                                         fail_msg("%s: ours \"%.*s\", readelf's \"%.*s\"", path, SV_ARG(x), SV_ARG(y));
                         if (ours.len != theirs.len)
                                 fail_msg("%s: %zu bytes, readelf %zu", path, ours.len, theirs.len);
-                        assert_int_equal(elf.refused, 0);
+                        if (elf.refused)
+                                fail_msg("%s: %zu entries refused", path, (size_t)elf.refused);
                 }
         }
         munmap(map, (size_t)st.st_size);
