@@ -21,13 +21,15 @@ MIDDLE = 20  # ticks of CPU after which a long run is in the middle of its work
 
 # How long each runs: ENDLESS goes on until it is told to stop; LONG takes seconds on most machines; SHORT may be over before
 # the stop comes, so it gets it together with its parameters.
-ENDLESS, LONG, SHORT = 'endless', 'long', 'short'
+# A STREAM is endless too, but a stop is its proper end.
+ENDLESS, LONG, SHORT, STREAM = 'endless', 'long', 'short', 'stream'
 NOTHING = 'no file has these words in it, or so it is hoped'
 RULES = 'rule nothing { strings: $a = "%s" condition: $a }' % NOTHING
 MODULES = {
     'agentstop': (SHORT, {'prepare': True, 'pid': 1 << 22, 'reason': 'a test'}),
     'disk': (LONG, {'fill': '/'}),
     'elf': (LONG, {'files': ['/usr'], 'recursive': True, 'symbols': True}),
+    'events': (STREAM, {'follow': True, 'store': '/tmp'}),
     'example': (SHORT, {'gethostname': True}),
     'file': (LONG, {'searches': {'s': {'paths': ['/'], 'contents': [NOTHING]}}}),
     'host': (SHORT, {}),
@@ -48,6 +50,7 @@ MODULES = {
     'stat': (SHORT, {'files': ['/', '/etc/passwd']}),
     'talk': (ENDLESS, {'target': '127.0.0.1', 'timeout': '10m', 'wait': '10m'}),
     'timedrift': (ENDLESS, {'drift': '1s', 'servers': ['127.0.0.1'], 'timeout': '30s'}),
+    'tree': (SHORT, {}),
     'yara': (LONG, {'yara': RULES, 'paths': ['/']}),
 }
 TIMES = {}
@@ -128,6 +131,8 @@ def test_a_stop_ends_it(tarsier, silent, name):
     assert {'foundanything', 'success', 'elements', 'statistics', 'errors'} <= set(result)
     if kind == ENDLESS:
         assert result['partial'] == 'stopped' and not result['success'], result['errors']
+    elif kind == STREAM:
+        assert result['success'] and 'partial' not in result, result['errors']
     elif kind == LONG:
         assert result.get('partial') == 'stopped' or result['success'], result['errors']
     else:
