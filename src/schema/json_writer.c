@@ -164,7 +164,7 @@ void json_plain_key(struct json_writer *writer, struct sv key)
                 return;
         room[0] = '"';
         memcpy(room + 1, key.p, key.n);
-        memcpy(room + 1 + key.n, "\": ", 4); /* with the NUL */
+        memcpy(room + 1 + key.n, "\": ", size - key.n - 1);
         room[size] = '\0';
         writer->out->len += size;
 }
