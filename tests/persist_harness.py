@@ -60,6 +60,7 @@ class Persist:
         self.name = name
         self.logs = []
         self.alerts = []
+        self.acks = []  # (sender, number): alerts that the module says it has
         self.registered = None
         self.pongs = 0
         self.status = None
@@ -145,6 +146,8 @@ class Persist:
             self.registered = parameters
         elif message["class"] == "ping":
             self.pongs += 1
+        elif message["class"] == "ack":
+            self.acks.append((parameters["sender"], parameters["id"]))
 
     def pump(self, seconds=0.0):
         """Takes what has come, waiting at most so long for the first of it. False when the module is gone."""
@@ -184,9 +187,11 @@ class Persist:
     def wait_log(self, part):
         return self.wait(lambda: next((line for line in self.logs if part in line), None), f"log line {part!r}")
 
-    def alert(self, event):
-        """Hands the module an alert, as the agent does for dispatch."""
-        self.send("alert", {"message": event if isinstance(event, str) else json.dumps(event)})
+    def alert(self, event, sender=None, number=None):
+        """Hands the module an alert, as the agent does for dispatch; with its id, of which the module says when it has
+        it."""
+        known = {"id": number, "sender": sender} if sender else {}
+        self.send("alert", {"message": event if isinstance(event, str) else json.dumps(event), **known})
 
     def query(self, parameters=None, module=None):
         """The answer: {"rows", "statistics", "errors", "done"}. module: one that asks this one."""

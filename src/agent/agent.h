@@ -5,9 +5,11 @@
  *      runs.c      runs: queue, executions, queries, results kept       results.c     the files of results
  *      front.c     requests of api and of agent.sock                    authority.c   who may do what
  *      schedule.c  runs by the clock                                    status.c      what it says of itself
+ *      alerts.c    alerts that dispatch has not acknowledged
  */
 #pragma once
 
+#include "agent/alerts.h"
 #include "agent/config.h"
 #include "agent/graph.h"
 #include "agent/runlog.h"
@@ -22,7 +24,7 @@ struct run_entry;
 struct schedule;
 struct authority;
 
-enum { AGENT_PATH_MAX = 4096, AGENT_FRONTS_MAX = 64, AGENT_ALERTS_MAX = 128 };
+enum { AGENT_PATH_MAX = 4096, AGENT_FRONTS_MAX = 64 };
 
 struct agent_counters {
         uint64_t runs_started;
@@ -62,7 +64,7 @@ struct agent {
         int listener;                 /* agent.sock */
         struct schedule *schedule;
 
-        VEC(char *) alerts; /* waiting for dispatch */
+        struct alert_queue alerts; /* that dispatch has not acknowledged */
         struct agent_counters counters;
         int64_t started_ns;
         int64_t ready_ns;     /* 0 = not yet */

@@ -209,6 +209,16 @@ static void watch(struct persist *persist)
                 loop_add_fd(loop, data, LOOP_WRITE, LOOP_LEVEL, on_worker, persist, &persist->write_id, NULL);
 }
 
+static int take_ack(struct persist *persist, const json_t *parameters)
+{
+        uint64_t sender;
+        const char *text = json_string_value(json_object_get(parameters, "sender"));
+        json_int_t number = json_integer_value(json_object_get(parameters, "id"));
+        if (!text || number <= 0 || !sv_parse_u64(sv_of(text), 16, &sender))
+                return -1;
+        return supervise_alerts_taken(persist->agent, persist, sender, (uint64_t)number);
+}
+
 static int take_message(struct persist *persist, struct sv payload)
 {
         cleanup(json_decref) json_t *message = payload.n <= MESSAGE_MAX ? json_parse(payload, false, NULL) : NULL;
@@ -224,6 +234,8 @@ static int take_message(struct persist *persist, struct sv payload)
                 log_notice("[%s] %.*s", name, LOG_LINE_MAX, text);
         else if (strcmp(class, "alert") == 0 && text)
                 supervise_alert(persist->agent, name, text);
+        else if (strcmp(class, "ack") == 0)
+                return take_ack(persist, parameters);
         else if (strcmp(class, "register") != 0)
                 return -1;
         return 0;

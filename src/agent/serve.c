@@ -323,7 +323,7 @@ static int set_up(struct agent *agent, struct error *err)
                 return -1;
         agent->schedule = schedule_new(agent, time_unix_ns, err);
         if (!agent->schedule || watch_signals(agent, err) < 0 || open_socket(agent, err) < 0 ||
-                supervise_declare(agent, err) < 0)
+                supervise_declare(agent, err) < 0 || alerts_init(&agent->alerts, err) < 0)
                 return -1;
         results_prune(agent);
         agent_advance(agent);
@@ -350,9 +350,8 @@ static void tear_down(struct agent *agent)
         fd_close(&agent->listener);
         authority_free(agent->authority);
         runlog_close(agent->log);
-        vec_foreach (alert, &agent->alerts)
-                free(*alert);
-        vec_done(&agent->alerts);
+        supervise_alerts_lost(agent);
+        alerts_done(&agent->alerts);
         fd_close(&agent->lock);
         config_free(agent->config);
         catalog_free(agent->catalog);

@@ -18,7 +18,7 @@
         X(schedule_missed, "scheduled runs made up for after a start")                                                 \
         X(restarts, "restarts of persistent modules")                                                                  \
         X(alerts, "alerts of modules")                                                                                 \
-        X(alerts_dropped, "alerts dropped because the dispatcher was down for long")                                   \
+        X(alerts_dropped, "alerts dropped because too many waited for dispatch")                                       \
         X(requests, "requests of fronts")                                                                              \
         X(requests_refused, "requests refused")                                                                        \
         X(fronts_refused, "connections to agent.sock refused")                                                         \
@@ -119,6 +119,7 @@ void status_write(struct agent *agent, struct buf *out)
         json_field(&writer, "head", json_put_text, head);
         json_end_object(&writer);
         schedule_write(agent, &writer);
+        json_field(&writer, "alerts_waiting", json_put_uint, agent->alerts.waiting.count);
         json_key(&writer, "counters");
         json_begin_object(&writer);
 #define X(name, help) json_field(&writer, #name, json_put_uint, agent->counters.name);
@@ -146,6 +147,8 @@ void metrics_write(struct agent *agent, struct buf *out)
                 (double)(loop_now_ns(agent->loop) - agent->started_ns) / 1e9);
         put_gauge(out, "runs_running", "runs under way", (double)runs_running(agent));
         put_gauge(out, "runs_queued", "runs that wait for their turn", (double)runs_queued(agent));
+        put_gauge(out, "alerts_waiting", "alerts that dispatch has not acknowledged",
+                (double)agent->alerts.waiting.count);
         put_gauge(out, "log_rows", "rows of the run log", (double)runlog_rows(agent->log));
         put_gauge(out, "fronts", "connected fronts", (double)agent->fronts.count);
         put_gauge(out, "memory_peak_bytes", "peak memory of the agent's own process", (double)usage.ru_maxrss * 1024);

@@ -2,7 +2,6 @@
 
 #include "agent/front.h"
 #include "base/log.h"
-#include "schema/json_writer.h"
 
 static const char dispatch_name[] = "dispatch";
 
@@ -127,24 +126,6 @@ int supervise_reload(struct agent *agent, struct error *err)
         return 0;
 }
 
-static int send_alert(struct persist *dispatch, const char *text)
-{
-        struct buf json;
-        struct json_writer writer;
-        buf_init(&json, 2 << 20);
-        json_writer_init(&writer, &json, 0);
-        json_begin_object(&writer);
-        json_field(&writer, "class", json_put_text, "alert");
-        json_key(&writer, "parameters");
-        json_begin_object(&writer);
-        json_field(&writer, "message", json_put_text, text);
-        json_end_object(&writer);
-        json_end_object(&writer);
-        int status = json.failed ? -1 : persist_send(dispatch, sv_n(json.data, json.len));
-        buf_done(&json);
-        return status;
-}
-
 void supervise_alert(struct agent *agent, const char *module, const char *text)
 {
         struct persist *dispatch = supervise_find(agent, dispatch_name);
@@ -153,18 +134,27 @@ void supervise_alert(struct agent *agent, const char *module, const char *text)
                 log_notice("alert of %s: %.900s", module, text);
                 return;
         }
-        if (send_alert(dispatch, text) == 0)
-                return;
-        char **slot = vec_add(&agent->alerts, AGENT_ALERTS_MAX);
-        char *copy = slot ? strdup(text) : NULL;
-        if (copy) {
-                *slot = copy;
-                return;
-        }
-        if (slot)
-                agent->alerts.count--;
-        if (agent->counters.alerts_dropped++ == 0)
-                log_warning("alerts are dropped: %s is down and %d wait", dispatch_name, AGENT_ALERTS_MAX);
+        const struct alert_waiting *alert = alerts_add(&agent->alerts, text);
+        if (!alert && agent->counters.alerts_dropped++ == 0)
+                log_warning("alerts are dropped: %s has not taken the %zu that wait", dispatch_name,
+                        agent->alerts.waiting.count);
+        if (alert)
+                persist_send(dispatch, alert->message); /* a failure: it goes to the next dispatch */
+}
+
+int supervise_alerts_taken(struct agent *agent, const struct persist *persist, uint64_t sender, uint64_t number)
+{
+        if (strcmp(persist_module(persist)->name, dispatch_name) != 0)
+                return -1;
+        alerts_taken(&agent->alerts, sender, number);
+        return 0;
+}
+
+void supervise_alerts_lost(const struct agent *agent)
+{
+        if (agent->alerts.waiting.count)
+                log_warning("%s did not take %zu alerts; the first: %.900s", dispatch_name, agent->alerts.waiting.count,
+                        agent->alerts.waiting.items[0].message.p);
 }
 
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up)
@@ -177,12 +167,7 @@ void supervise_module_changed(struct agent *agent, struct persist *persist, bool
         front_tell_module(agent, persist, up);
         if (!up || strcmp(name, dispatch_name) != 0)
                 return;
-        size_t sent = 0;
-        while (sent < agent->alerts.count && send_alert(persist, agent->alerts.items[sent]) == 0)
-                free(agent->alerts.items[sent++]);
-        if (sent) {
-                memmove(agent->alerts.items, agent->alerts.items + sent,
-                        (agent->alerts.count - sent) * sizeof(agent->alerts.items[0]));
-                agent->alerts.count -= sent;
-        }
+        vec_foreach (alert, &agent->alerts.waiting)
+                if (persist_send(persist, alert->message) < 0)
+                        return; /* it is going down again */
 }

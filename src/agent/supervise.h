@@ -17,6 +17,11 @@ struct persist *supervise_node(const struct agent *agent, size_t node);
 /* A module came up or went down: api hears of it, waiting alerts go out. */
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up);
 
-/* An alert of a module: to `dispatch` when it is enabled (kept while it is down, AGENT_ALERTS_MAX at most), else to the
- * log. */
+/* An alert of a module: to `dispatch` when it is enabled, kept until that has it on disk (alerts.h); else to the log. */
 void supervise_alert(struct agent *agent, const char *module, const char *text);
+
+/* dispatch has all alerts up to this one. -1: another module says so. */
+int supervise_alerts_taken(struct agent *agent, const struct persist *persist, uint64_t sender, uint64_t number);
+
+/* At the end: says what dispatch did not take. */
+void supervise_alerts_lost(const struct agent *agent);

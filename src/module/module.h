@@ -9,6 +9,7 @@
 struct run;
 struct service;
 struct request;
+struct alert_id;
 struct line_printer;
 
 enum shape {
@@ -88,7 +89,8 @@ struct module {
         int (*start)(struct service *service, struct error *err);
         void (*stop)(struct service *service);
         int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
-        void (*alert)(struct service *service, struct sv json);    /* takes the agent's alerts: dispatch */
+        /* takes the agent's alerts: dispatch. It says service_alert_taken when it has one for good */
+        void (*alert)(struct service *service, const struct alert_id *id, struct sv json);
         const struct route *routes;                                /* ends with .path == NULL */
         const struct listener *listeners;                          /* ends with .name == NULL */
 };

@@ -87,6 +87,17 @@ void service_alert(struct service *service, struct sv json)
         send_message(channel, 0, sv_n(text.data, text.len));
 }
 
+void service_alert_taken(struct service *service, const struct alert_id *id)
+{
+        char text[128];
+        if (!id->number)
+                return;
+        int length =
+                snprintf(text, sizeof(text), "{\"class\":\"ack\",\"parameters\":{\"id\":%llu,\"sender\":\"%016llx\"}}",
+                        (unsigned long long)id->number, (unsigned long long)id->sender);
+        send_message(service->channel, 0, sv_n(text, (size_t)length));
+}
+
 void service_ready(struct service *service)
 {
         struct service_channel *channel = service->channel;
@@ -148,6 +159,17 @@ static void stop_service(struct service_channel *channel)
         loop_stop(channel->service.loop);
 }
 
+static void take_alert(struct service_channel *channel, const json_t *parameters)
+{
+        struct alert_id id = { 0 };
+        const char *text = json_string_value(json_object_get(parameters, "message"));
+        const char *sender = json_string_value(json_object_get(parameters, "sender"));
+        json_int_t number = json_integer_value(json_object_get(parameters, "id"));
+        if (sender && number > 0 && sv_parse_u64(sv_of(sender), 16, &id.sender))
+                id.number = (uint64_t)number;
+        channel->service.module->alert(&channel->service, &id, sv_of(text));
+}
+
 static void take_message(struct service_channel *channel, uint16_t stream, struct sv text)
 {
         cleanup(json_decref) json_t *message = json_parse(text, false, NULL);
@@ -161,7 +183,7 @@ static void take_message(struct service_channel *channel, uint16_t stream, struc
         else if (strcmp(class, "config") == 0)
                 reload(channel, parameters);
         else if (strcmp(class, "alert") == 0 && module->alert)
-                module->alert(&channel->service, sv_of(json_string_value(json_object_get(parameters, "message"))));
+                take_alert(channel, parameters);
         else if (strcmp(class, "stop") == 0 && stream == 0)
                 stop_service(channel);
 }

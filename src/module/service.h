@@ -21,6 +21,17 @@ struct service {
 void service_log(struct service *service, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void service_alert(struct service *service, struct sv json);
 
+/* Which alert it is that the agent hands over: numbers rise from 1 with each start of the agent, which `sender` names.
+ * number 0: the parent told none. */
+struct alert_id {
+        uint64_t sender;
+        uint64_t number;
+};
+
+/* Of the module that takes alerts (module->alert): it has this one and all before it on disk, or has refused and counted
+ * them. The agent hands those over again that were not acknowledged when the module died, in the same order. */
+void service_alert_taken(struct service *service, const struct alert_id *id);
+
 /* The module works now: dependants may start. Happens by itself after start() returned 0, unless
  * start() set ready_later. */
 void service_ready(struct service *service);

@@ -158,6 +158,89 @@ def test_nothing_is_lost_by_kill_9(tmp_path, receiver):
     assert sorted(texts.values()) == sorted(f"{t}-{n}" for t in range(8) for n in range(25))
 
 
+SENDER, LATER_SENDER = "00000000000000aa", "ffffffffffffffff"
+
+
+def spooled(state):
+    """The alerts of the spool's files, as bytes stand in them."""
+    return b"".join(path.read_bytes() for path in sorted(state.glob("spool-*")))
+
+
+def test_an_acknowledged_alert_is_in_the_spool(tmp_path):
+    """Sent to nobody who answers: what was acknowledged is in the files, and what is handed over again counts once."""
+    outputs = [{"type": "http", "url": "http://127.0.0.1:1/"}]
+    with start(tmp_path, outputs) as module:
+        module.alert(alert("without an id"))
+        for n in range(1, 21):
+            module.alert(alert(f"kept {n}."), SENDER, n)
+        module.wait(lambda: (SENDER, 20) in module.acks)
+        assert [number for _, number in module.acks] == sorted(number for _, number in module.acks)
+        module.kill()
+    assert all(spooled(tmp_path).count(f"kept {n}.".encode()) == 1 for n in range(1, 21))
+    with start(tmp_path, outputs) as module:  # the acknowledgement of the last ten was lost
+        for n in range(11, 26):
+            module.alert(alert(f"kept {n}."), SENDER, n)
+        module.wait(lambda: (SENDER, 25) in module.acks)
+        assert counters(module)["duplicates"] == 10 and counters(module)["accepted"] == 5
+        module.alert(alert("of another start"), LATER_SENDER, 1)  # the agent was started anew
+        module.wait(lambda: (LATER_SENDER, 1) in module.acks)
+        assert counters(module)["accepted"] == 6
+    assert all(spooled(tmp_path).count(f"kept {n}.".encode()) == 1 for n in range(1, 26))
+
+
+def test_killed_between_taking_and_acknowledging(tmp_path, receiver):
+    """Killed somewhere in a stream of alerts and handed over again from the last acknowledgement on, as the agent does:
+    each is in the spool once, with one id."""
+    count, acknowledged, turn, duplicates = 3000, 0, 0, 0
+    while acknowledged < count:
+        with start(tmp_path, [{"type": "http", "url": receiver.url()}]) as module:
+            module.socket.setblocking(True)
+            first, turn = acknowledged + 1, turn + 1
+            stop = min(count, first + 900)
+            for n in range(first, stop + 1):
+                module.alert(alert(str(n)), SENDER, n)
+                if n == stop - 50 and turn < 5:
+                    module.kill()  # what it acknowledged is still in the socket, or never left
+                    break
+                if n % 100 == 0:
+                    module.pump()
+            if module.pid:
+                module.wait(lambda: (SENDER, stop) in module.acks)
+                duplicates += counters(module)["duplicates"]
+            acknowledged = max([number for _, number in module.acks], default=acknowledged)
+    with start(tmp_path, [{"type": "http", "url": receiver.url()}]) as module:
+        module.wait(lambda: counters(module)["waiting"] == 0)
+    ids = {}
+    for _, _, event in receiver.got:
+        ids.setdefault(event["event"]["alert"], set()).add(event["id"])
+    assert sorted(map(int, ids)) == list(range(1, count + 1))
+    assert all(len(known) == 1 for known in ids.values())
+    print(f"{turn} processes, {duplicates} handed over twice")
+
+
+def test_a_spool_of_before_there_were_ids(tmp_path, receiver):
+    """Records without an id are sent as before, and those with one behind them."""
+    with start(tmp_path, [{"type": "http", "url": "http://127.0.0.1:1/"}]) as module:
+        module.alert(alert("old"))
+        module.ping()
+        module.kill()
+    record = spooled(tmp_path)
+    assert record[8 + 16:].startswith(b'{"severity"')  # head of the frame, number and time, and nothing else
+    with start(tmp_path, [{"type": "http", "url": receiver.url()}]) as module:
+        module.alert(alert("new"), SENDER, 1)
+        module.wait(lambda: receiver.texts() == ["old", "new"])
+
+
+def test_what_is_refused_is_acknowledged_too(tmp_path):
+    """The agent need not keep what dispatch has refused and counted."""
+    with start(tmp_path, [{"type": "http", "url": "http://127.0.0.1:1/"}], rate=1, burst=2) as module:
+        for n in range(1, 11):
+            module.alert(alert(str(n)), SENDER, n)
+        module.wait(lambda: (SENDER, 10) in module.acks)
+        row = counters(module)
+        assert row["rate_limited"] >= 7 and row["accepted"] + row["rate_limited"] == 10
+
+
 def test_order_is_kept_and_nothing_comes_twice(tmp_path, receiver):
     with start(tmp_path, [{"type": "http", "url": receiver.url()}]) as module:
         for n in range(300):

@@ -81,6 +81,7 @@ struct output_state {
 struct dispatch_element {
         bool ok;
         uint64_t accepted;
+        uint64_t duplicates;
         uint64_t spooled;
         uint64_t segments;
         bool in_memory;
@@ -105,6 +106,7 @@ static const struct field output_state_fields[] = {
 static const struct field element_fields[] = {
         FIELD_BOOL(struct dispatch_element, ok, .help = "it works"),
         FIELD_UINT(struct dispatch_element, accepted, .help = "events taken"),
+        FIELD_UINT(struct dispatch_element, duplicates, .help = "events that the agent handed over once more"),
         FIELD_UINT(struct dispatch_element, spooled, .help = "bytes of the spool"),
         FIELD_UINT(struct dispatch_element, segments, .help = "files of the spool"),
         FIELD_BOOL(
@@ -123,6 +125,7 @@ static int dispatch_query(struct run *run, struct error *err)
         struct dispatch_element element = {
                 .ok = true,
                 .accepted = dispatch->accepted,
+                .duplicates = dispatch->duplicates,
                 .spooled = dispatch->spool.bytes,
                 .segments = dispatch->spool.segments.count,
                 .in_memory = dispatch->spool.memory_segments > 0,
@@ -262,17 +265,33 @@ static bool make_room(struct dispatch *dispatch, size_t size)
         return true;
 }
 
+/* On disk before anybody is told, the agent or an output; one for all that came together. */
+static void sync_and_answer(struct dispatch *dispatch)
+{
+        spool_sync(&dispatch->spool);
+        if (!dispatch->unanswered.number)
+                return;
+        service_alert_taken(dispatch->service, &dispatch->unanswered);
+        dispatch->unanswered.number = 0;
+}
+
 static void on_kick(struct loop *loop, void *cookie)
 {
         struct dispatch *dispatch = cookie;
         (void)loop;
         dispatch->kicking = false;
-        spool_sync(&dispatch->spool); /* on disk before anybody is told; one for all that came together */
+        sync_and_answer(dispatch);
         for (size_t i = 0; i < dispatch->outputs_count; i++)
                 output_kick(&dispatch->outputs[i]);
 }
 
-static void take_event(struct dispatch *dispatch, struct sv json)
+static void kick(struct dispatch *dispatch)
+{
+        if (!dispatch->kicking)
+                dispatch->kicking = loop_defer(dispatch->service->loop, on_kick, dispatch) == 0;
+}
+
+static void take_event(struct dispatch *dispatch, const struct alert_id *id, struct sv json)
 {
         const struct dispatch_config *config = dispatch->config;
         struct error err = { 0 };
@@ -281,7 +300,7 @@ static void take_event(struct dispatch *dispatch, struct sv json)
         if (!take_token(dispatch)) {
                 dispatch->rate_limited++;
                 dispatch_dropped(dispatch, 1);
-        } else if (!make_room(dispatch, json.n) || spool_append(&dispatch->spool, json, segment_size, &err) < 0) {
+        } else if (!make_room(dispatch, json.n) || spool_append(&dispatch->spool, id, json, segment_size, &err) < 0) {
                 if (err.code != E_NONE && !dispatch->warning) /* as seldom as the warning that follows */
                         service_log(dispatch->service, "warning: an event was not kept: %s", err.message);
                 dispatch->refused++;
@@ -289,21 +308,26 @@ static void take_event(struct dispatch *dispatch, struct sv json)
         } else {
                 dispatch->accepted++;
         }
-        if (!dispatch->kicking)
-                dispatch->kicking = loop_defer(dispatch->service->loop, on_kick, dispatch) == 0;
+}
+
+/* The agent hands over once more what it has no acknowledgement for: it may have come just before the last process of
+ * ours died. */
+static bool is_known(const struct dispatch *dispatch, const struct alert_id *id)
+{
+        const struct alert_id *last = &dispatch->spool.last;
+        return id->number && id->sender == last->sender && id->number <= last->number;
 }
 
 /* An alert is one JSON value, kept on one line; what is none goes out as text. */
-static void dispatch_alert(struct service *service, struct sv json)
+static void take_alert(struct dispatch *dispatch, const struct alert_id *id, struct sv json)
 {
-        struct dispatch *dispatch = service->state;
         struct buf quoted;
         struct json_writer writer;
         if (json_valid(json)) {
                 cleanup(json_decref) json_t *value =
                         sv_find(json, '\n') < json.n ? json_parse(json, false, NULL) : NULL;
                 cleanup(free) char *line = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-                take_event(dispatch, line ? sv_of(line) : sv_trim(json));
+                take_event(dispatch, id, line ? sv_of(line) : sv_trim(json));
                 return;
         }
         buf_init(&quoted, EVENT_TEXT_MAX);
@@ -312,8 +336,22 @@ static void dispatch_alert(struct service *service, struct sv json)
         if (quoted.failed)
                 dispatch_dropped(dispatch, 1);
         else
-                take_event(dispatch, sv_n(buf_text(&quoted), quoted.len));
+                take_event(dispatch, id, sv_n(buf_text(&quoted), quoted.len));
         buf_done(&quoted);
+}
+
+static void dispatch_alert(struct service *service, const struct alert_id *id, struct sv json)
+{
+        struct dispatch *dispatch = service->state;
+        if (dispatch->stopped) /* it waits in the agent for the next process */
+                return;
+        if (is_known(dispatch, id))
+                dispatch->duplicates++;
+        else
+                take_alert(dispatch, id, json);
+        if (id->number)
+                dispatch->unanswered = *id;
+        kick(dispatch);
 }
 
 /* ---- life ---- */
@@ -394,6 +432,8 @@ static void dispatch_stop(struct service *service)
 {
         struct dispatch *dispatch = service->state;
         struct error err;
+        sync_and_answer(dispatch);
+        dispatch->stopped = true;
         if (save_all_cursors(dispatch, &err) < 0)
                 service_log(service, "warning: %s", err.message);
         /* the loop still finishes its round */

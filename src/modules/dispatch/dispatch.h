@@ -57,8 +57,9 @@ struct dispatch_config {
 /* ---- dispatch_spool.c: events on disk, numbered from 1 ---- */
 
 struct spool_segment {
-        uint64_t first; /* number of its first event */
-        uint64_t next;  /* … of the one after its last */
+        struct alert_id last; /* that came with its last event */
+        uint64_t first;       /* number of its first event */
+        uint64_t next;        /* … of the one after its last */
         uint64_t size;
         int64_t newest_ns;
         int fd;
@@ -72,6 +73,7 @@ struct spool {
         uint64_t bytes;
         uint64_t instance; /* random, part of the ids: numbers begin anew when the directory is emptied */
         size_t memory_segments;
+        struct alert_id last; /* as handed over by the agent: what comes again up to it is there already */
         uint64_t write_errors;
         bool unsynced;
         int cursors_fd;
@@ -93,7 +95,9 @@ struct spool_event {
 int spool_open(struct spool *spool, const char *directory, struct error *err);
 void spool_close(struct spool *spool);
 /* Adds one event, on disk or in memory when the disk refuses. -1 when there is no room at all. */
-int spool_append(struct spool *spool, struct sv json, uint64_t segment_size, struct error *err);
+int spool_append(
+        struct spool *spool, const struct alert_id *id, struct sv json, uint64_t segment_size, struct error *err);
+/* A failure is counted, and the events are sent all the same. */
 void spool_sync(struct spool *spool);
 /* Reads the event at the position, which is moved to the oldest one that is still there. 1, or 0 at the end. */
 int spool_read(struct spool *spool, struct spool_position *position, struct buf *buffer, struct spool_event *ret);
@@ -169,13 +173,16 @@ struct dispatch {
         uint64_t accepted;
         uint64_t rate_limited;
         uint64_t refused; /* the spool was full */
+        uint64_t duplicates;
         uint64_t expired;
         uint64_t dropped_unsaid; /* since the last warning */
         loop_id warning;
         loop_id age;
         double tokens;
         int64_t tokens_ns;
+        struct alert_id unanswered; /* the agent waits for this one's acknowledgement; number 0: for none */
         bool kicking;
+        bool stopped;
 };
 
 /* One or more events were lost: a warning at most each WARNING_S. */

@@ -1,5 +1,5 @@
-/* Segments "spool-NUMBER", each a file of records (lib/segment): event number, time, alert. And "cursors": where each
- * output stands; appended to at each delivery, written anew at the start. */
+/* Segments "spool-NUMBER", each a file of records (lib/segment): event number, time, the agent's id of the alert, the
+ * alert. And "cursors": where each output stands; appended to at each delivery, written anew at the start. */
 #include "dispatch.h"
 
 #include "base/cleanup.h"
@@ -20,6 +20,29 @@ struct event_head { /* native byte order: the spool stays on its host */
         uint64_t number;
         int64_t time_ns;
 };
+
+/* Behind the head, one byte and the id; left out for an alert without one, and in spools of before there were ids: no
+ * JSON text begins with that byte. */
+enum { ID_MARK = 1, ID_SIZE = 1 + 8 + 8 };
+
+static size_t take_id(struct sv body, struct alert_id *ret)
+{
+        if (body.n < ID_SIZE || body.p[0] != ID_MARK)
+                return 0;
+        memcpy(&ret->sender, body.p + 1, 8);
+        memcpy(&ret->number, body.p + 9, 8);
+        return ID_SIZE;
+}
+
+static void put_id(struct buf *out, const struct alert_id *id)
+{
+        const char mark = ID_MARK;
+        if (!id->number)
+                return;
+        buf_append(out, &mark, 1);
+        buf_append(out, &id->sender, 8);
+        buf_append(out, &id->number, 8);
+}
 
 static void segment_name(uint64_t first, char ret[40])
 {
@@ -43,6 +66,7 @@ static int take(struct sv record, uint64_t offset, void *cookie, struct error *e
         memcpy(&head, record.p, sizeof(head));
         segment->next = head.number + 1;
         segment->newest_ns = head.time_ns;
+        take_id(sv_n(record.p + sizeof(head), record.n - sizeof(head)), &segment->last);
         return 0;
 }
 
@@ -90,6 +114,9 @@ int spool_open(struct spool *spool, const char *directory, struct error *err)
         }
         if (spool->segments.count)
                 qsort(spool->segments.items, spool->segments.count, sizeof(*spool->segments.items), by_first);
+        vec_foreach (segment, &spool->segments)
+                if (segment->last.number)
+                        spool->last = segment->last;
         spool->next = spool->segments.count ? spool->segments.items[spool->segments.count - 1].next : 1;
         return 0;
 }
@@ -97,6 +124,7 @@ int spool_open(struct spool *spool, const char *directory, struct error *err)
 static struct spool_segment *new_segment(struct spool *spool, bool memory, struct error *err)
 {
         char name[40];
+        spool_sync(spool); /* later it looks at the new one only */
         segment_name(spool->next, name);
         if (memory && spool->memory_segments >= SPOOL_MEMORY_SEGMENTS_MAX)
                 return fail_null(err, E_TOO_LARGE, "the disk and the memory of the spool are full");
@@ -137,7 +165,6 @@ static int append(struct spool *spool, const struct buf *record, uint64_t segmen
 {
         struct spool_segment *last = spool->segments.count ? &spool->segments.items[spool->segments.count - 1] : NULL;
         if (!last || last->size >= (last->memory ? SPOOL_MEMORY_SEGMENT : segment_size)) {
-                spool_sync(spool);
                 if (!(last = new_segment(spool, false, err)))
                         last = new_segment(spool, true, err);
         }
@@ -150,19 +177,23 @@ static int append(struct spool *spool, const struct buf *record, uint64_t segmen
         return write_record(spool, last, record, err);
 }
 
-int spool_append(struct spool *spool, struct sv json, uint64_t segment_size, struct error *err)
+int spool_append(
+        struct spool *spool, const struct alert_id *id, struct sv json, uint64_t segment_size, struct error *err)
 {
         struct event_head head = { spool->next, time_unix_ns() };
         struct buf body, record;
-        buf_init(&body, SPOOL_EVENT_MAX + sizeof(head));
+        buf_init(&body, SPOOL_EVENT_MAX + sizeof(head) + ID_SIZE);
         buf_init(&record, SPOOL_EVENT_MAX + 64);
         buf_append(&body, &head, sizeof(head));
+        put_id(&body, id);
         buf_append(&body, json.p, json.n);
         segment_frame(&record, sv_n(buf_text(&body), body.len));
         int status = body.failed || record.failed ? fail(err, E_TOO_LARGE, "an alert of %zu bytes", json.n)
                                                   : append(spool, &record, segment_size, err);
         if (status == 0)
                 spool->segments.items[spool->segments.count - 1].newest_ns = head.time_ns;
+        if (status == 0 && id->number)
+                spool->last = *id;
         buf_done(&body);
         buf_done(&record);
         return status;
@@ -170,8 +201,9 @@ int spool_append(struct spool *spool, struct sv json, uint64_t segment_size, str
 
 void spool_sync(struct spool *spool)
 {
-        if (spool->unsynced && spool->segments.items && spool->segments.count)
-                fdatasync(spool->segments.items[spool->segments.count - 1].fd);
+        if (spool->unsynced && spool->segments.count &&
+                fdatasync(spool->segments.items[spool->segments.count - 1].fd) < 0)
+                spool->write_errors++;
         spool->unsynced = false;
 }
 
@@ -228,8 +260,9 @@ int spool_read(struct spool *spool, struct spool_position *position, struct buf 
                         continue;
                 position->offset -= size; /* it stays there until it is delivered */
                 position->next = head.number;
-                *ret = (struct spool_event){ head.number, head.time_ns,
-                        sv_n(record.p + sizeof(head), record.n - sizeof(head)) };
+                struct alert_id id;
+                size_t before = sizeof(head) + take_id(sv_n(record.p + sizeof(head), record.n - sizeof(head)), &id);
+                *ret = (struct spool_event){ head.number, head.time_ns, sv_n(record.p + before, record.n - before) };
                 return 1;
         }
         return 0;
