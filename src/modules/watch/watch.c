@@ -185,6 +185,7 @@ int watch_open(struct watch *watch, struct loop *loop, const struct watch_inputs
                 .source = { .read_only = settings->read_only,
                         .rate = settings->rate,
                         .backlog = settings->backlog,
+                        .buffer = settings->buffer,
                         .immutable = settings->immutable,
                         .rules = audit_rules,
                         .diagnostics = inputs->diagnostics,

@@ -11,6 +11,7 @@ struct watch_settings {
         int source; /* 0 auto, else 1 + enum source_kind */
         bool read_only, immutable, forks, digests;
         unsigned rate, backlog;
+        uint64_t buffer;
         int64_t delete_delay_ns;
         struct string_list rules, redact, audit_rules;
 };
@@ -26,6 +27,8 @@ extern const char *const watch_source_names[];
                 FIELD_UINT(T, settings.rate, .json = "rate", .help = "audit: most records a second, 0 is no limit"),   \
                 FIELD_UINT(T, settings.backlog, .json = "backlog", .def = "8192", .min = 0, .max = 1 << 20,            \
                         .help = "audit: records that the kernel keeps for us; 0 leaves it as it is"),                  \
+                FIELD_SIZE(T, settings.buffer, .json = "buffer", .max = 64 << 20,                                      \
+                        .help = "the kernel's buffer towards us: the ring of eBPF, a socket's; 0 is the default"),     \
                 FIELD_BOOL(T, settings.immutable, .json = "immutable",                                                 \
                         .help = "audit: lock the kernel's settings until the next boot"),                              \
                 FIELD_BOOL(T, settings.forks, .json = "forks", .help = "events of forks too"),                         \
