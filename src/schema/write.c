@@ -39,11 +39,20 @@ static bool is_empty(const struct field *field, const char *value)
                 return ((const struct port_set *)(const void *)value)->count == 0;
         case FIELD_TYPE_RECORD:
                 return false;
+        case FIELD_TYPE_BOOL:
+                return !*value;
+        case FIELD_TYPE_ANY: {
+                const json_t *any;
+                memcpy(&any, value, sizeof(any));
+                return !any;
+        }
+        case FIELD_TYPE_DOUBLE: {
+                uint64_t bits; /* -0 is not empty */
+                memcpy(&bits, value, sizeof(bits));
+                return bits == 0;
+        }
         default:
-                for (size_t i = 0; i < field->item_size; i++)
-                        if (value[i])
-                                return false;
-                return true;
+                return load_integer(field, value) == 0;
         }
 }
 
@@ -161,7 +170,7 @@ static void write_map(struct json_writer *writer, const struct field *field, con
 /* A path that is not UTF-8 cannot be named in JSON: its exact bytes follow as NAME_raw. */
 static void write_raw_path(struct json_writer *writer, const struct field *field, const char *value)
 {
-        const char *path = field->container == FIELD_ONE && field->type == FIELD_TYPE_PATH ? load_text(value) : NULL;
+        const char *path = load_text(value);
         if (!path || utf8_valid(sv_of(path)))
                 return;
         char key[128];
@@ -176,9 +185,10 @@ void record_write(struct json_writer *writer, const struct record *record, const
         for (size_t i = 0; i < record->count; i++) {
                 const struct field *field = &record->fields[i];
                 const char *member = (const char *)value + field->offset;
-                bool absent = field->has && !*((const bool *)value + field->has - 1);
+                if (field->has && !*((const bool *)value + field->has - 1))
+                        continue;
                 bool empty = is_empty(field, member);
-                if (absent || (field->omit_empty && empty))
+                if (field->omit_empty && empty)
                         continue;
                 json_plain_key(writer, sv_of(field_json_name(field)));
                 if (field->private_ && !empty && (flags & WRITE_PRIVACY))
@@ -193,7 +203,7 @@ void record_write(struct json_writer *writer, const struct record *record, const
                         json_put_null(writer);
                 else {
                         write_one(writer, field, member, flags);
-                        if (!(flags & WRITE_PRIVACY) || !field->private_)
+                        if (field->type == FIELD_TYPE_PATH && (!(flags & WRITE_PRIVACY) || !field->private_))
                                 write_raw_path(writer, field, member);
                 }
         }
