@@ -187,9 +187,11 @@ def measure(name, rate, kernel, keep=None):
 
 
 def count_stored(directory):
-    done = subprocess.run([TARSIER, 'events', '--state', directory, '--type', 'exec', '--limit', '1000000', '--json'],
-                          capture_output=True, text=True, check=False)
-    return len(re.findall(rf'"exe":"[^"]*/{os.path.basename(PROGRAM)}","argv":\["{PROGRAM}"\]', done.stdout))
+    """Execs of the program in the agent's store; those of which nobody could tell the program any more too (connector)."""
+    done = subprocess.run([TARSIER, 'events', '--store', directory / 'modules/watch', '--type', 'exec', '--limit', '1000000',
+                           '--json'], capture_output=True, text=True, check=False)
+    return sum(process.get('argv', [PROGRAM]) == [PROGRAM]
+               for process in (json.loads(line)['process'] for line in done.stdout.splitlines()))
 
 
 def median(rounds):
