@@ -282,7 +282,8 @@ static void test_refused(void **state)
                 "-a always,task -F exit=1", "-a always,exit -F msgtype=1300", "-a always,exit -C uid=gid",
                 "-a always,exit -C uid>euid", "-w relative", "-w /a -S open", "-p wa", "-w /a -p wa -p r",
                 "-a always,exit -a never,exit", "-w '/a", "-b many", "-e 3", "-x", "word", "-a",
-                "-a always,exit -F exit=-ENOSUCHERROR", "-a always,exit -S 4000", "-a always,exit -F success>=1" };
+                "-a always,exit -F exit=-ENOSUCHERROR", "-a always,exit -S 4000", "-a always,task -S open",
+                "-a never,exclude -S 1 -F msgtype=1300", "-a always,user -S open", "-a always,exit -F success>=1" };
         struct auditrule rule;
         auditrule_init(&rule);
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

@@ -149,6 +149,7 @@ static int rule_option(struct parse *parse, char letter, struct sv value, struct
 {
         struct builder *builder = &parse->builder;
         uint32_t permissions;
+        const uint32_t list = builder->head.flags & ~(uint32_t)AUDIT_FILTER_PREPEND;
         char key[AUDIT_MAX_KEY_LEN + 16];
         if (letter == 'k') {
                 int length = snprintf(key, sizeof(key), "key=%.*s", SV_ARG(value));
@@ -160,9 +161,11 @@ static int rule_option(struct parse *parse, char letter, struct sv value, struct
                 return fail(err, E_INVALID, "-%c needs -a, -A or -w before it", letter);
         switch (letter) {
         case 'S':
-                if (builder->watch || (builder->head.flags & 7) == AUDIT_FILTER_TASK)
-                        return fail(
-                                err, E_INVALID, "-S does not go with %s", builder->watch ? "-w" : "the list \"task\"");
+                if (builder->watch)
+                        return fail(err, E_INVALID, "-S does not go with -w");
+                /* as auditctl has it: the other lists are not asked at the end of a system call */
+                if (list != AUDIT_FILTER_EXIT && list != AUDIT_FILTER_URING_EXIT)
+                        return fail(err, E_INVALID, "-S goes with the lists \"exit\" and \"io_uring\" only");
                 return builder_calls(builder, value, err);
         case 'F':
                 return builder_field(builder, value, err);
