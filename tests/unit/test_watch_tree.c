@@ -352,11 +352,15 @@ static void test_late_part_of_an_exec(void **state)
         play(&p, "fork 10 <1 @100; exec 10 @110");
         snprintf(id, sizeof(id), "%s", p.last_exec_id);
         buf_clear(&p.lines);
-        play(&p, "exec 10 /bin/web argv=web,-v late @110; exit 10 @120");
+        play(&p, "exec 10 /bin/web argv=web,-v completes @110; exit 10 @120");
         play_expect(&p, "exec 10 web <1\nexit 10 web <1\n");
         assert_string_equal(p.last_exec_id, id);
         play(&p, "fork 11 <1 @100; exec 11 late /bin/a @110"); /* late, and not told before */
         assert_string_equal(strrchr(p.last_exec_id, '-'), "-1");
+        buf_clear(&p.lines);
+        play(&p, "fork 9 <1 @5000; exec 10 /bin/web completes @110"); /* nothing is known of it any more */
+        play_expect(&p, "fork 9  <1\n");
+        assert_null(tree_find(p.tree, 10));
         play_done(&p);
 }
 

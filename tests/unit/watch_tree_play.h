@@ -6,7 +6,8 @@
  *      named docker ID NAME IMAGE @100                            cred 10 @120 uid=0
  *      comm 10 @120 comm=x                                        ptrace 10 target=11 @120
  *
- * Further words: c: n: b: … in front of the verb set the source (audit without), tid=N, uid=N, ns=N, late, syn.
+ * Further words: c: n: b: … in front of the verb set the source (audit without), tid=N, uid=N, ns=N, late,
+ * completes, syn.
  * What the tree hands out is kept as lines: "exec 10 web <1 docker/ID(cgroup)". */
 #pragma once
 
@@ -132,6 +133,9 @@ static inline void play_word(struct observation *o, char *word)
                 o->target_pid = (pid_t)strtol(text.p, NULL, 10);
         } else if (strcmp(word, "late") == 0) {
                 o->late = true;
+        } else if (strcmp(word, "completes") == 0) {
+                o->late = true;
+                o->has |= COMPLETES_EXEC;
         } else if (strcmp(word, "syn") == 0) {
                 o->synthetic = true;
         } else {

@@ -7,10 +7,10 @@
 
 enum {
         NONE = UINT32_MAX,
-        FILTER = 4096,     /* counters of a pid's held events, by the low bits: nearly always tells "none" at once */
-        ALONE_MAX = 4096,  /* execs lately handed out without audit's part, by the low bits of the pid */
-        POOL_KEPT = 4096,  /* a larger pool goes when nothing is held */
-        PASSED_STEPS = 256 /* of what is held, looked at for the exec that an event proves to be over */
+        FILTER = 4096,       /* counters of a pid's held events, by the low bits: nearly always tells "none" at once */
+        ALONE_MAX = 1 << 15, /* execs lately handed out without audit's part, by the low bits of the pid */
+        POOL_KEPT = 4096,    /* a larger pool goes when nothing is held */
+        PASSED_STEPS = 256   /* of what is held, looked at for the exec that an event proves to be over */
 };
 #define HOLD_NS (500 * MILLISECOND)
 #define BEHIND_NS (2 * SECOND)
@@ -335,6 +335,7 @@ static bool hand_out_late(struct audit_join *join, struct observation *observati
         join->alone[at].pid = 0;
         join->counters.late++;
         observation->late = true;
+        observation->has |= COMPLETES_EXEC;
         observation->time_ns = join->alone[at].time_ns;
         join->observe(observation, join->cookie);
         return true;

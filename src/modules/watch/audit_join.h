@@ -19,8 +19,8 @@
  * once its process did something else and audit told of what came after that; or when audit is silent for `hold_ns`
  * (while we listened), or tells what is 2 s younger than the exec, or after ten times `hold_ns`; or for want of room:
  * `held_max` events, `held_bytes_max`. It then goes out with pid and time only (`alone`), and if audit's event comes
- * afterwards all the same, it is handed out with `late` and the time of that exec. Times handed out do not run
- * backwards by less than the coarse clock's error: they are lifted to the last one.
+ * afterwards all the same, it is handed out with `late`, COMPLETES_EXEC and the time of that exec. Times handed out do
+ * not run backwards by less than the coarse clock's error: they are lifted to the last one.
  *
  * Fork and exit by audit alone. The number that clone returned is the child's in its parent's pid namespace. `resolve`
  * finds it in /proc; a replay has none, and what cannot be resolved waits (2 s, at most 1024) for an event of a child

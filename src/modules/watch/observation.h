@@ -55,6 +55,7 @@ enum observation_has {
         HAS_CGROUP = 1 << 8,         /* cgroup is exact for this moment (not inherited) */
         UNRESOLVED_PID = 1 << 9,     /* FORK: pid is the child as its parent's pid namespace numbers it (audit) */
         UNRESOLVED_THREAD = 1 << 10, /* FORK, EXIT: perhaps of a thread only; the source cannot tell (audit) */
+        COMPLETES_EXEC = 1 << 11,    /* EXEC: the rest of one told before with the same pid and time */
 };
 
 enum { AUDIT_UNSET = UINT32_MAX }; /* auid and session of what no login began */

@@ -212,15 +212,23 @@ static void complete_exec(struct tree *tree, struct tree_process *process, const
 
 static void apply_exec(struct tree *tree, const struct observation *o, int64_t time_ns)
 {
+        if (o->has & COMPLETES_EXEC) {
+                struct tree_process *known = tree_spot(tree, o->pid, time_ns).owner;
+                if (!known || known->exec_ns != time_ns) { /* it has gone, or runs another program by now */
+                        tree->counters.duplicates++;
+                        return;
+                }
+                note_all(tree, known, o, time_ns);
+                tree_emit(tree, EVENT_EXEC, known);
+                return;
+        }
         struct tree_process *process = tree_resolve(tree, o, time_ns);
         tree->counters.execs++;
         if (told_before(tree, process, o, time_ns)) {
                 complete_exec(tree, process, o, time_ns);
                 return;
         }
-        /* told before, without its program: the same exec */
-        bool known = o->late && process->exec_ns >= time_ns;
-        process->execs += !known && process->execs < UINT16_MAX;
+        process->execs += process->execs < UINT16_MAX;
         note_all(tree, process, o, time_ns);
         tree_emit(tree, EVENT_EXEC, process);
 }
