@@ -59,6 +59,6 @@ struct persist_query {
         uint16_t stream; /* set by persist_ask */
 };
 /* module: the one whose run answers, the persistent module itself or one of its queries. */
-int persist_ask(struct persist *persist, struct persist_query *query, const char *module, struct sv message,
-        struct error *err);
+int persist_ask(
+        struct persist *persist, struct persist_query *query, const char *module, struct sv message, struct error *err);
 void persist_forget(struct persist *persist, struct persist_query *query);

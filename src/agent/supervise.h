@@ -17,7 +17,8 @@ struct persist *supervise_node(const struct agent *agent, size_t node);
 /* A module came up or went down: api hears of it, waiting alerts go out. */
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up);
 
-/* An alert of a module: to `dispatch` when it is enabled, kept until that has it on disk (alerts.h); else to the log. */
+/* An alert of a module: to `dispatch` when it is enabled, kept until that has it on disk (alerts.h); else to the log.
+ */
 void supervise_alert(struct agent *agent, const char *module, const char *text);
 
 /* dispatch has all alerts up to this one. -1: another module says so. */

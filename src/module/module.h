@@ -91,8 +91,8 @@ struct module {
         int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
         /* takes the agent's alerts: dispatch. It says service_alert_taken when it has one for good */
         void (*alert)(struct service *service, const struct alert_id *id, struct sv json);
-        const struct route *routes;                                /* ends with .path == NULL */
-        const struct listener *listeners;                          /* ends with .name == NULL */
+        const struct route *routes;       /* ends with .path == NULL */
+        const struct listener *listeners; /* ends with .name == NULL */
 };
 
 /* The sorted table of a program's modules, NULL-terminated: one a file src/modules/AREA/modules.c. */

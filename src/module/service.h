@@ -28,8 +28,8 @@ struct alert_id {
         uint64_t number;
 };
 
-/* Of the module that takes alerts (module->alert): it has this one and all before it on disk, or has refused and counted
- * them. The agent hands those over again that were not acknowledged when the module died, in the same order. */
+/* Of the module that takes alerts (module->alert): it has this one and all before it on disk, or has refused and
+ * counted them. The agent hands those over again that were not acknowledged when the module died, in the same order. */
 void service_alert_taken(struct service *service, const struct alert_id *id);
 
 /* The module works now: dependants may start. Happens by itself after start() returned 0, unless

@@ -201,7 +201,7 @@ int spool_append(
 
 void spool_sync(struct spool *spool)
 {
-        if (spool->unsynced && spool->segments.count &&
+        if (spool->unsynced && spool->segments.items && spool->segments.count &&
                 fdatasync(spool->segments.items[spool->segments.count - 1].fd) < 0)
                 spool->write_errors++;
         spool->unsynced = false;
