@@ -35,7 +35,7 @@ def one(pattern, text):
 
 
 def theirs(text):
-    symbols = re.findall(r'^ +\d+: ([0-9a-f]+) +(\S+) (\S+) +(\S+) +(\S+) +(\S+) ?(.*)$', text, re.M)
+    symbols = re.findall(r'^ *\d+: ([0-9a-f]+) +(\S+) (\S+) +(\S+) +(\S+) +(\S+) ?(.*)$', text, re.M)
     return {
         'bits': 64 if one(r'^  Class: +(\S+)', text) == 'ELF64' else 32,
         'type': one(r'^  Type: +(\S+)', text),
@@ -48,7 +48,7 @@ def theirs(text):
         'rpath': one(r'\(RPATH\) +Library rpath: \[(.*)\]', text),
         'runpath': one(r'\(RUNPATH\) +Library runpath: \[(.*)\]', text),
         'build_id': one(r'Build ID: ([0-9a-f]+)', text),
-        'symbols': sorted((int(value, 16), kind, binding, index == 'UND', re.split('[@ ]', name)[0])
+        'symbols': sorted((int(value, 16), kind, binding, index == 'UND', re.sub(r'(@\S+)?( \(\d+\))?$', '', name))
                           for value, _, kind, binding, _, index, name in symbols
                           if (value.strip('0'), kind, name) != ('', 'NOTYPE', '') or binding != 'LOCAL'),
     }
