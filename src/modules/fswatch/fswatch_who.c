@@ -14,8 +14,8 @@
 
 enum {
         WHO_ARENA = 16 << 10,
-        WHO_MAPS_MAX = 32 << 10, /* the program's own mappings come first, but for odd layouts */
-        WHO_CGROUPS_MAX = 64,    /* texts remembered; then all are forgotten and learnt again */
+        WHO_MAPS_MAX = 4096,  /* the program's own mappings come first, but for odd layouts */
+        WHO_CGROUPS_MAX = 64, /* texts remembered; then all are forgotten and learnt again */
         WHO_CGROUP_TEXT_MAX = 8 << 10,
         WHO_AGAIN_S = 60, /* a container may be renamed, or its files come late */
 };
