@@ -37,6 +37,16 @@ def alone():
         assert audit_status() == before, "the audit system is not as it was before"
 
 
+def worker_of(pid, name="tarsier-watch"):
+    """The pid of the locked process that a run or an agent has for a module."""
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text().split():
+            with contextlib.suppress(OSError):
+                if pathlib.Path(f"/proc/{child}/comm").read_text().strip() == name[:15]:
+                    return int(child)
+    raise AssertionError(f"{pid} has no child {name}")
+
+
 def churn_program(directory):
     program = directory / "churn"
     if not program.exists():

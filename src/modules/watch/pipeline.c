@@ -18,7 +18,7 @@ enum {
         OBSERVATION_MARGIN = 1 << 20,
         PUMP_ROUNDS = 64, /* before the loop gets its turn */
         APPLY_BATCH = 32, /* events between two looks whether the sink takes more */
-        HEAL_TRIES = 20,  /* looks whether the source has events begun and not complete */
+        HEAL_TRIES = 10,  /* looks whether the source has events begun and not complete */
 };
 
 #define TICK_NS (100 * MILLISECOND)
