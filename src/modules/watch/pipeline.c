@@ -413,7 +413,7 @@ static int listen_to_source(struct pipeline *pipeline, struct error *err)
         struct loop *loop = pipeline->loop;
         const enum source_kind kind = pipeline->ops->kind;
         /* what has to be read from /proc is soon gone; what the kernel told whole can wait */
-        pipeline->poll_ns = kind == SOURCE_BPF ? 10 * MILLISECOND : kind == SOURCE_AUDIT ? 5 * MILLISECOND : 0;
+        pipeline->poll_ns = kind == SOURCE_BPF ? 10 * MILLISECOND : kind == SOURCE_AUDIT ? 10 * MILLISECOND : 0;
         int count = pipeline->ops->fds(pipeline->source, fds, SOURCE_FDS_MAX);
         for (int i = 0; i < count; i++) {
                 if (loop_add_fd(loop, fds[i], LOOP_READ, LOOP_LEVEL, on_readable, pipeline, &pipeline->fd_ids[i], err) <
