@@ -243,11 +243,13 @@ def replay(directory):
     with open(errors, 'w', encoding='utf-8') as err:
         run = subprocess.Popen([TARSIER, 'watch', '--source', source, '--record', recording, '--json'],
                                stdout=subprocess.DEVNULL, stderr=err, stdin=subprocess.DEVNULL)
-    wait_for(lambda: run.poll() is not None or recording.exists() and recording.stat().st_size > 1000, 'a recording')
-    time.sleep(1)
-    pace(0, 10)
-    run.send_signal(signal.SIGINT)
-    run.wait(PATIENCE)
+    try:
+        wait_for(lambda: run.poll() is not None or recording.exists() and errors.stat().st_size, 'a recording')
+        time.sleep(1)
+        pace(0, 10)
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(PATIENCE)
     best = 0
     for _ in range(3):
         before, begin = children_cpu(), time.monotonic()
