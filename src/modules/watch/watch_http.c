@@ -11,7 +11,7 @@
  * has. A follower who does not read in time loses events, and is told how many. */
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "modules/watch/scan.h"
+#include "modules/watch/event/scan.h"
 #include "modules/watch/watch_module.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -80,7 +80,7 @@ static int read_query(
 static uint64_t number_of(const char *text)
 {
         uint64_t number = 0;
-        return text && sv_parse_u64(sv_of(text), 20, &number) ? number : 0;
+        return text && sv_parse_u64(sv_of(text), 10, &number) ? number : 0;
 }
 
 /* ---- followers ---- */
