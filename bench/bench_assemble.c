@@ -4,7 +4,7 @@
  * passes, and the mean. */
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "modules/watch/audit_observe.h"
+#include "modules/watch/source/audit_observe.h"
 
 #include <fcntl.h>
 #include <libaudit.h>

@@ -3,7 +3,7 @@
  * kernel.bpf_stats_enabled counts it. "print" also writes each observation to stdout. Ends early on SIGTERM. */
 #include "base/cleanup.h"
 #include "base/timefmt.h"
-#include "modules/watch/source.h"
+#include "modules/watch/source/source.h"
 
 #include <signal.h>
 #include <sys/epoll.h>

@@ -2,8 +2,8 @@
  * 200,000 events take. Arguments: events, directory (a new one below /tmp by default). */
 #include "base/path.h"
 #include "base/timefmt.h"
-#include "modules/watch/scan.h"
-#include "modules/watch/store.h"
+#include "modules/watch/event/scan.h"
+#include "modules/watch/event/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>

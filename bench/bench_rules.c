@@ -1,8 +1,8 @@
 /* What the starter rules and the redaction cost for an event that none of them is about. */
 #include "base/cleanup.h"
 #include "base/timefmt.h"
-#include "modules/watch/redact.h"
-#include "modules/watch/rules.h"
+#include "modules/watch/rules/redact.h"
+#include "modules/watch/rules/rules.h"
 
 enum { ROUNDS = 2000000, EVENTS = 4 };
 

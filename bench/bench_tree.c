@@ -1,7 +1,7 @@
 /* The process tree: what one short process costs (fork, exec with arguments and control group, exit), and how many
  * bytes 10,000 living processes take, each with arguments of its own. */
 #include "base/timefmt.h"
-#include "modules/watch/tree.h"
+#include "modules/watch/process/tree.h"
 
 #include <malloc.h>
 

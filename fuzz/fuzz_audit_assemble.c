@@ -2,7 +2,7 @@
  * is a line of commands, then records, one a line: the commands choose which record comes next, under which serial,
  * and when. What must hold: ceilings are kept, each event has records, each event is told, and in the end nothing is
  * in flight. Texts that an observation points to are read to their ends. */
-#include "modules/watch/audit_observe.h"
+#include "modules/watch/source/audit_observe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* A replay file's lines, as `tarsier watch --replay` reads them: the same input gives the same observations twice, and
  * each record is either taken or refused. */
-#include "modules/watch/audit_observe.h"
+#include "modules/watch/source/audit_observe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Records of the eBPF program: any bytes, as a sequence of items, each behind its length in two bytes. */
-#include "modules/watch/bpf_record.h"
+#include "modules/watch/source/bpf_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

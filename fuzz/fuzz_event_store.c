@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "lib/segment/segment.h"
-#include "modules/watch/scan.h"
-#include "modules/watch/store.h"
+#include "modules/watch/event/scan.h"
+#include "modules/watch/event/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* A recording's bytes, and one observation's: what is taken can be written again and is then the same. */
 #include "lib/segment/segment.h"
-#include "modules/watch/observation_codec.h"
+#include "modules/watch/source/observation_codec.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* Rule files: no crash, and what was loaded answers about events without one. The same bytes as a command line go
  * through redaction: what it takes out is gone. */
 #include "base/buf.h"
-#include "modules/watch/redact.h"
-#include "modules/watch/rules.h"
+#include "modules/watch/rules/redact.h"
+#include "modules/watch/rules/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

@@ -1,7 +1,7 @@
 /* Observations from bytes, nine and more for each, into one small tree: no order and no contradiction may harm it. Then
  * all of it is asked for, and every process ends. */
 #include "base/timefmt.h"
-#include "modules/watch/tree.h"
+#include "modules/watch/process/tree.h"
 
 #include <stdint.h>
 #include <stdlib.h>

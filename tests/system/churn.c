@@ -3,12 +3,11 @@
  *
  *      churn run CONTAINERS PROCESSES [PIDS_MAX]
  *              each container: a cgroup …/docker/ID in the hierarchies pids (v1, where there is one) and v2, new pid,
- *              mount, uts and ipc namespaces, an init that starts PROCESSES times `churn end ID N`, one after the other.
- *              Prints "container ID PID" for each (PID of the init as the caller sees it), then "go", does it, and
- *              prints "started N". Removes its cgroups.
- *      churn bomb PROCESSES PIDS_MAX
- *              one container whose init forks as fast as it can, without exec, until PROCESSES forks have worked; the
- *              limit of pids makes most attempts fail. Pids wrap when the namespace is told to have few.
+ *              mount, uts and ipc namespaces, an init that starts PROCESSES times `churn end ID N`, one after the
+ * other. Prints "container ID PID" for each (PID of the init as the caller sees it), then "go", does it, and prints
+ * "started N". Removes its cgroups. churn bomb PROCESSES PIDS_MAX one container whose init forks as fast as it can,
+ * without exec, until PROCESSES forks have worked; the limit of pids makes most attempts fail. Pids wrap when the
+ * namespace is told to have few.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,8 +42,8 @@ static void write_text(const char *path, const char *text)
 
 static void make_bases(void)
 {
-        const char *unified = access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup/unified"
-                                                                                        : "/sys/fs/cgroup";
+        const char *unified =
+                access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
         char path[600];
         if (access("/sys/fs/cgroup/pids/cgroup.procs", F_OK) == 0)
                 snprintf(bases[0], sizeof(bases[0]), "/sys/fs/cgroup/pids/tarsier-test-%d", getpid());

@@ -1,7 +1,7 @@
 /* What the tests of audit's translation share: a decoder whose observations are kept, and texts of records. */
 #pragma once
 
-#include "modules/watch/audit_observe.h"
+#include "modules/watch/source/audit_observe.h"
 
 #include "base/arena.h"
 #include "base/cleanup.h"

@@ -1,8 +1,8 @@
 /* Events for tests of the rules: what a source would tell, without one. */
 #pragma once
 
-#include "modules/watch/event.h"
-#include "modules/watch/rules.h"
+#include "modules/watch/event/event.h"
+#include "modules/watch/rules/rules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Audit's records and the connector's events come out in the order in which things happened, whatever order they came
  * in; processes end with their last thread; lines of --diag are read as they were written. */
-#include "modules/watch/audit_join.h"
-#include "modules/watch/connector_observe.h"
-#include "modules/watch/fork_resolve.h"
+#include "modules/watch/source/audit_join.h"
+#include "modules/watch/source/connector_observe.h"
+#include "modules/watch/source/fork_resolve.h"
 
 #include "base/cleanup.h"
 #include "base/timefmt.h"

@@ -1,7 +1,7 @@
 /* Records of the eBPF program as observations: what each type tells, losses in their place, and records that lie. */
-#include "modules/watch/bpf/calls.h"
-#include "modules/watch/bpf/record.h"
-#include "modules/watch/bpf_record.h"
+#include "modules/watch/source/bpf/calls.h"
+#include "modules/watch/source/bpf/record.h"
+#include "modules/watch/source/bpf_record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/timefmt.h"
 #include "module/sandbox.h"
-#include "modules/watch/source.h"
+#include "modules/watch/source/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

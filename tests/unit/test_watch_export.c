@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "modules/watch/export.h"
+#include "modules/watch/event/export.h"
 #include "schema/json.h"
 
 #include <setjmp.h>

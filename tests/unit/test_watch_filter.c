@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "lib/regex/regex.h"
-#include "modules/watch/event_text.h"
-#include "modules/watch/scan.h"
-#include "modules/watch/store.h"
+#include "modules/watch/event/event_text.h"
+#include "modules/watch/event/scan.h"
+#include "modules/watch/event/store.h"
 #include "schema/json.h"
 
 #include <setjmp.h>

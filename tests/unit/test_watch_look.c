@@ -4,8 +4,8 @@
 
 #include "base/timefmt.h"
 #include "linux/container_state.h"
-#include "modules/watch/look.h"
-#include "modules/watch/tree.h"
+#include "modules/watch/process/look.h"
+#include "modules/watch/process/tree.h"
 
 #include <signal.h>
 #include <sys/prctl.h>

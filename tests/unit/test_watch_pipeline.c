@@ -1,7 +1,7 @@
 /* The pipeline between a source of the test's own and a sink: order, what waits when the sink is busy, what is lost and
  * how that is told and repaired, and which source is taken. The clock is the test's; /proc is this machine's. */
-#include "modules/watch/observation_codec.h"
 #include "modules/watch/pipeline.h"
+#include "modules/watch/source/observation_codec.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

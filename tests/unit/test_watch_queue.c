@@ -1,7 +1,7 @@
 /* The queue between the stages, observations as bytes, and recordings of them. */
-#include "modules/watch/observation_codec.h"
-#include "modules/watch/queue.h"
 #include "modules/watch/recording.h"
+#include "modules/watch/source/observation_codec.h"
+#include "modules/watch/source/queue.h"
 
 #include "base/path.h"
 

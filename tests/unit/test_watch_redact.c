@@ -1,6 +1,6 @@
 /* Secrets leave command lines, and nothing else does. */
-#include "modules/watch/event.h"
-#include "modules/watch/redact.h"
+#include "modules/watch/event/event.h"
+#include "modules/watch/rules/redact.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"

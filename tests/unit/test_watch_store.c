@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "base/vec.h"
-#include "modules/watch/scan.h"
-#include "modules/watch/store.h"
+#include "modules/watch/event/scan.h"
+#include "modules/watch/event/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

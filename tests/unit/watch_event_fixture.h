@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/timefmt.h"
-#include "modules/watch/event.h"
+#include "modules/watch/event/event.h"
 
 enum { FIXTURE_ANCESTORS = 5, FIXTURE_ARGUMENTS = 4 };
 #define FIXTURE_START (INT64_C(1790000000) * SECOND)
@@ -27,8 +27,8 @@ static inline void fixture_process(struct fixture_event *ret, uint64_t *state)
         static const char *const programs[] = { "/usr/bin/curl", "/usr/bin/bash", "/opt/curl", "/usr/sbin/sshd",
                 "/usr/bin/a\"b", "/tmp/caf\xc3\xa9", "" };
         static const char *const names[] = { "curl", "bash", "sshd", "a\"b\\c", "kworker/0:1", "" };
-        static const char *const arguments[] = { "-l", "--password=x", "http://example.org/a b", "quote\"d", "back\\slash",
-                "", "line\nbreak", "\x01" };
+        static const char *const arguments[] = { "-l", "--password=x", "http://example.org/a b", "quote\"d",
+                "back\\slash", "", "line\nbreak", "\x01" };
         static const char *const ids[] = { "3f29c07c8a1c4f1ab6c7ac0f0b1c87be2c1d7d0d6d2c0a2b0ab8b3f51f0d9a11",
                 "3f29ffff8a1c4f1ab6c7ac0f0b1c87be2c1d7d0d6d2c0a2b0ab8b3f51f0d9a11", "machine", "beef-box" };
         static const char *const containers[] = { "web", "web-2", NULL, "db" };

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/timefmt.h"
-#include "modules/watch/tree.h"
+#include "modules/watch/process/tree.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * the host: dpkg's and apk's own lists of files are read. */
 #pragma once
 
-#include "modules/watch/event.h"
+#include "modules/watch/event/event.h"
 
 struct digests;
 

@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "module/lines.h"
 #include "module/run.h"
-#include "modules/watch/export.h"
-#include "modules/watch/scan.h"
-#include "modules/watch/watch.h"
+#include "modules/watch/event/event_print.h"
+#include "modules/watch/event/export.h"
+#include "modules/watch/event/scan.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -186,7 +186,7 @@ static void print_row(struct line_printer *printer, const char *group, const cha
 {
         (void)group;
         (void)label;
-        watch_print_event(printer, row);
+        event_print(printer, row);
 }
 
 static const struct module_example events_examples[] = {

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "linux/capability_names.h"
-#include "modules/watch/observation_codec.h"
+#include "modules/watch/source/observation_codec.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

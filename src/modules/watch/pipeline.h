@@ -5,11 +5,11 @@
 #pragma once
 
 #include "loop/loop.h"
-#include "modules/watch/event.h"
-#include "modules/watch/look.h"
+#include "modules/watch/event/event.h"
+#include "modules/watch/process/look.h"
+#include "modules/watch/process/tree.h"
 #include "modules/watch/recording.h"
-#include "modules/watch/source.h"
-#include "modules/watch/tree.h"
+#include "modules/watch/source/source.h"
 
 struct pipeline;
 

@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "lib/segment/segment.h"
-#include "modules/watch/audit_join.h"
-#include "modules/watch/observation_codec.h"
+#include "modules/watch/source/audit_join.h"
+#include "modules/watch/source/observation_codec.h"
 #include "schema/json.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "modules/watch/observation.h"
+#include "modules/watch/source/observation.h"
 
 struct recorder;
 

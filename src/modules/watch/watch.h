@@ -2,10 +2,10 @@
  * it: redaction, rules, numbering. */
 #pragma once
 
+#include "modules/watch/event/store.h"
 #include "modules/watch/pipeline.h"
-#include "modules/watch/redact.h"
-#include "modules/watch/rules.h"
-#include "modules/watch/store.h"
+#include "modules/watch/rules/redact.h"
+#include "modules/watch/rules/rules.h"
 
 struct watch_settings {
         int source; /* 0 auto, else 1 + enum source_kind */
@@ -97,7 +97,3 @@ struct watch_statistics {
 };
 extern const struct record watch_statistics_record;
 void watch_count(const struct watch *watch, struct watch_statistics *ret);
-
-/* One event as a line for people. */
-struct line_printer;
-void watch_print_event(struct line_printer *printer, const struct event *event);

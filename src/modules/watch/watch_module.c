@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "module/lines.h"
+#include "modules/watch/event/event_print.h"
 
 #include <poll.h>
 
@@ -166,7 +167,7 @@ static void print_row(struct line_printer *printer, const char *group, const cha
 {
         (void)group;
         (void)label;
-        watch_print_event(printer, row);
+        event_print(printer, row);
 }
 
 /* ---- the agent ---- */

@@ -2,7 +2,7 @@
 #include "modules/watch/watch_module.h"
 
 #include "base/buf.h"
-#include "modules/watch/store_format.h"
+#include "modules/watch/event/store_format.h"
 
 static void keep(struct watch *watch, struct event *event)
 {
