@@ -289,6 +289,7 @@ int service_main(const struct module *module, struct tarsier_child *child, struc
         channel.child = child;
         channel.budget = budget;
         channel.privacy = privacy;
+        channel.service.privacy = privacy;
         channel.control = (struct run_channel){ .fd = WORKER_FRAMES_FD, .in = &channel.in, .budget = budget };
         buf_init(&channel.in, FRAME_LENGTH_MAX + (128 << 10));
         buf_init(&channel.control.out, FRAME_LENGTH_MAX);

@@ -12,6 +12,7 @@ struct service {
         const void *config;          /* the struct of module->config */
         void *state;                 /* the module's own, zero at the start */
         const char *state_directory; /* its own, writable; NULL when it runs without an agent */
+        bool privacy;                /* what goes out by routes is to be masked; queries mask by themselves */
         bool ready_later;            /* set by start(): it calls service_ready itself */
         struct service_channel *channel;
 };

@@ -258,3 +258,26 @@ def test_a_restart_goes_on_counting(watch):
     assert ids == sorted(set(ids))
     kept = [e["process"]["argv"][2] for e in watch.events("type=exec&argv=mark-of-restart")]
     assert kept[-1:] == ["2"]
+
+
+def test_privacy_masks_arguments(tmp_path):
+    """On the way out: what is kept is whole."""
+    config = {"privacy": True, "modules": {"watch": {"source": "bpf"}}}
+    with Agent(tmp_path / "state", config) as agent:
+        watch = WatchAgent(agent).up().seen()
+        with watch.stream("type=exec") as stream:
+            event = watch.act("/bin/echo", "a private word")
+            assert event["process"]["argv"] == "masked" and event["process"]["exe"].endswith("/echo")
+            while True:
+                _, _, streamed = stream.next()
+                assert streamed["process"]["argv"] == "masked"
+                if streamed["process"]["pid"] == event["process"]["pid"]:
+                    break
+        assert b"a private word" not in watch.ask("/events?limit=10000")[1]
+        assert {row["process"].get("argv", "masked") for row in watch.get("/tree")["processes"]} == {"masked"}
+        done = watch.tarsier("--agent", watch.socket, "events", "--json", "--type", "exec")
+        assert done.returncode == 0 and "a private word" not in done.stdout and '"argv":"masked"' in done.stdout
+        assert agent.stop() == 0
+    done = subprocess.run([TARSIER, "events", "--json", "--store", tmp_path / "state/modules/watch", "--argv", "private word"],
+                          capture_output=True, text=True, timeout=60, check=True)
+    assert "a private word" in done.stdout

@@ -1,7 +1,9 @@
 """watch against the truth: 20,000 processes in 50 containers of real namespaces and cgroups, under each source."""
 import os
 import re
+import shutil
 import subprocess
+import time
 
 import pytest
 import watch_harness
@@ -100,3 +102,49 @@ def test_every_process_or_its_loss(tarsier, tmp_path, churn, source):
         starts = {e["process"]["container"]["id"] for e in watch.events
                   if e["type"] == "container" and e["object"]["operation"] == "start"}
         assert set(run.containers.values()) <= starts
+
+
+def test_beside_a_running_auditd(tarsier, tmp_path, churn):
+    """Read-only, by multicast: both see every process, to the number."""
+    if not shutil.which("auditd"):
+        pytest.skip("needs auditd")
+    directory = tmp_path / "auditd"
+    directory.mkdir(mode=0o700)
+    log = directory / "audit.log"
+    (directory / "auditd.conf").write_text(
+        f"local_events = yes\nwrite_logs = yes\nlog_file = {log}\nlog_format = RAW\nflush = NONE\nnum_logs = 0\n"
+        "max_log_file = 1000\nmax_log_file_action = IGNORE\nspace_left = 2\nspace_left_action = IGNORE\n"
+        "admin_space_left = 1\nadmin_space_left_action = IGNORE\ndisk_full_action = IGNORE\n"
+        "disk_error_action = IGNORE\nq_depth = 20000\n")
+    (directory / "auditd.conf").chmod(0o640)
+    rule = ["always,exit", "-F", "arch=b64", "-S", "execve,execveat", "-k", "beside"]
+    backlog = re.search(r"^backlog_limit (\d+)", subprocess.run(["auditctl", "-s"], capture_output=True, text=True,
+                                                               check=True).stdout, re.M).group(1)
+    daemon = subprocess.Popen(["auditd", "-n", "-c", str(directory)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        subprocess.run(["auditctl", "-b", "32768"], check=True, capture_output=True)
+        subprocess.run(["auditctl", "-a", *rule], check=True, capture_output=True)
+        with Watch(tarsier, tmp_path, "--source", "audit", "--ro") as watch:
+            watch.wait_ready()
+            run = Churn(churn, "run", 10, 200)
+            started = run.go()
+            watch.wait_settled()
+            watch.finish()
+        ours = {e["process"]["exec_id"] for e in watch.events
+                if e["type"] == "exec" and e["process"].get("argv", [])[:2] == ["churn", "end"]}
+        lost = watch.statistics["lost"] + watch.statistics["raw_lost"] + watch.statistics["queue_lost"]
+        assert len(ours) <= started <= len(ours) + lost, watch.statistics
+        end = time.monotonic() + 60
+        theirs = 0
+        while theirs < started and time.monotonic() < end:
+            theirs = len(re.findall(r'^type=EXECVE .* a0="churn" a1="end" ', log.read_text(errors="replace"), re.M))
+            time.sleep(0.05)
+        assert theirs == started == 2000
+        assert lost or len(ours) == theirs
+    finally:
+        subprocess.run(["auditctl", "-d", *rule], check=False, capture_output=True)
+        daemon.terminate()
+        daemon.wait(60)
+        subprocess.run(["auditctl", "-b", backlog], check=False, capture_output=True)
+        subprocess.run(["auditctl", "-e", "0"], check=False, capture_output=True)

@@ -73,6 +73,12 @@ static int emit_exported(struct events_run *events, struct sv json)
 
 static int emit(struct events_run *events, struct sv json)
 {
+        if (events->params->export == EVENTS_JSON && events->run->privacy) {
+                buf_clear(&events->text);
+                if (event_mask(json, &events->text, &events->err) < 0)
+                        return -1;
+                json = sv_n(events->text.data, events->text.len);
+        }
         return events->params->export == EVENTS_JSON ? run_emit_json(events->run, NULL, NULL, json, &events->err)
                                                      : emit_exported(events, json);
 }

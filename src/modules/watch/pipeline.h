@@ -17,7 +17,7 @@ struct pipeline_options {
         /* NULL-terminated, in the order in which they are tried: the first that opens is used. Ignored for a replay. */
         const struct source_ops *const *sources;
         struct source_options source;
-        const char *replay; /* file to read instead, "-" for standard input */
+        const char *replay; /* file to read instead */
         const char *record; /* file for a recording, NULL = none */
         struct tree_options tree;
         int root;                            /* an open "/" */

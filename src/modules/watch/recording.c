@@ -98,16 +98,14 @@ struct replay {
 
 struct replay *replay_open(const char *path, struct error *err)
 {
-        bool standard = strcmp(path, "-") == 0;
-        cleanup(fd_close) int fd =
-                standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        cleanup(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return fail_errno_null(err, "%s", path);
         struct replay *replay = calloc(1, sizeof(*replay));
         if (!replay)
                 return fail_null(err, E_NO_MEMORY, "no memory for a replay");
         buf_init(&replay->in, READ_SIZE + LINE_MAX_BYTES + SEGMENT_RECORD_MAX + 4096);
-        replay->path = strdup(standard ? "standard input" : path);
+        replay->path = strdup(path);
         replay->audit = audit_join_new(&(struct audit_join_options){ .source = SOURCE_REPLAY }, err);
         if (!replay->path || !replay->audit) {
                 replay_close(replay);

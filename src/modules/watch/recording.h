@@ -22,7 +22,7 @@ struct replay_counters {
         uint64_t received, assembled, lost, late, truncated, refused;
 };
 
-/* path "-" is standard input. The kind is seen from the first bytes. */
+/* The kind is seen from the first bytes. */
 struct replay *replay_open(const char *path, struct error *err);
 void replay_close(struct replay *replay);
 

@@ -127,6 +127,17 @@ static void put_event(struct follower *follower, uint64_t id, int type, struct s
         buf_puts(out, "\n\n");
 }
 
+/* In privacy mode the line without what is private, valid until the next call; empty when that cannot be made. */
+static struct sv shown(const struct follower *follower, struct sv json)
+{
+        struct error err;
+        struct buf *masked = &follower->watch->masked;
+        if (!follower->watch->service->privacy)
+                return json;
+        buf_clear(masked);
+        return event_mask(json, masked, &err) < 0 ? SV("{}") : sv_n(masked->data, masked->len);
+}
+
 static void slice(struct loop *loop, void *cookie);
 
 static void schedule(struct follower *follower)
@@ -148,9 +159,10 @@ static bool take(const struct event_head *head, struct sv json, void *cookie)
         struct follower *follower = cookie;
         follower->last_id = head->id;
         if (follower->stream) {
-                put_event(follower, head->id, head->type, json);
+                put_event(follower, head->id, head->type, shown(follower, json));
                 return follower->out.len < FOLLOWER_BYTES_MAX / 2;
         }
+        json = shown(follower, json);
         if (follower->out.len + json.n > LIST_BYTES_MAX) {
                 follower->cut = true;
                 return false;
@@ -240,7 +252,7 @@ void watch_followers_take(struct watch_service *watch, const struct event *event
                         watch->follower_drops++;
                         continue;
                 }
-                put_event(follower, event->id, event->type, json);
+                put_event(follower, event->id, event->type, shown(follower, json));
                 send_some(follower);
         }
 }
@@ -343,6 +355,7 @@ struct tree_list {
         struct json_writer *writer;
         struct tree *tree;
         const char *container;
+        bool privacy;
 };
 
 static bool put_process(const struct tree_process *process, unsigned depth, void *cookie)
@@ -358,7 +371,7 @@ static bool put_process(const struct tree_process *process, unsigned depth, void
         json_begin_object(list->writer);
         json_field(list->writer, "depth", json_put_uint, depth);
         json_key(list->writer, "process");
-        record_write(list->writer, &event_process_record, &about, 0);
+        record_write(list->writer, &event_process_record, &about, list->privacy ? WRITE_PRIVACY : 0);
         json_end_object(list->writer);
         return true;
 }
@@ -385,7 +398,8 @@ static void handle_tree(struct service *service, struct request *request)
         json_begin_object(&writer);
         json_key(&writer, "processes");
         json_begin_array(&writer);
-        tree_each(tree, false, put_process, &(struct tree_list){ &writer, tree, request_query(request, "container") });
+        tree_each(tree, false, put_process,
+                &(struct tree_list){ &writer, tree, request_query(request, "container"), service->privacy });
         json_end_array(&writer);
         json_end_object(&writer);
         reply_buffer(request, &out);

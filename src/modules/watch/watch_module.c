@@ -23,7 +23,7 @@ static const struct field params_fields[] = {
         FIELD_DURATION(struct watch_params, duration_ns, .json = "duration", .min = 0, .max = 365 * DAY,
                 .help = "end after this time; 0 is never"),
         FIELD_PATH(struct watch_params, replay, .metavar = "FILE",
-                .help = "instead of the kernel: an audit log, a dump of --diag, a recording, or - for standard input"),
+                .help = "instead of the kernel: an audit log, a dump of --diag, or a recording"),
         FIELD_PATH(struct watch_params, record, .metavar = "FILE", .help = "write a recording for --replay"),
         FIELD_PATH(struct watch_params, diag, .metavar = "FILE", .help = "write every message of the kernel as text"),
         FIELD_BOOL(struct watch_params, raw, .help = "print the kernel's messages instead of events"),

@@ -2,6 +2,7 @@
  * (watch_service.c), its HTTP (watch_http.c), and the modules that ask it (tree_module.c). */
 #pragma once
 
+#include "base/buf.h"
 #include "module/run.h"
 #include "module/service.h"
 #include "modules/watch/watch.h"
@@ -22,6 +23,7 @@ struct watch_service {
         struct event_store *store;
         loop_id tick_id;
         struct follower *followers[FOLLOWERS_MAX];
+        struct buf masked; /* an event's line in privacy mode */
         uint64_t followers_refused, follower_drops;
 };
 

@@ -22,7 +22,7 @@ static void alert(struct watch *watch, const struct rules_hit *hit)
         struct watch_service *service = watch->owner;
         struct buf json;
         buf_init(&json, RULES_ALERT_MAX);
-        if (rules_alert(hit, false, &json) == 0)
+        if (rules_alert(hit, service->service->privacy, &json) == 0)
                 service_alert(service->service, sv_n(json.data, json.len));
         buf_done(&json);
 }
@@ -54,6 +54,7 @@ int watch_start(struct service *service, struct error *err)
         static const struct watch_sink sink = { .event = keep, .alert = alert, .ended = broke, .log = note };
         const struct watch_config *config = service->config;
         watch.service = service;
+        buf_init(&watch.masked, 2 << 20);
         service->state = &watch;
         if (!service->state_directory)
                 return fail(err, E_INVALID, "watch keeps its events in a state directory, and has none");
@@ -86,4 +87,5 @@ void watch_stop(struct service *service)
         watch_followers_end(watch);
         event_store_close(watch->store);
         watch->store = NULL;
+        buf_done(&watch->masked);
 }

@@ -1,6 +1,8 @@
 /* The table of events: JSON, schema, and the names of fields in rules and filters. */
 #include "modules/watch/event/event.h"
 
+#include "base/cleanup.h"
+#include "schema/json.h"
 #include "schema/write.h"
 
 const char *const event_type_names[] = { "exec", "fork", "exit", "credential", "namespace", "ptrace", "file", "user",
@@ -169,4 +171,18 @@ int event_write(const struct event *event, bool privacy, struct buf *out)
         json_writer_init(&writer, out, 0);
         record_write(&writer, &event_record, event, privacy ? WRITE_PRIVACY : 0);
         return out->failed ? -1 : 0;
+}
+
+int event_mask(struct sv json, struct buf *out, struct error *err)
+{
+        cleanup(json_decref) json_t *event = json_parse(json, false, err);
+        if (!event)
+                return -1;
+        record_mask(&event_record, event);
+        char *text = json_dumps(event, JSON_COMPACT);
+        if (!text)
+                return fail(err, E_NO_MEMORY, "no memory for an event");
+        buf_puts(out, text);
+        free(text);
+        return out->failed ? fail(err, E_TOO_LARGE, "a masked event is larger than %zu bytes", out->max) : 0;
 }

@@ -125,3 +125,5 @@ extern const struct record event_process_record, event_container_record;
 struct buf;
 /* One line of JSON by the table, without the line break; private members masked with `privacy`. */
 int event_write(const struct event *event, bool privacy, struct buf *out);
+/* The same line with its private members masked. -1 for what is no JSON object, or without memory. */
+int event_mask(struct sv json, struct buf *out, struct error *err);
