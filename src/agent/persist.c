@@ -178,6 +178,8 @@ static void advance(struct persist *persist)
                         because(persist, "ended by signal %d (%s)", end.signal, sigabbrev_np(end.signal));
                 else
                         because(persist, "ended with status %d", end.status);
+                if (persist->link) /* its last words may stand in the socket */
+                        link_drain(persist->link);
                 bury(persist);
                 set_down(persist);
                 return;

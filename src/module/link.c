@@ -320,6 +320,22 @@ static void on_socket(struct loop *loop, loop_id id, uint32_t events, void *cook
                 release(link);
 }
 
+void link_drain(struct link *link)
+{
+        ssize_t got = 1;
+        link->in_callback = true;
+        while (!link->gone && got > 0) {
+                do
+                        got = receive(link);
+                while (got < 0 && errno == EINTR);
+                if (got > 0)
+                        take_frames(link);
+        }
+        link->in_callback = false;
+        if (link->freed)
+                release(link);
+}
+
 struct link *link_new(struct loop *loop, int fd, const struct link_options *options, struct error *err)
 {
         struct link *link = calloc(1, sizeof(*link));

@@ -41,6 +41,9 @@ int link_send(struct link *link, enum frame_type type, uint16_t stream, struct s
 int link_send_fd(
         struct link *link, enum frame_type type, uint16_t stream, struct sv payload, int fd, struct error *err);
 
+/* Hands out what a peer that is gone has sent before its end; on_gone is called for a wrong frame only. */
+void link_drain(struct link *link);
+
 size_t link_queued(const struct link *link);
 int link_fd(const struct link *link);
 

@@ -391,6 +391,27 @@ static void peer_gone(void **state)
         buf_done(&bytes);
 }
 
+/* What a peer sent before its end is handed out without the loop: frames that are whole, and no word of its going. */
+static void drained_after_the_end(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct buf bytes;
+        start(&fixture, 0, false);
+        buf_init(&bytes, 1 << 16);
+        frame(&bytes, FRAME_MESSAGE, 1, "one");
+        frame(&bytes, FRAME_MESSAGE, 1, "two");
+        frame(&bytes, FRAME_MESSAGE, 1, "cut");
+        assert_int_equal(send(fixture.peer, bytes.data, bytes.len - 1, MSG_NOSIGNAL), bytes.len - 1);
+        fd_close(&fixture.peer);
+        link_drain(fixture.seen.link);
+        assert_int_equal(fixture.seen.frames, 2);
+        assert_string_equal(fixture.seen.text[1], "two");
+        assert_int_equal(fixture.seen.gone, 0);
+        buf_done(&bytes);
+        stop(&fixture);
+}
+
 static void freed_in_its_frame(void **state)
 {
         (void)state;
@@ -421,6 +442,7 @@ int main(void)
                 cmocka_unit_test(queue_ceiling),
                 cmocka_unit_test(fd_ceiling),
                 cmocka_unit_test(peer_gone),
+                cmocka_unit_test(drained_after_the_end),
                 cmocka_unit_test(freed_in_its_frame),
         };
         signal(SIGPIPE, SIG_IGN);
