@@ -254,8 +254,8 @@ def test_not_root(tarsier):
 
 
 def test_child_pid_namespace(tarsier):
-    if subprocess.run(["unshare", "-pf", "true"], capture_output=True).returncode:
-        pytest.skip("needs pid namespaces")
+    if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True).returncode:
+        pytest.skip("needs pid and mount namespaces")
     done = subprocess.run(["unshare", "-pf", "--mount-proc", tarsier.path, "watch", "--source", "audit",
                            "--duration", "1s"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 4, done.stderr

@@ -409,7 +409,7 @@ def finish(process):
     process.communicate("\n")
 
 
-def test_who_changed_it_in_a_container(tmp_path, docker_group):
+def test_who_changed_it_in_a_container(tmp_path, docker_group, mount_namespace):
     group, name = docker_group
     watched, state = tmp_path / "watched", tmp_path / "docker"
     watched.mkdir()

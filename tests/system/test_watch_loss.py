@@ -95,7 +95,7 @@ def finish(watch, left):
 
 def test_audit_backlog(tarsier, tmp_path):
     program = churn_program(tmp_path)
-    with Watch(tarsier, tmp_path, "--source", "audit", "--backlog", 64, "--forks") as watch:
+    with Watch(tarsier, tmp_path, "--source", "audit", "--backlog", 64, "--buffer", "64k", "--forks") as watch:
         watch.wait_ready()
         before = audit_numbers()
         assert before["backlog_limit"] == 64
