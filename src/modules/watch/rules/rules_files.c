@@ -30,7 +30,7 @@ int loader_problem(struct loader *loader, struct place place, const char *format
         char text[400];
         va_list args;
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        vsnprintf(text, sizeof(text), format, args); /* NOLINT(clang-analyzer-valist.Uninitialized): it was started */
         va_end(args);
         fail(loader->err, E_INVALID, "%s", text);
         return loader_bad(loader, place, "");
@@ -60,8 +60,9 @@ static int bad_yaml(struct loader *loader, const char *name)
         struct error *err = loader->err;
         struct sv text = sv_of(err->message), number;
         uint64_t line;
-        if (sv_starts(text, SV("line ")) && strchr(err->message, ',')) {
-                number = sv_n(text.p + 5, sv_find(text, ',') - 5);
+        size_t comma = sv_find(text, ',');
+        if (sv_starts(text, SV("line ")) && comma < text.n) {
+                number = sv_n(text.p + 5, comma - 5);
                 if (sv_parse_u64(number, 10, &line)) {
                         const char *rest = number.p + number.n + 2;
                         memmove(err->message, rest, strlen(rest) + 1);

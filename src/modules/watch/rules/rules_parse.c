@@ -308,7 +308,7 @@ static int parse_unary(struct parser *parser, const struct node **ret)
 static int parse_chain(struct parser *parser, enum node_kind kind, const struct node **ret)
 {
         const char *word = kind == NODE_AND ? "and" : "or";
-        const struct node *left, *right;
+        const struct node *left = NULL, *right = NULL;
         if (kind == NODE_AND ? parse_unary(parser, &left) < 0 : parse_chain(parser, NODE_AND, &left) < 0)
                 return -1;
         while (parser_at(parser, TOKEN_WORD, word)) {

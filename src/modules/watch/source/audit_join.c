@@ -222,6 +222,8 @@ static void hand_out_joined(struct audit_join *join, const struct raw_connector 
 
 static void hand_out_first(struct audit_join *join)
 {
+        if (!join->pool) /* something is held, so there is one */
+                return;
         const struct held *held = &join->pool[join->first];
         struct observation observation;
         if (held->waits)
@@ -251,7 +253,7 @@ static bool is_hopeful(const struct audit_join *join, const struct held *held)
 /* Everything before the next exec that still waits, and those for which there is no hope. */
 static void release(struct audit_join *join)
 {
-        while (join->first != NONE) {
+        while (join->first != NONE && join->pool) { /* an empty pool may have been freed */
                 const struct held *held = &join->pool[join->first];
                 if (held->waits && is_hopeful(join, held))
                         return;
@@ -364,6 +366,8 @@ static void take_exec(struct audit_join *join, struct observation *observation)
         join->counters.refused++; /* no room for it: what stands before goes out now */
         while (join->first != at)
                 hand_out_first(join);
+        if (!join->pool) /* there is one: `at` is still held */
+                return;
         struct raw_connector raw = join->pool[at].raw;
         drop_first(join);
         hand_out_joined(join, &raw, observation);
