@@ -2,7 +2,10 @@
 import hashlib
 import json
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 import watch_harness
@@ -109,3 +112,34 @@ def test_raw_prints_the_kernels_messages(tarsier, tmp_path):
     text = (tmp_path / "raw").read_text()
     assert "type=SYSCALL msg=audit(" in text and 'a1="seen raw"' in text.replace("a1=7365656E20726177", 'a1="seen raw"')
     assert "audit: before: enabled" in said  # the status, before anything was changed
+
+
+def test_a_program_that_gives_capabilities(tarsier, tmp_path):
+    """A set-user-ID program of an ordinary user is told as such; the same without the bit is not."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="tarsier-caps-"))
+    try:
+        directory.chmod(0o755)
+        plain, setuid = directory / "plain", directory / "setuid"
+        for program in (plain, setuid):
+            shutil.copy("/bin/true", program)
+        setuid.chmod(0o4755)
+        if os.statvfs(directory).f_flag & os.ST_NOSUID:
+            pytest.skip("needs a directory where set-user-ID works")
+        with Watch(tarsier, tmp_path, "--source", "bpf") as watch:
+            watch.wait_ready()
+            pids = []
+            for program in (plain, setuid):
+                process = subprocess.Popen([program], user=65534, group=65534, extra_groups=[])
+                assert process.wait() == 0
+                pids.append(process.pid)
+            watch.wait_settled()
+            watch.finish()
+        gained = [e for e in watch.events if e["type"] == "capability"]
+        assert [e for e in gained if e["process"]["pid"] == pids[0]] == []
+        event, = [e for e in gained if e["process"]["pid"] == pids[1]]
+        tarsier.check("watch", event)
+        assert event["object"]["operation"] == "gained" and event["object"]["name"].startswith("all")
+        assert (event["process"]["uid"], event["process"]["euid"]) == (65534, 0)
+        assert event["process"]["exe"] == str(setuid)
+    finally:
+        shutil.rmtree(directory)

@@ -425,6 +425,52 @@ static void test_capabilities(void **state)
         tree_free(tree);
 }
 
+struct gains {
+        unsigned count;
+        char name[64];
+        int pid;
+};
+
+static void count_gains(const struct event *event, void *cookie)
+{
+        struct gains *gains = cookie;
+        if (event->type != EVENT_CAPABILITY)
+                return;
+        gains->count++;
+        gains->pid = event->process.pid;
+        assert_string_equal(event->object.operation, "gained");
+        snprintf(gains->name, sizeof(gains->name), "%s", event->object.name);
+}
+
+/* An ordinary user's program that may do more than the one before it; root's, and what stays as it was, is no news. */
+static void test_gained_capabilities(void **state)
+{
+        (void)state;
+        static const struct {
+                uint32_t uid;
+                uint64_t effective;
+                unsigned count;
+        } execs[] = { { 1000, 0, 0 }, { 1000, 1U << 5, 1 }, { 1000, 1U << 5, 1 }, { 1000, 3U << 5, 2 }, { 1000, 0, 2 },
+                { 0, 0x3ff, 2 }, { 0, 0x3ff, 2 } };
+        struct gains gains = { 0 };
+        struct tree *tree = tree_new(&(struct tree_options){ 0 }, NULL);
+        assert_non_null(tree);
+        for (size_t i = 0; i < sizeof(execs) / sizeof(execs[0]); i++) {
+                struct observation o;
+                observation_init(&o, OBSERVED_EXEC, SOURCE_BPF);
+                o.pid = 10;
+                o.time_ns = play_time(100 * ((int)i + 1));
+                o.has = HAS_CAPABILITIES | HAS_UIDS;
+                o.uid = o.euid = execs[i].uid;
+                o.cap_effective = execs[i].effective;
+                tree_apply(tree, &o, count_gains, &gains);
+                assert_int_equal(gains.count, execs[i].count);
+        }
+        assert_int_equal(gains.pid, 10);
+        assert_string_equal(gains.name, "CAP_SETGID"); /* the last: only what was new */
+        tree_free(tree);
+}
+
 static void test_passed_through(void **state)
 {
         (void)state;
@@ -468,6 +514,7 @@ int main(void)
                 cmocka_unit_test(test_long_arguments),
                 cmocka_unit_test(test_late_part_of_an_exec),
                 cmocka_unit_test(test_capabilities),
+                cmocka_unit_test(test_gained_capabilities),
                 cmocka_unit_test(test_passed_through),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,20 @@ static void complete_exec(struct tree *tree, struct tree_process *process, const
 
 /* --- observations ------------------------------------------------------------------------------------------------ */
 
+/* What an ordinary user's process may do by its new program and could not before: of a set-user-ID program, or of
+ * capabilities of the file. */
+static uint64_t gained_capabilities(const struct tree_process *process, const struct observation *o)
+{
+        struct credential before = { 0 };
+        if ((o->has & (HAS_UIDS | HAS_CAPABILITIES)) != (HAS_UIDS | HAS_CAPABILITIES) || o->uid == 0)
+                return 0;
+        if (process->credential)
+                memcpy(&before, process->credential->bytes, sizeof(before));
+        if (before.has & HAS_CAPABILITIES)
+                return o->cap_effective & ~(before.capabilities[0] | (uint64_t)before.capabilities[1] << 32);
+        return (before.has & HAS_UIDS) && before.euid == 0 ? 0 : o->cap_effective;
+}
+
 static void apply_exec(struct tree *tree, const struct observation *o, int64_t time_ns)
 {
         if (o->has & COMPLETES_EXEC) {
@@ -229,8 +243,11 @@ static void apply_exec(struct tree *tree, const struct observation *o, int64_t t
                 return;
         }
         process->execs += process->execs < UINT16_MAX;
+        const uint64_t gained = gained_capabilities(process, o);
         note_all(tree, process, o, time_ns);
         tree_emit(tree, EVENT_EXEC, process);
+        if (gained)
+                tree_emit_capability(tree, process, gained);
 }
 
 static void apply_fork(struct tree *tree, const struct observation *o, int64_t time_ns)

@@ -342,6 +342,26 @@ void tree_emit(struct tree *tree, enum event_type type, struct tree_process *pro
         tree->emit(event, tree->cookie);
 }
 
+void tree_emit_capability(struct tree *tree, struct tree_process *process, uint64_t gained)
+{
+        if (!tree->emit)
+                return;
+        const struct observation *o = tree->observation;
+        struct event *event = &tree->event;
+        *event = (struct event){ .time_ns = o->time_ns,
+                .type = EVENT_CAPABILITY,
+                .source = o->source,
+                .late = o->late,
+                .has_process = true,
+                .has_object = true };
+        scratch_prepare(tree, texts_of(o));
+        fill(tree, process, &event->process);
+        fill_told(tree, o, &event->process);
+        event->object.operation = "gained";
+        event->object.name = capabilities_of(tree, gained);
+        tree->emit(event, tree->cookie);
+}
+
 void tree_emit_gone(struct tree *tree, struct tree_process *process)
 {
         if (!tree->emit)

@@ -247,6 +247,8 @@ void tree_recognise_shim(struct sv exe, struct sv comm, struct sv argv, struct s
 /* --- tree_event.c ------------------------------------------------------------------------------------------------ */
 void tree_event_done(struct tree *tree);
 void tree_emit(struct tree *tree, enum event_type type, struct tree_process *process);
+/* An event of its own behind that of the exec. */
+void tree_emit_capability(struct tree *tree, struct tree_process *process, uint64_t gained);
 void tree_emit_gone(struct tree *tree, struct tree_process *process);
 void tree_emit_container(
         struct tree *tree, uint32_t container, struct tree_process *process, bool start, int64_t time_ns);
