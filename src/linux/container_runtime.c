@@ -271,9 +271,8 @@ static bool try_components(const struct match *match, const struct runtime_root 
                 previous = path;
                 for (int n = 0; n < COMPONENTS_MAX && sv_split(&path, '/', &component); n++) {
                         struct sv id = component;
-                        if (sv_starts(id, SV("crun-")) && sv_ends(id, SV(".scope"))) /* its systemd driver */
-                                id = sv_n(id.p + 5, id.n - 11);
-                        else if (sv_starts(id, SV("runc-")) && sv_ends(id, SV(".scope")))
+                        bool scope = sv_starts(id, SV("crun-")) || sv_starts(id, SV("runc-")); /* systemd drivers */
+                        if (scope && sv_ends(id, SV(".scope")))
                                 id = sv_n(id.p + 5, id.n - 11);
                         if (try_id(match, root, id))
                                 return true;

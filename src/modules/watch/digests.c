@@ -102,7 +102,7 @@ static bool find_dpkg(int root, struct sv path, char *ret)
 /* apk: lib/apk/db/installed; P: names the package, F: a directory, R: a file in it. */
 static bool find_apk(int root, struct sv path, char *ret)
 {
-        struct sv line, name = { 0 }, directory = { 0 };
+        struct sv line, name = SV(""), directory = SV("");
         cleanup(buf_done) struct buf text;
         buf_init(&text, LIST_MAX);
         if (file_read(root, "lib/apk/db/installed", &text, NULL) < 0)

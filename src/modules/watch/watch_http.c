@@ -273,7 +273,7 @@ void watch_followers_end(struct watch_service *watch)
 
 static int follower_open(struct follower *follower, struct error *err)
 {
-        struct events_params params;
+        struct events_params params = { 0 };
         struct request *request = follower->request;
         struct watch_service *watch = follower->watch;
         uint64_t after = number_of(request_query(request, "after"));

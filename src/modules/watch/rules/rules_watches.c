@@ -39,8 +39,9 @@ const char *const rules_watches[] = {
         "-w /root/.bashrc -p wa -k tarsier-persistence",
         "-w /root/.profile -p wa -k tarsier-persistence",
         /* log-tampering: files removed, renamed or cut by name; opening with O_TRUNC would be on openat */
-        "-a always,exit -F arch=b64 -S unlink,unlinkat,rename,renameat,renameat2,truncate -F dir=/var/log -F success=1 "
-        "-k tarsier-log",
+        ("-a always,exit -F arch=b64 -S unlink,unlinkat,rename,renameat,renameat2,truncate -F dir=/var/log -F "
+         "success=1 "
+         "-k tarsier-log"),
         /* setuid-bit: the kernel compares the mode that is asked for */
         "-a always,exit -F arch=b64 -S chmod,fchmod -F a1&04000 -F success=1 -k tarsier-setuid",
         "-a always,exit -F arch=b64 -S fchmodat -F a2&04000 -F success=1 -k tarsier-setuid",
