@@ -19,6 +19,17 @@ int64_t time_unix_ns(void)
         return clock_ns(CLOCK_REALTIME);
 }
 
+int64_t time_boot_ns(void)
+{
+        return clock_ns(CLOCK_BOOTTIME);
+}
+
+int64_t time_boot_unix_ns(void)
+{
+        int64_t before = time_boot_ns(), now = time_unix_ns(), after = time_boot_ns();
+        return now - before - (after - before) / 2;
+}
+
 int64_t time_cpu_ns(void)
 {
         return clock_ns(CLOCK_PROCESS_CPUTIME_ID);

@@ -16,7 +16,9 @@
 
 int64_t time_monotonic_ns(void);
 int64_t time_unix_ns(void);
-int64_t time_cpu_ns(void); /* CPU time of this process */
+int64_t time_boot_ns(void);      /* since the boot, sleep of the machine counted: the clock of processes' starts */
+int64_t time_boot_unix_ns(void); /* when that was, by the clocks as they are now */
+int64_t time_cpu_ns(void);       /* CPU time of this process */
 
 enum { TIME_TEXT_MAX = 64 };
 

@@ -179,6 +179,8 @@ static void test_clocks_move_forward(void **state)
         assert_true(time_monotonic_ns() >= before);
         assert_true(time_cpu_ns() >= 0);
         assert_true(time_unix_ns() > 1700000000 * SECOND);
+        assert_true(time_boot_ns() >= before);
+        assert_true(time_boot_unix_ns() > 0 && time_boot_unix_ns() < time_unix_ns());
 }
 
 int main(void)

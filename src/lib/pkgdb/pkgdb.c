@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/vec.h"
-#include "lib/pkgdb/below.h"
+#include "linux/open_in_root.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -45,7 +45,7 @@ static void report(struct reading *reading, const char *path, const struct error
 static int open_database(struct reading *reading, const char *path, size_t max, struct stat *ret)
 {
         struct error err;
-        cleanup(fd_close) int fd = open_below(reading->rootfd, path, 0);
+        cleanup(fd_close) int fd = open_in_root(reading->rootfd, path, 0);
         if (fd < 0) {
                 if (errno != ENOENT && errno != ENOTDIR) {
                         fail_errno(&err, "%s", path);
@@ -147,7 +147,7 @@ static bool read_sqlite(struct reading *reading, const char *path)
 
         char log[256];
         snprintf(log, sizeof(log), "%s-wal", path);
-        cleanup(fd_close) int log_fd = open_below(reading->rootfd, log, 0);
+        cleanup(fd_close) int log_fd = open_in_root(reading->rootfd, log, 0);
         if (log_fd >= 0 && fstat(log_fd, &st) == 0 && st.st_size > 0) {
                 fail(&err, E_UNAVAILABLE, "%s: a write-ahead log is not merged yet: the latest changes are missing",
                         path);
@@ -181,7 +181,7 @@ static void read_directory(struct reading *reading, const char *directory, const
         struct error err;
         if (reading->stopped)
                 return;
-        cleanup(fd_close) int fd = open_below(reading->rootfd, directory, O_DIRECTORY);
+        cleanup(fd_close) int fd = open_in_root(reading->rootfd, directory, O_DIRECTORY);
         cleanup(closedir) DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
         if (!entries) {
                 if (errno != ENOENT && errno != ENOTDIR) {
@@ -201,7 +201,7 @@ static void read_directory(struct reading *reading, const char *directory, const
                         continue;
                 int length = snprintf(path, sizeof(path), "%s/%s%s", directory, entry->d_name, suffix);
                 cleanup(fd_close) int file =
-                        left > 0 && length < (int)sizeof(path) ? open_below(reading->rootfd, path, 0) : -1;
+                        left > 0 && length < (int)sizeof(path) ? open_in_root(reading->rootfd, path, 0) : -1;
                 if (left > 0)
                         left--;
                 if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size >= PKGDB_MAX_TEXT) {

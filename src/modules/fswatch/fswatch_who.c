@@ -45,7 +45,6 @@ const struct field who_container_fields[WHO_CONTAINER_FIELDS] = {
 struct who_reader *who_reader_new(struct error *err)
 {
         struct who_reader *reader = calloc(1, sizeof(*reader));
-        struct timespec now, up;
         if (!reader)
                 return fail_null(err, E_NO_MEMORY, "no memory for processes");
         reader->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -53,9 +52,7 @@ struct who_reader *who_reader_new(struct error *err)
                 free(reader);
                 return fail_errno_null(err, "/");
         }
-        clock_gettime(CLOCK_REALTIME, &now);
-        clock_gettime(CLOCK_BOOTTIME, &up);
-        reader->boot_unix_ns = (now.tv_sec - up.tv_sec) * SECOND + now.tv_nsec - up.tv_nsec;
+        reader->boot_unix_ns = time_boot_unix_ns();
         map_init(&reader->cgroups, WHO_CGROUPS_MAX);
         return reader;
 }

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -266,22 +265,6 @@ static void on_tick(struct loop *loop, loop_id id, void *cookie)
         tree_advance(pipeline->tree, now_ns, on_event, pipeline);
 }
 
-/* Is this still news for the tree? What the source told meanwhile stands. */
-static bool is_news(struct pipeline *pipeline, const struct observation *found)
-{
-        const struct tree_process *known = tree_find(pipeline->tree, found->pid);
-        if (found->type == OBSERVED_GONE)
-                return known != NULL;
-        return true;
-}
-
-static void apply_found(const struct observation *found, void *cookie)
-{
-        struct pipeline *pipeline = cookie;
-        if (is_news(pipeline, found))
-                apply(found, pipeline);
-}
-
 /* What is found in /proc and not in the tree was really lost only when nothing waits in the stages, and little in the
  * source: on a busy host there is always something. */
 static bool has_drained(struct pipeline *pipeline, bool source_too)
@@ -299,7 +282,7 @@ static void repair(struct pipeline *pipeline, bool after_loss)
 {
         struct error err;
         uint64_t repaired = 0;
-        if (look_repair(pipeline->look, pipeline->tree, time_unix_ns(), apply_found, pipeline, &repaired, &err) < 0) {
+        if (look_repair(pipeline->look, pipeline->tree, time_unix_ns(), apply, pipeline, &repaired, &err) < 0) {
                 say(pipeline, "the tree was not compared with /proc: %s", err.message);
                 return;
         }
@@ -369,13 +352,6 @@ static void replay_some(struct loop *loop, void *cookie)
 
 /* ---- begin and end ---- */
 
-static int64_t clock_ns(clockid_t clock)
-{
-        struct timespec now;
-        clock_gettime(clock, &now);
-        return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 static uint32_t boot_number(int root)
 {
         char text[64] = "";
@@ -442,7 +418,7 @@ static int start_live(struct pipeline *pipeline, struct error *err)
                 return -1;
         pipeline->options.source.log = NULL;
         tree->boot = boot_number(pipeline->options.root);
-        tree->boot_time_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+        tree->boot_time_ns = time_boot_unix_ns();
         int last = capability_last(pipeline->options.root);
         tree->capabilities = last < 0 ? 0 : UINT64_MAX >> (63 - last);
         if (!(pipeline->look = look_new(&look, err)) || !(pipeline->tree = tree_new(tree, err)))
@@ -534,14 +510,7 @@ void pipeline_count(const struct pipeline *pipeline, struct pipeline_counters *r
         if (pipeline->source) {
                 pipeline->ops->count(pipeline->source, &ret->source);
         } else if (pipeline->replay) {
-                struct replay_counters replay;
-                replay_count(pipeline->replay, &replay);
-                ret->source = (struct source_counters){ .received = replay.received,
-                        .assembled = replay.assembled,
-                        .lost = replay.lost,
-                        .late = replay.late,
-                        .truncated = replay.truncated,
-                        .refused = replay.refused };
+                replay_count(pipeline->replay, &ret->source);
         }
         ret->raw = pipeline->raw.counters;
         ret->observations = pipeline->observations.counters;

@@ -93,7 +93,7 @@ struct replay {
         enum replay_kind kind;
         bool head_read, ended;
         struct audit_join *audit;
-        struct replay_counters counters;
+        struct source_counters counters;
 };
 
 struct replay *replay_open(const char *path, struct error *err)
@@ -222,7 +222,7 @@ bool replay_step(struct replay *replay, observe_fn *observe, void *cookie, int *
         return false;
 }
 
-void replay_count(const struct replay *replay, struct replay_counters *ret)
+void replay_count(const struct replay *replay, struct source_counters *ret)
 {
         struct audit_join_counters join;
         *ret = replay->counters;

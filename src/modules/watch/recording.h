@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "modules/watch/source/observation.h"
+#include "modules/watch/source/source.h"
 
 struct recorder;
 
@@ -18,10 +18,6 @@ int recorder_close(struct recorder *recorder, struct error *err);
 
 struct replay;
 
-struct replay_counters {
-        uint64_t received, assembled, lost, late, truncated, refused;
-};
-
 /* The kind is seen from the first bytes. */
 struct replay *replay_open(const char *path, struct error *err);
 void replay_close(struct replay *replay);
@@ -29,4 +25,4 @@ void replay_close(struct replay *replay);
 /* Reads some more and hands out what it says; false at the end, when everything was handed out. -1 in *ret_status and
  * err when reading failed or the recording is broken. */
 bool replay_step(struct replay *replay, observe_fn *observe, void *cookie, int *ret_status, struct error *err);
-void replay_count(const struct replay *replay, struct replay_counters *ret);
+void replay_count(const struct replay *replay, struct source_counters *ret);

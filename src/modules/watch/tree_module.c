@@ -3,10 +3,10 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "module/lines.h"
+#include "modules/watch/event/filter.h"
 #include "modules/watch/watch_module.h"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <unistd.h>
 
 struct tree_params {
@@ -59,7 +59,7 @@ struct listing {
         bool failed;
 };
 
-static bool is_container(const struct event_process *process, const char *word)
+bool watch_in_container(const struct event_process *process, const char *word)
 {
         const struct event_container *container = &process->container;
         if (strcmp(word, "none") == 0)
@@ -68,7 +68,7 @@ static bool is_container(const struct event_process *process, const char *word)
                 return false;
         if (strcmp(word, "any") == 0 || strcmp(word, container->engine) == 0)
                 return true;
-        if (container->name && fnmatch(word, container->name, 0) == 0)
+        if (container->name && glob_match(sv_of(word), sv_of(container->name)))
                 return true;
         return container->id && strlen(word) >= 4 && strncmp(word, container->id, strlen(word)) == 0;
 }
@@ -76,7 +76,7 @@ static bool is_container(const struct event_process *process, const char *word)
 static bool in_containers(const struct tree_params *params, const struct event_process *process)
 {
         for (size_t i = 0; i < params->containers.count; i++)
-                if (is_container(process, params->containers.items[i]))
+                if (watch_in_container(process, params->containers.items[i]))
                         return true;
         return params->containers.count == 0;
 }
@@ -129,14 +129,10 @@ static void apply(const struct observation *observation, void *cookie)
 
 static int list_proc(struct run *run, struct error *err)
 {
-        struct timespec real, boot;
         cleanup(fd_close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
                 return fail_errno(err, "/");
-        clock_gettime(CLOCK_REALTIME, &real);
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        struct tree_options options = { .boot_time_ns =
-                                                (real.tv_sec - boot.tv_sec) * SECOND + real.tv_nsec - boot.tv_nsec };
+        struct tree_options options = { .boot_time_ns = time_boot_unix_ns() };
         struct look *look = look_new(&(struct look_options){ .root = root }, err);
         struct tree *tree = look ? tree_new(&options, err) : NULL;
         int status = tree ? look_all(look, time_unix_ns(), apply, tree, err) : -1;

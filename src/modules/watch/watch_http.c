@@ -2,7 +2,7 @@
  *
  *      GET /events     ?since=2h&type=exec&container=web&limit=100&after=ID   {"events": […], "cursor": ID}
  *      GET /stream     the same filters; server-sent events, one an event; Last-Event-ID or after=ID goes on from there
- *      GET /tree       ?container=web&pid=1                                   {"processes": […]}
+ *      GET /tree       ?container=web                                         {"processes": […]}
  *      GET /containers                                                        {"containers": […]}
  *      GET /status                                                            counters of the pipeline and the store
  *      GET /rules                                                             {"rules": […]}
@@ -363,10 +363,7 @@ static bool put_process(const struct tree_process *process, unsigned depth, void
         struct tree_list *list = cookie;
         struct event_process about = { 0 };
         tree_process_fill(list->tree, process, &about);
-        const struct event_container *in = &about.container;
-        if (list->container && !(about.has_container && ((in->name && strcmp(in->name, list->container) == 0) ||
-                                                                (in->id && strcmp(in->id, list->container) == 0) ||
-                                                                strcmp(list->container, "any") == 0)))
+        if (list->container && !watch_in_container(&about, list->container))
                 return true;
         json_begin_object(list->writer);
         json_field(list->writer, "depth", json_put_uint, depth);

@@ -172,7 +172,7 @@ static void print_row(struct line_printer *printer, const char *group, const cha
 
 /* ---- the agent ---- */
 
-static const char *const no_paths[] = { "/var/lib/tarsier/modules/watch", NULL };
+static const char *const state_paths[] = { "/var/lib/tarsier/modules/watch", NULL };
 
 static const struct field config_fields[] = {
         WATCH_SETTINGS(struct watch_config),
@@ -213,7 +213,7 @@ const struct module watch_module = {
                 .signals = true,
                 .processes = true,
                 .read_all = true,
-                .write_paths = no_paths },
+                .write_paths = state_paths },
         .limits = { .wall_ns = 3650 * DAY,
                 .memory = 256 * MIB,
                 .result = 256 * MIB,

@@ -27,6 +27,9 @@ struct watch_service {
         uint64_t followers_refused, follower_drops;
 };
 
+/* Is it in the container of this word: name or glob, begin of the id (4 digits or more), engine, any, none? */
+bool watch_in_container(const struct event_process *process, const char *word);
+
 int watch_start(struct service *service, struct error *err);
 void watch_stop(struct service *service);
 

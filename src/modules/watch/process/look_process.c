@@ -72,19 +72,12 @@ uint64_t look_start_ns(const struct look *look)
         return look->stat.start_ticks * (uint64_t)look->tick_ns;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-        struct timespec now;
-        clock_gettime(clock, &now);
-        return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 /* A pid comes round only after all others were given out. While less time has passed than that takes, no look is
  * needed. Otherwise the process must have started before it was observed: its start is cut to ticks, and audit's clock
  * is that of the last tick too (ktime_get_coarse_real_ts64), hence two. */
 bool look_is_same(struct look *look, pid_t pid, int64_t time_ns, uint64_t start_ns)
 {
-        int64_t now = clock_ns(CLOCK_REALTIME);
+        int64_t now = time_unix_ns();
         if (time_ns && now - time_ns < look->reuse_ns)
                 return true;
         if (!time_ns && !start_ns)
@@ -94,7 +87,7 @@ bool look_is_same(struct look *look, pid_t pid, int64_t time_ns, uint64_t start_
         int64_t since_boot = (int64_t)look_start_ns(look);
         if (start_ns)
                 return llabs(since_boot - (int64_t)start_ns) < 2 * look->tick_ns;
-        int64_t boot = now - clock_ns(CLOCK_BOOTTIME);
+        int64_t boot = now - time_boot_ns();
         return boot + since_boot <= time_ns + 2 * look->tick_ns;
 }
 

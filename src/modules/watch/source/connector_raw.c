@@ -5,7 +5,6 @@
 #include "lib/audit/record.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 static const struct {
         const char *unit, *reason;
@@ -34,18 +33,11 @@ const char *loss_reason(enum loss_kind kind)
         return losses[kind].reason;
 }
 
-static int64_t clock_ns(clockid_t id)
-{
-        struct timespec now;
-        clock_gettime(id, &now);
-        return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 void connector_clock_set(struct connector_clock *clock)
 {
-        int64_t monotonic = clock_ns(CLOCK_MONOTONIC);
-        clock->unix_offset_ns = clock_ns(CLOCK_REALTIME) - monotonic;
-        clock->boot_offset_ns = clock_ns(CLOCK_BOOTTIME) - monotonic;
+        int64_t monotonic = time_monotonic_ns();
+        clock->unix_offset_ns = time_unix_ns() - monotonic;
+        clock->boot_offset_ns = time_boot_ns() - monotonic;
 }
 
 void raw_connector_of(

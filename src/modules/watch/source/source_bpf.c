@@ -91,19 +91,6 @@ static bool legacy_cgroups(void)
         return false;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-        struct timespec now;
-        clock_gettime(clock, &now);
-        return now.tv_sec * SECOND + now.tv_nsec;
-}
-
-static int64_t boot_offset_ns(void)
-{
-        int64_t before = clock_ns(CLOCK_BOOTTIME), now = clock_ns(CLOCK_REALTIME), after = clock_ns(CLOCK_BOOTTIME);
-        return now - before - (after - before) / 2;
-}
-
 /* NULL when it cannot be mapped. */
 static void *map(size_t size, int protection, int fd, size_t at, struct error *err)
 {
@@ -147,7 +134,7 @@ static int source_bpf_open(const struct source_options *options, struct source *
         source->page = (size_t)sysconf(_SC_PAGESIZE);
         source->timer = -1;
         source->loaded = (struct bpf_loaded){ .ring = -1, .shared = -1 };
-        source->stream = (struct bpf_stream){ .boot_offset_ns = boot_offset_ns(), .page_size = source->page };
+        source->stream = (struct bpf_stream){ .boot_offset_ns = time_boot_unix_ns(), .page_size = source->page };
         uint64_t size = options->buffer ? options->buffer : RING_DEFAULT;
         if (bpf_load(size, legacy_cgroups(), !options->no_calls, &source->loaded, err) < 0 ||
                 open_ring(source, err) < 0) {
@@ -294,7 +281,7 @@ static void source_bpf_tick(struct source *source, int64_t now_ns, observe_fn *o
                         bpf_tell_lost(more, "program busy", time_ns, observe, cookie);
         }
         /* the clock may have been set */
-        int64_t offset_ns = boot_offset_ns(), step_ns = offset_ns - source->stream.boot_offset_ns;
+        int64_t offset_ns = time_boot_unix_ns(), step_ns = offset_ns - source->stream.boot_offset_ns;
         if (step_ns > CLOCK_STEP_NS || step_ns < -CLOCK_STEP_NS)
                 source->stream.boot_offset_ns = offset_ns;
 
