@@ -88,7 +88,8 @@ static int step(struct walk *walk, char *component, const char *behind, int flag
         }
         if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
                 return fail_with(EINVAL);
-        *ret_fd = openat(walk->directory, component, flags | O_NOFOLLOW | O_CLOEXEC);
+        /* a FIFO may have taken its place by now: it must not block */
+        *ret_fd = openat(walk->directory, component, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         return *ret_fd < 0 ? -1 : 1;
 }
 

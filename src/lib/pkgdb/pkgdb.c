@@ -47,7 +47,10 @@ static int open_database(struct reading *reading, const char *path, size_t max, 
         struct error err;
         cleanup(fd_close) int fd = open_in_root(reading->rootfd, path, 0);
         if (fd < 0) {
-                if (errno != ENOENT && errno != ENOTDIR) {
+                if (errno == EINVAL) { /* open_in_root */
+                        fail(&err, E_INVALID, "%s: not a regular file", path);
+                        report(reading, path, &err);
+                } else if (errno != ENOENT && errno != ENOTDIR) {
                         fail_errno(&err, "%s", path);
                         report(reading, path, &err);
                 }
