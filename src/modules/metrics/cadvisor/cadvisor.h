@@ -1,0 +1,56 @@
+/* cAdvisor's answers: its HTTP API v1.0 to v2.1 and its metrics, as text. Pure: a registry and the words of a request
+ * in, bytes out. The compatibility port (metrics_http.c) and the agent's routes both ask here. */
+#pragma once
+
+#include "base/buf.h"
+#include "modules/metrics/collect/registry.h"
+#include "modules/metrics/export/exposition.h"
+
+struct cadvisor_request {
+        const char *method;
+        const char *path;  /* decoded, from "/api" on: "/api/v1.3/containers/docker" */
+        const char *query; /* raw, "" for none */
+        struct sv body;
+};
+
+struct cadvisor_reply {
+        int status;
+        const char *content_type; /* NULL: none is sent */
+        const char *location;     /* of a redirect; in body's memory or static */
+        struct buf body;          /* initialised by the caller with its ceiling */
+        bool stream;              /* the events follow as they happen: those that match `events` */
+        struct event_query events;
+        char events_container[4096]; /* the memory of events.container */
+};
+
+struct cadvisor {
+        struct registry *registry;
+        const struct metrics_options *options;
+        const char *version; /* what we say that we are */
+};
+
+/* Any path below /api, and exactly what cAdvisor says to wrong ones. */
+void cadvisor_api(
+        const struct cadvisor *cadvisor, const struct cadvisor_request *request, struct cadvisor_reply *reply);
+/* One event as an object of the stream, with its newline. */
+void cadvisor_event_json(const struct container_event *event, struct buf *out);
+
+/* /metrics: all containers and the machine (prometheus.c). The query takes ?type= and ?max_age= as v2 does. */
+void cadvisor_metrics(const struct cadvisor *cadvisor, const char *query, enum exposition_format format,
+        struct cadvisor_reply *reply);
+/* The parts of it, for tests with data of their own. */
+struct cadvisor_container_metrics { /* one container as the exposition sees it */
+        const struct container_ref *ref;
+        const struct container_spec *spec;
+        const struct container_stats *stats; /* newest; NULL: none yet */
+};
+int cadvisor_expose_containers(const struct metrics_options *options,
+        const struct cadvisor_container_metrics *containers, size_t count, struct exposition *out, struct error *err);
+int cadvisor_expose_machine(const struct metrics_options *options, const struct machine *machine,
+        struct exposition *out, struct error *err);
+
+/* /validate/: the self-check as text. */
+void cadvisor_validate(const struct cadvisor *cadvisor, struct cadvisor_reply *reply);
+/* /containers/…, /docker/…, /podman/…: the pages (pages.c); "/" redirects. */
+void cadvisor_page(
+        const struct cadvisor *cadvisor, const struct cadvisor_request *request, struct cadvisor_reply *reply);

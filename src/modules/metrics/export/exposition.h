@@ -1,0 +1,54 @@
+/* Prometheus' text exposition format 0.0.4, and OpenMetrics 1.0. A builder takes samples in any order and gives
+ * families sorted by name, samples sorted by the values of their labels in the order of the labels' names, as
+ * client_golang does; numbers are written as Go's strconv.FormatFloat(v, 'g', -1, 64) writes them. A second sample with
+ * the same labels is refused and counted. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum exposition_type {
+        EXPOSITION_COUNTER,
+        EXPOSITION_GAUGE,
+        EXPOSITION_UNTYPED,
+        EXPOSITION_SUMMARY,
+        EXPOSITION_HISTOGRAM
+};
+
+struct exposition_label {
+        const char *name, *value;
+};
+
+enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
+
+enum { EXPOSITION_LABELS_MAX = 1024, EXPOSITION_SAMPLES_MAX = 1 << 22, EXPOSITION_NO_TIME = 0 };
+
+struct exposition;
+struct exposition_family;
+
+/* memory_max: bytes the builder may hold. */
+struct exposition *exposition_new(size_t memory_max, struct error *err);
+void exposition_free(struct exposition *exposition);
+
+/* The family of this name, made at the first call; the first type and help count. Texts are copied. NULL: no room. */
+struct exposition_family *exposition_family(
+        struct exposition *exposition, const char *name, enum exposition_type type, const char *help);
+/* Labels in any order; values are copied, names must live as long as the builder (literals). A NULL value is "".
+ * time_ms: Unix, EXPOSITION_NO_TIME for none. family NULL: nothing happens. */
+void exposition_add(struct exposition_family *family, const struct exposition_label *labels, size_t count, double value,
+        int64_t time_ms);
+/* The same without labels. */
+void exposition_put(
+        struct exposition *exposition, const char *name, enum exposition_type type, const char *help, double value);
+
+/* All families into out. -1 when there was no room somewhere (E_TOO_LARGE): a scrape is whole or an error. */
+int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err);
+uint64_t exposition_refused(const struct exposition *exposition); /* duplicates, invalid names */
+
+/* As the format says it: "2.097152e+06", "+Inf", "NaN". */
+void exposition_number(struct buf *out, double value);
+/* [a-zA-Z_][a-zA-Z0-9_]* of any text, as cAdvisor sanitizes names of labels; appends. */
+void exposition_label_name(struct buf *out, const char *text);
+extern const char *const exposition_content_types[]; /* by format */
