@@ -39,16 +39,31 @@ struct exposition_family *exposition_family(
  * time_ms: Unix, EXPOSITION_NO_TIME for none. family NULL: nothing happens. */
 void exposition_add(struct exposition_family *family, const struct exposition_label *labels, size_t count, double value,
         int64_t time_ms);
+/* A set of labels that many samples share (all series of one container): said once, rendered once. Values are copied.
+ * NULL: no room, or refused and counted (an invalid name, a name twice). */
+struct exposition_labels *exposition_labels(
+        struct exposition *exposition, const struct exposition_label *labels, size_t count);
+/* A sample with the labels of the set and some of its own. set NULL: its own only. */
+void exposition_add_to(struct exposition_family *family, const struct exposition_labels *set,
+        const struct exposition_label *labels, size_t count, double value, int64_t time_ms);
+/* The series of a histogram or summary: its name gets a suffix; a summary's quantiles have none (EXPOSITION_VALUE).
+ * Buckets and quantiles are written by the number in `le` or `quantile`, then sum and count. */
+enum exposition_part { EXPOSITION_VALUE, EXPOSITION_BUCKET, EXPOSITION_SUM, EXPOSITION_COUNT };
+void exposition_add_part(struct exposition_family *family, enum exposition_part part,
+        const struct exposition_label *labels, size_t count, double value, int64_t time_ms);
 /* The same without labels. */
 void exposition_put(
         struct exposition *exposition, const char *name, enum exposition_type type, const char *help, double value);
 
-/* All families into out. -1 when there was no room somewhere (E_TOO_LARGE): a scrape is whole or an error. */
+/* All families into out; those without samples are left out. -1 when there was no room somewhere (E_TOO_LARGE): a
+ * scrape is whole or an error. Sorts, and counts duplicates as refused. */
 int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err);
 uint64_t exposition_refused(const struct exposition *exposition); /* duplicates, invalid names */
 
+size_t exposition_samples(const struct exposition *exposition); /* taken so far */
+
 /* As the format says it: "2.097152e+06", "+Inf", "NaN". */
 void exposition_number(struct buf *out, double value);
-/* [a-zA-Z_][a-zA-Z0-9_]* of any text, as cAdvisor sanitizes names of labels; appends. */
+/* [a-zA-Z_][a-zA-Z0-9_]* of any text, as cAdvisor sanitizes names of labels: each other character is a "_"; appends. */
 void exposition_label_name(struct buf *out, const char *text);
 extern const char *const exposition_content_types[]; /* by format */
