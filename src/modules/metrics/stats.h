@@ -54,8 +54,14 @@ struct resctrl_stats {
         size_t llc_count;
 };
 
+struct container_pair {
+        const char *name, *value;
+};
+
 struct app_metric { /* of --application_metrics_count_limit */
         const char *name, *label;
+        struct container_pair *labels; /* of a Prometheus collector */
+        size_t label_count;
         bool is_float;
         int64_t integer;
         double real;
@@ -85,10 +91,6 @@ struct container_stats {
         uint64_t rate_total, rate_user, rate_system;
         uint64_t *rate_per_cpu;
         size_t rate_per_cpu_count;
-};
-
-struct container_pair {
-        const char *name, *value;
 };
 
 /* Who it is. name is the path of the group, as cAdvisor names containers: "/", "/docker/4a5b…". */

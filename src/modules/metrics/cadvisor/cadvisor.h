@@ -27,6 +27,7 @@ struct cadvisor {
         struct registry *registry;
         const struct metrics_options *options;
         const char *version; /* what we say that we are */
+        bool compatible;     /* the compatibility port: /metrics has go_* too, which cAdvisor's users expect of it */
 };
 
 /* Any path below /api, and exactly what cAdvisor says to wrong ones. */
@@ -35,7 +36,7 @@ void cadvisor_api(
 /* One event as an object of the stream, with its newline. */
 void cadvisor_event_json(const struct container_event *event, struct buf *out);
 
-/* /metrics: all containers and the machine (prometheus.c). The query takes ?type= and ?max_age= as v2 does. */
+/* /metrics: all containers and the machine (prometheus_http.c). The query takes ?type= and ?max_age= as v2 does. */
 void cadvisor_metrics(const struct cadvisor *cadvisor, const char *query, enum exposition_format format,
         struct cadvisor_reply *reply);
 /* The parts of it, for tests with data of their own. */
@@ -43,11 +44,22 @@ struct cadvisor_container_metrics { /* one container as the exposition sees it *
         const struct container_ref *ref;
         const struct container_spec *spec;
         const struct container_stats *stats; /* newest; NULL: none yet */
+        const struct container_pair *extra;  /* labels under their own names: "unit"; may be NULL */
+        size_t extra_count;
 };
-int cadvisor_expose_containers(const struct metrics_options *options,
-        const struct cadvisor_container_metrics *containers, size_t count, struct exposition *out, struct error *err);
+/* machine names the devices of I/O figures; NULL: they are "MAJOR:MINOR". now_ns (Unix) is container_last_seen: the
+ * scrape, as in cAdvisor. containers NULL: container_scrape_error is 1. */
+int cadvisor_expose_containers(const struct metrics_options *options, const struct machine *machine,
+        const struct cadvisor_container_metrics *containers, size_t count, int64_t now_ns, struct exposition *out,
+        struct error *err);
+/* machine NULL: machine_scrape_error is 1. */
 int cadvisor_expose_machine(const struct metrics_options *options, const struct machine *machine,
         struct exposition *out, struct error *err);
+/* cadvisor_version_info. */
+void cadvisor_expose_version(const char *kernel_version, const char *os_version, const char *docker_version,
+        const char *version, const char *revision, struct exposition *out);
+/* process_* of this process; go: go_goroutines, go_threads and go_info, which say that there is no Go. */
+void cadvisor_expose_process(int proc, bool go, struct exposition *out);
 
 /* /validate/: the self-check as text. */
 void cadvisor_validate(const struct cadvisor *cadvisor, struct cadvisor_reply *reply);

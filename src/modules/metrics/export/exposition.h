@@ -27,6 +27,7 @@ enum { EXPOSITION_LABELS_MAX = 1024, EXPOSITION_SAMPLES_MAX = 1 << 22, EXPOSITIO
 
 struct exposition;
 struct exposition_family;
+struct exposition_labels;
 
 /* memory_max: bytes the builder may hold. */
 struct exposition *exposition_new(size_t memory_max, struct error *err);
@@ -43,6 +44,8 @@ void exposition_add(struct exposition_family *family, const struct exposition_la
  * NULL: no room, or refused and counted (an invalid name, a name twice). */
 struct exposition_labels *exposition_labels(
         struct exposition *exposition, const struct exposition_label *labels, size_t count);
+/* In the order of writing, for two sets of the same names: sets used in this order need no sorting later. */
+int exposition_labels_compare(const struct exposition_labels *a, const struct exposition_labels *b);
 /* A sample with the labels of the set and some of its own. set NULL: its own only. */
 void exposition_add_to(struct exposition_family *family, const struct exposition_labels *set,
         const struct exposition_label *labels, size_t count, double value, int64_t time_ms);

@@ -38,6 +38,16 @@ static int values_compare(const struct stored_label *a, const struct stored_labe
         return a->value == b->value ? 0 : strcmp(a->value, b->value);
 }
 
+int exposition_labels_compare(const struct exposition_labels *a, const struct exposition_labels *b)
+{
+        for (size_t i = 0; i < a->count && i < b->count; i++) {
+                int order = values_compare(&a->labels[i], &b->labels[i]);
+                if (order)
+                        return order;
+        }
+        return a->count < b->count ? -1 : a->count > b->count;
+}
+
 /* client_golang's order: fewer labels first, then the values one after the other. */
 static int labels_compare(const struct sample *a, const struct sample *b, const char *but)
 {
