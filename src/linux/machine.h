@@ -20,7 +20,8 @@ struct machine_core {
         size_t thread_count;
         struct machine_cache *caches; /* of this core alone */
         size_t cache_count;
-        struct machine_cache *uncore_caches; /* shared by some CPUs beyond this core, not by exactly those of the node */
+        struct machine_cache
+                *uncore_caches; /* shared by some CPUs beyond this core, not by exactly those of the node */
         size_t uncore_cache_count;
         const char *book, *drawer; /* s390; "" elsewhere */
 };
@@ -43,9 +44,9 @@ struct machine_node {
         size_t distance_count;
 };
 
-/* One a device, sorted by device: ext*, xfs, btrfs, zfs, overlay, tmpfs and other local ones, and whatever "/" is. */
+/* One a device, sorted by device: ext*, xfs, btrfs, zfs, tmpfs and other local ones; an overlay only when it is "/". */
 struct machine_filesystem {
-        const char *device;  /* "/dev/vda1"; a tmpfs is named by its mount point, an overlay "overlay_MAJOR-MINOR" */
+        const char *device;  /* "/dev/vda1"; a tmpfs is named by its mount point */
         const char *type;    /* as cAdvisor: "vfs", "zfs" where the host has /dev/zfs */
         const char *fs_type; /* "ext4" */
         const char *mount_point;
@@ -81,7 +82,8 @@ struct machine {
         uint64_t frequency_khz /* 0 when not told */, memory, swap;
         struct machine_dimm *dimms;
         size_t dimm_count;
-        uint64_t nvm_memory_mode, nvm_app_direct, nvm_power_budget; /* bytes, W; of Optane modules: no file tells them, 0 */
+        uint64_t nvm_memory_mode, nvm_app_direct,
+                nvm_power_budget; /* bytes, W; of Optane modules: no file tells them, 0 */
         struct machine_huge_pages *huge_pages;
         size_t huge_pages_count;
         const char *machine_id, *system_uuid, *boot_id; /* "" when not told */
@@ -95,8 +97,8 @@ struct machine {
         size_t node_count;
         const char *cloud_provider, *instance_type, *instance_id; /* "Unknown", "AWS", …; "Unknown", "None" */
         const char *kernel_version, *os_version;                  /* uname -r; PRETTY_NAME */
-        uint64_t network_filesystems; /* left out: asking one for its space may hang */
-        uint64_t refused;             /* entries that were malformed or beyond a maximum */
+        uint64_t network_filesystems;                             /* left out: asking one for its space may hang */
+        uint64_t refused;                                         /* entries that were malformed or beyond a maximum */
 };
 
 /* Where the parts lie when they are not below one root: all may be NULL for the defaults below `root`. */
