@@ -107,11 +107,12 @@ struct cgroup_stats {
         uint64_t pids, pids_limit; /* CGROUP_NO_LIMIT: none */
         uint64_t memory_migrate;   /* cpuset v1 */
         bool frozen;
-        bool has_cpu, has_memory, has_io, has_pids, has_huge, has_cpuset, has_pressure;
+        bool has_cpu, has_memory, has_io, has_pids, has_huge, has_cpuset, has_pressure, has_rdma, has_frozen;
         size_t refused; /* rows beyond a table or malformed */
 };
 
-/* Limits. v2 in the terms of v1: weight as shares (cAdvisor's formula). */
+/* Limits. v2 in the terms of v1: weight as shares (cAdvisor's formula). Memory and tasks: CGROUP_NO_LIMIT for "max" of
+ * v2; v1 says 2^63 less a page there. Of the root group memory and swap of the machine. */
 struct cgroup_limits {
         bool has_cpu, has_memory, has_pids, has_huge, has_io;
         uint64_t cpu_shares, cpu_quota_us, cpu_period_us; /* quota 0: none */
@@ -140,15 +141,20 @@ enum cgroup_read_flags { /* what may be left out, since it costs */
         CGROUP_READ_CPUSET = 1 << 7,
         CGROUP_READ_RDMA = 1 << 8,
         CGROUP_READ_PER_CPU = 1 << 9,
+        CGROUP_READ_FREEZER = 1 << 10,
+        CGROUP_READ_ALL = (1 << 11) - 1
 };
 
 /* is_root: the root group of v2 has no memory.current and the like; /proc (below root) stands in for it, as cAdvisor
- * does. A file that is not there is not an error; a group that vanished is E_NOT_FOUND. Arrays live in the arena. */
+ * does. A file that is not there is not an error; a group that vanished from all its hierarchies is E_NOT_FOUND, from
+ * one of them: that part is not told (has_ is false). A part whose controller has no group in v1 comes from v2. Arrays
+ * live in the arena. */
 int cgroup_stats_read(int root, const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, bool is_root,
         unsigned flags, struct arena *arena, struct cgroup_stats *ret, struct error *err);
 int cgroup_limits_read(int root, const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, bool is_root,
         unsigned cpus, struct arena *arena, struct cgroup_limits *ret, struct error *err);
-/* Lowest mtime of the directories and of cgroup.clone_children (v1) or cgroup.events (v2), Unix ns; 0 when not told. */
+/* Lowest mtime of the directories and of cgroup.clone_children (v1) or cgroup.events (v2), Unix ns, but not before the
+ * minute in which the machine booted; 0 when not told. */
 int64_t cgroup_created_unix_ns(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
 /* Some process of the group itself or of a group below it; 0 for none. */
 pid_t cgroup_some_process(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
