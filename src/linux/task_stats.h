@@ -70,11 +70,11 @@ struct task_load {
         uint64_t sleeping, running, stopped, uninterruptible, io_wait;
 };
 
-struct taskstats; /* linux/taskstats.h; NULL for none */
+struct taskstats_socket; /* linux/taskstats_netlink.h; NULL for none */
 
 /* A v1 group by one question to the kernel (CGROUPSTATS_CMD_GET, include/uapi/linux/cgroupstats.h), the others by the
  * states in /proc/TID/stat, which do not tell io_wait. */
-int task_load_read(struct taskstats *taskstats, int proc, const struct cgroup_mounts *mounts,
+int task_load_read(const struct taskstats_socket *taskstats, int proc, const struct cgroup_mounts *mounts,
         const struct cgroup_dirs *dirs, struct task_load *ret, struct error *err);
 
 /* The load average of cAdvisor's load reader: exponential with a time of 10 s, the first sample as it is. average < 0:
