@@ -38,8 +38,9 @@ enum task_read_flags {
         TASK_READ_SCHEDSTAT = 1 << 1,  /* needs a history to count those that ended */
         TASK_READ_REFERENCED = 1 << 2, /* costly: the kernel walks every page table */
         TASK_READ_LOAD = 1 << 3,       /* for callers that keep flags: task_load_read is a call of its own */
-        TASK_READ_FILES = 1 << 4,      /* files and sockets: one readlink an open file */
-        TASK_READ_THREADS = 1 << 5     /* pids.current and pids.max; the root group: the kernel's own */
+        TASK_READ_FILES = 1 << 4,      /* files */
+        TASK_READ_SOCKETS = 1 << 5,    /* files and sockets: one readlink an open file */
+        TASK_READ_THREADS = 1 << 6     /* pids.current and pids.max; the root group: the kernel's own */
 };
 
 /* What a group's scheduling sum needs between two reads: the last figures of each process and the sum of those that
