@@ -122,6 +122,17 @@ static int unknown(const char *word, const struct error *why)
         return cli_fail(&err);
 }
 
+/* `tarsier metrics query …` is the module metrics-query. */
+static const struct catalog_entry *sub_command(int argc, char **argv)
+{
+        char name[128];
+        struct error err;
+        if (argc < 3 || argv[2][0] < 'a' || argv[2][0] > 'z')
+                return NULL;
+        int n = snprintf(name, sizeof(name), "%s-%s", argv[1], argv[2]);
+        return n > 0 && (size_t)n < sizeof(name) ? catalog_find(cli_catalog(), name, &err) : NULL;
+}
+
 static int run_command(int argc, char **argv)
 {
         if (argc < 2)
@@ -147,7 +158,13 @@ static int run_command(int argc, char **argv)
         if (verb)
                 return verb->main(argc - 1, argv + 1);
         struct error err;
-        const struct catalog_entry *entry = catalog_find(cli_catalog(), word, &err);
+        const struct catalog_entry *entry = sub_command(argc, argv);
+        if (entry) {
+                argc--;
+                argv++;
+        } else {
+                entry = catalog_find(cli_catalog(), word, &err);
+        }
         if (!entry)
                 return unknown(word, &err);
         if (!agent)

@@ -1,0 +1,191 @@
+#include "modules/metrics/metrics.h"
+
+static const struct field statistics_fields[] = {
+#define COUNT(member, text) FIELD_UINT(struct metrics_statistics, member, .help = (text))
+        COUNT(containers, "containers known now, the root among them"),
+        COUNT(created, "containers that came"),
+        COUNT(deleted, "containers that went"),
+        COUNT(missed_created, "of those that came: found by looking, no event told of them"),
+        COUNT(missed_deleted, "of those that went: the same"),
+        COUNT(samples, "samples taken"),
+        COUNT(samples_bytes, "memory of the samples that are kept"),
+        COUNT(samples_dropped, "samples that went early for want of room"),
+        FIELD_DOUBLE(struct metrics_statistics, housekeeping_seconds, .help = "CPU time that sampling took"),
+        COUNT(housekeeping_late, "samples that waited for the CPU budget"),
+        COUNT(housekeeping_failed, "samples that failed"),
+        COUNT(events, "events of containers"),
+        COUNT(events_dropped, "events that went for want of room"),
+        COUNT(watches, "directories of groups that are watched"),
+        COUNT(watches_refused, "directories that could not be watched"),
+        COUNT(watch_overflows, "times the kernel's queue of such events was full"),
+        COUNT(refused, "malformed or surplus rows of the kernel's files"),
+        COUNT(requests, "requests on the compatibility ports"),
+        COUNT(requests_refused, "requests that were malformed or too large"),
+        COUNT(connections, "connections to the compatibility ports"),
+        COUNT(scrapes, "expositions that were made"),
+#undef COUNT
+};
+
+const struct record metrics_statistics_record = { .fields = statistics_fields,
+        .count = sizeof(statistics_fields) / sizeof(statistics_fields[0]),
+        .size = sizeof(struct metrics_statistics),
+        .name = "metrics_statistics" };
+
+#define ROW struct metrics_row
+static const struct field row_fields[] = {
+        FIELD_TIME(ROW, time_ns, .json = "time", .help = "when it happened"),
+        FIELD_UINT(ROW, id, .help = "its number since the start"),
+        FIELD_ENUM(ROW, type, event_kind_names, .help = "what happened"),
+        FIELD_STRING(ROW, container, .help = "path of its group, as cAdvisor names containers"),
+        FIELD_STRING(ROW, name, .omit_empty = true, .help = "what its engine calls it"),
+        FIELD_INT(ROW, pid, .omit_empty = true, .help = "of the process that was killed"),
+        FIELD_STRING(ROW, process, .omit_empty = true, .private_ = true, .help = "name of that process"),
+        FIELD_STRING(
+                ROW, command_line, .omit_empty = true, .private_ = true, .help = "its command line, when it was known"),
+        FIELD_STRING(ROW, constraint, .omit_empty = true,
+                .help = "what was out of memory: CONSTRAINT_MEMCG, CONSTRAINT_NONE"),
+        FIELD_INT(ROW, exit_code, .omit_empty = true, .help = "of a container that went, when it is known"),
+        FIELD_UINTS(ROW, memory_before, .omit_empty = true, .help = "working set in the samples before, oldest first"),
+};
+
+const struct record metrics_row_record = { .fields = row_fields,
+        .count = sizeof(row_fields) / sizeof(row_fields[0]),
+        .size = sizeof(struct metrics_row),
+        .name = "metrics_row" };
+
+void metrics_row_fill(const struct metrics *metrics, const struct container_event *event, struct metrics_row *ret)
+{
+        struct container *container = registry_find(metrics->registry, sv_of(event->container));
+        const struct container_ref *ref = container ? container_ref(container) : NULL;
+        *ret = (struct metrics_row){ .id = event->id,
+                .time_ns = event->time_ns,
+                .type = (int)event->kind,
+                .container = event->container,
+                .name = ref && ref->alias_count ? ref->aliases[0] : NULL,
+                .pid = event->pid,
+                .process = event->process,
+                .command_line = event->command_line,
+                .constraint = event->constraint,
+                .exit_code = event->exit_code };
+        ret->memory_before.items = (uint64_t *)event->memory_before;
+        ret->memory_before.count = event->memory_before_count;
+}
+
+void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret)
+{
+        struct registry_counters counters = { 0 };
+        const struct http_server *ports[] = { metrics->cadvisor_port, metrics->node_port };
+        if (metrics->registry)
+                registry_count_all(metrics->registry, &counters);
+        *ret = (struct metrics_statistics){ .containers = counters.containers,
+                .created = counters.created,
+                .deleted = counters.deleted,
+                .missed_created = counters.missed_created,
+                .missed_deleted = counters.missed_deleted,
+                .samples = counters.samples,
+                .samples_bytes = counters.samples_bytes,
+                .samples_dropped = counters.samples_dropped,
+                .housekeeping_seconds = (double)counters.housekeeping_ns / 1e9,
+                .housekeeping_late = counters.housekeeping_late,
+                .housekeeping_failed = counters.housekeeping_failed,
+                .events = counters.events,
+                .events_dropped = counters.events_dropped,
+                .watches = counters.watches,
+                .watches_refused = counters.watches_refused,
+                .watch_overflows = counters.watch_overflows,
+                .refused = counters.refused,
+                .scrapes = metrics->scrapes };
+        for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+                struct http_server_counters http;
+                if (!ports[i])
+                        continue;
+                http_server_count(ports[i], &http);
+                ret->requests += http.requests;
+                ret->requests_refused += http.refused;
+                ret->connections += http.connections;
+        }
+}
+
+/* ---- hooks of the registry ---- */
+
+static void on_event(const struct container_event *event, void *cookie)
+{
+        struct metrics *metrics = cookie;
+        metrics_tell_followers(metrics, event);
+        if (metrics->sink->event && metrics->registry)
+                metrics->sink->event(metrics, event);
+}
+
+static void on_sampled(const struct container *container, const struct container_stats *stats, void *cookie)
+{
+        struct metrics *metrics = cookie;
+        if (metrics->sink->sampled)
+                metrics->sink->sampled(metrics, container, stats);
+}
+
+static void on_log(const char *text, void *cookie)
+{
+        struct metrics *metrics = cookie;
+        if (metrics->sink->log)
+                metrics->sink->log(metrics, text);
+}
+
+static void on_usage(struct loop *loop, loop_id id, void *cookie)
+{
+        struct metrics *metrics = cookie;
+        struct metrics_statistics statistics;
+        char text[200];
+        (void)loop;
+        (void)id;
+        metrics_count(metrics, &statistics);
+        snprintf(text, sizeof(text), "%llu containers, %llu samples in %.2f s of CPU time, %llu kB of samples",
+                (unsigned long long)statistics.containers, (unsigned long long)statistics.samples,
+                statistics.housekeeping_seconds, (unsigned long long)statistics.samples_bytes >> 10);
+        on_log(text, metrics);
+}
+
+int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, struct error *err)
+{
+        const struct registry_hooks hooks = {
+                .event = on_event, .sampled = on_sampled, .log = on_log, .cookie = metrics
+        };
+        metrics->loop = loop;
+        arena_init(&metrics->arena, 1 << 20);
+        metrics->options.root = metrics->options.proc = metrics->options.sys = -1;
+        if (metrics_settings_check(metrics->settings, err) < 0 ||
+                metrics_options_make(
+                        metrics->settings, &metrics->arena, &metrics->options, &metrics->node_options, err) < 0)
+                return -1;
+        metrics->node = node_new(&metrics->node_options, err);
+        if (!metrics->node)
+                return -1;
+        if (!containers)
+                return 0;
+        metrics->registry = registry_new(&metrics->options, loop, &hooks, err);
+        if (!metrics->registry)
+                return -1;
+        metrics->cadvisor = (struct cadvisor){ .registry = metrics->registry,
+                .options = &metrics->options,
+                .version = TARSIER_VERSION,
+                .compatible = true };
+        if (metrics->settings->cadvisor.log_cadvisor_usage)
+                return loop_add_timer(loop, MINUTE, MINUTE, on_usage, metrics, &metrics->usage_id, err);
+        return 0;
+}
+
+void metrics_close(struct metrics *metrics)
+{
+        if (metrics->usage_id)
+                loop_remove(metrics->loop, metrics->usage_id);
+        metrics->usage_id = 0;
+        http_server_free(metrics->cadvisor_port);
+        http_server_free(metrics->node_port);
+        metrics->cadvisor_port = metrics->node_port = NULL;
+        struct registry *registry = metrics->registry;
+        metrics->registry = NULL; /* no event is told any more */
+        registry_free(registry);
+        node_free(metrics->node);
+        metrics->node = NULL;
+        metrics_options_close(&metrics->options);
+        arena_done(&metrics->arena);
+}

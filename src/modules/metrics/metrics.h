@@ -1,0 +1,75 @@
+/* What the agent's metrics and a run of it in the foreground share: the registry of containers, the node's collectors,
+ * and the ports that speak as cAdvisor and node_exporter do. */
+#pragma once
+
+#include "lib/http/http_server.h"
+#include "module/run.h"
+#include "module/service.h"
+#include "modules/metrics/cadvisor/cadvisor.h"
+#include "modules/metrics/history/history.h"
+#include "modules/metrics/settings.h"
+
+enum { METRICS_FOLLOWERS_MAX = 64, METRICS_REPLY_MAX = 64 << 20 };
+
+struct metrics;
+struct event_follower;
+
+struct metrics_sink { /* all may be NULL */
+        void (*event)(struct metrics *metrics, const struct container_event *event);
+        void (*sampled)(
+                struct metrics *metrics, const struct container *container, const struct container_stats *stats);
+        void (*log)(struct metrics *metrics, const char *text);
+};
+
+struct metrics {
+        const struct metrics_settings *settings;
+        const struct metrics_sink *sink;
+        void *owner; /* the run or the service */
+        struct loop *loop;
+        struct arena arena; /* of the options */
+        struct metrics_options options;
+        struct node_options node_options;
+        struct registry *registry; /* NULL: only the node */
+        struct cadvisor cadvisor;
+        struct node *node;
+        struct http_server *cadvisor_port, *node_port;
+        struct event_follower *followers[METRICS_FOLLOWERS_MAX];
+        uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
+        unsigned storage_drivers;
+        loop_id usage_id;
+};
+
+/* containers: the registry and what stands on it. settings and sink must live as long. */
+int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, struct error *err);
+void metrics_close(struct metrics *metrics);
+
+/* port.c: answers on this listening socket, which stays the caller's, as cAdvisor or node_exporter would. */
+int metrics_serve_cadvisor(struct metrics *metrics, int fd, struct error *err);
+int metrics_serve_node(struct metrics *metrics, int fd, struct error *err);
+void metrics_tell_followers(struct metrics *metrics, const struct container_event *event);
+
+struct metrics_statistics {
+        uint64_t containers, created, deleted, missed_created, missed_deleted;
+        uint64_t samples, samples_bytes, samples_dropped, housekeeping_late, housekeeping_failed;
+        double housekeeping_seconds;
+        uint64_t events, events_dropped, watches, watches_refused, watch_overflows, refused;
+        uint64_t requests, requests_refused, connections, scrapes;
+};
+extern const struct record metrics_statistics_record;
+void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret);
+
+/* One event as a row: what `tarsier metrics` prints, and the agent's stream sends. */
+struct metrics_row {
+        uint64_t id;
+        int64_t time_ns;
+        int type;
+        const char *container, *name, *process, *constraint, *command_line;
+        int64_t pid;
+        int64_t exit_code;
+        struct {
+                uint64_t *items;
+                size_t count;
+        } memory_before;
+};
+extern const struct record metrics_row_record;
+void metrics_row_fill(const struct metrics *metrics, const struct container_event *event, struct metrics_row *ret);

@@ -1,0 +1,44 @@
+/* What the files of the module metrics share: the run in the foreground (metrics_module.c), the agent's service
+ * (metrics_service.c) with its HTTP (metrics_routes.c), and the modules that ask it. */
+#pragma once
+
+#include "modules/metrics/metrics.h"
+
+struct metrics_config {
+        struct metrics_settings settings;
+        uint64_t history_bytes;
+        int64_t history_ns, history_step_ns;
+};
+
+struct metrics_service {
+        struct metrics metrics;
+        struct service *service;
+        struct history *history;
+        bool history_told; /* that it has a problem */
+        loop_id tick_id;
+        struct row_follower *rows; /* of the agent's stream of events */
+};
+
+int metrics_start(struct service *service, struct error *err);
+void metrics_stop(struct service *service);
+void metrics_rows_take(struct metrics_service *metrics, const struct container_event *event);
+void metrics_rows_end(struct metrics_service *metrics);
+
+/* GET /query (metrics_ask.c) */
+void metrics_on_query(struct service *service, struct request *request);
+
+/* For modules that ask. */
+struct history *metrics_service_history(struct service *service);
+
+extern const struct route metrics_routes[];
+extern const struct module *const metrics_queries[];
+
+/* Flags of cAdvisor that have no meaning here, and are taken all the same. */
+struct metrics_ignored {
+        char *docker, *docker_tls_ca, *docker_tls_cert, *docker_tls_key, *docker_env_metadata_whitelist;
+        char *containerd, *containerd_namespace, *containerd_env_metadata_whitelist, *crio_client_timeout, *podman;
+        char *collector_cert, *collector_key, *referenced_reset_interval, *resctrl_interval;
+        char *stderrthreshold, *v, *vmodule, *log_dir, *log_file, *log_level, *log_format;
+        unsigned max_procs;
+        bool docker_tls, profiling, logtostderr, alsologtostderr;
+};
