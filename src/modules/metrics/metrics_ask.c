@@ -19,7 +19,7 @@ static int read_time(const struct request *request, const char *name, int64_t *r
                 *ret_ns = (int64_t)seconds * SECOND;
                 return 0;
         }
-        if (!time_parse_rfc3339(sv_of(text), ret_ns))
+        if (!time_parse(sv_of(text), ret_ns))
                 return fail(err, E_INVALID, "%s: \"%.60s\" is neither a time of RFC 3339 nor Unix seconds", name, text);
         return 0;
 }
