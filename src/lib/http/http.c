@@ -320,7 +320,7 @@ static int chunk_size(struct sv line, uint64_t *ret)
 static int take_line(struct http_chunks *chunks, struct sv input, size_t *taken, struct error *err)
 {
         const char *end = input.n ? memmem(input.p, input.n, "\r\n", 2) : NULL;
-        if (!end && input.n > CHUNK_LINE_MAX)
+        if (end ? end - input.p > CHUNK_LINE_MAX : input.n > CHUNK_LINE_MAX + 1)
                 return fail(err, E_INVALID, "a chunk's line is longer than %d bytes", CHUNK_LINE_MAX);
         if (!end)
                 return 1;
