@@ -18,6 +18,7 @@ struct cadvisor_reply {
         const char *content_type; /* NULL: none is sent */
         const char *location;     /* of a redirect; in body's memory or static */
         struct buf body;          /* initialised by the caller with its ceiling */
+        bool nosniff;             /* X-Content-Type-Options: nosniff is due, as with Go's errors */
         bool stream;              /* the events follow as they happen: those that match `events` */
         struct event_query events;
         char events_container[4096]; /* the memory of events.container */
