@@ -19,6 +19,7 @@ ALLOWED = {
     'term': CONTRACT,
     'tui': CONTRACT | {'term'},
     'cli': CONTRACT | {'term', 'tui', 'agent'},  # the verbs: `serve` starts the agent, `top` the view
+    'cadvisor': set(),  # libtarsier-cadvisor, the same
     'child': set(),  # libtarsier-child is for other people's programs: it stands alone on include/
 }
 # (library, library it may include): an engine on top of another. Add a pair with its reason.
