@@ -1,0 +1,272 @@
+/* Who a group is: by its path at once, by the state files of the engines a little later, since they are written after
+ * the group is made. */
+#include "modules/metrics/collect/collect_internal.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "linux/container_state.h"
+#include "linux/process.h"
+
+#include <ctype.h>
+
+enum { LOOKUPS_MAX = 7 /* 0, 1, 2, 4 … 32 s after the first sample */ };
+static const int64_t LIMITS_NS = 20 * SECOND;
+
+static bool in_prefixes(const char *const *prefixes, struct sv text)
+{
+        for (; prefixes && *prefixes; prefixes++)
+                if (sv_starts(text, sv_of(*prefixes)))
+                        return true;
+        return false;
+}
+
+static bool has_prefixes(const char *const *prefixes)
+{
+        return prefixes && prefixes[0] && prefixes[0][0];
+}
+
+/* As cAdvisor's factories decide: engines' containers always; *.mount units never; others unless --docker_only, and
+ * only below the prefixes when there are some. */
+static bool is_hidden(const struct metrics_options *options, struct sv name, enum container_engine engine)
+{
+        if (name.n == 1 || engine != CONTAINER_NONE)
+                return false;
+        if (sv_ends(name, SV(".mount")))
+                return true;
+        if (has_prefixes(options->raw_prefixes))
+                return !in_prefixes(options->raw_prefixes, name);
+        return options->docker_only;
+}
+
+/* One block: the arrays, then the texts. */
+struct block {
+        char *memory;
+        size_t used, size;
+};
+
+static const char *put(struct block *block, const char *text)
+{
+        if (!text)
+                return "";
+        size_t n = strlen(text) + 1;
+        if (n > block->size - block->used)
+                return "";
+        char *at = block->memory + block->used;
+        memcpy(at, text, n);
+        block->used += n;
+        return at;
+}
+
+struct names { /* what is to be kept of a container */
+        const char *id, *name, *image;
+        struct container_pair labels[CONTAINER_LABELS_MAX], envs[REGISTRY_ENVS_MAX];
+        size_t label_count, env_count;
+};
+
+static size_t size_of_pairs(const struct container_pair *pairs, size_t count)
+{
+        size_t size = count * sizeof(*pairs);
+        for (size_t i = 0; i < count; i++)
+                size += strlen(pairs[i].name) + strlen(pairs[i].value) + 2;
+        return size;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(((const struct container_pair *)a)->name, ((const struct container_pair *)b)->name);
+}
+
+static struct container_pair *put_pairs(
+        struct block *block, struct container_pair *array, const struct container_pair *pairs, size_t count)
+{
+        if (!count)
+                return NULL;
+        for (size_t i = 0; i < count; i++)
+                array[i] = (struct container_pair){ put(block, pairs[i].name), put(block, pairs[i].value) };
+        qsort(array, count, sizeof(*array), by_name);
+        return array;
+}
+
+static int keep_names(struct container *container, const struct names *names)
+{
+        size_t pairs = (names->label_count + names->env_count) * sizeof(struct container_pair);
+        struct block block = { .used = pairs,
+                .size = size_of_pairs(names->labels, names->label_count) +
+                        size_of_pairs(names->envs, names->env_count) + strlen(names->id) + 1 +
+                        (names->name ? strlen(names->name) + 1 : 0) + (names->image ? strlen(names->image) + 1 : 0) };
+        if (block.size > REGISTRY_TEXTS_MAX || !(block.memory = calloc(1, block.size)))
+                return -1;
+        struct container_pair *array = (struct container_pair *)(void *)block.memory;
+        struct container_spec *spec = &container->spec;
+        struct container_ref *ref = &container->ref;
+        ref->id = put(&block, names->id);
+        size_t aliases = 0;
+        if (names->name && names->name[0])
+                container->aliases[aliases++] = put(&block, names->name);
+        if (aliases == 0 || strcmp(container->aliases[0], ref->id) != 0)
+                container->aliases[aliases++] = ref->id;
+        ref->aliases = container->aliases;
+        ref->alias_count = aliases;
+        ref->name_space = container_engine_name(container->engine);
+        spec->image = put(&block, names->image);
+        spec->labels = put_pairs(&block, array, names->labels, names->label_count);
+        spec->label_count = names->label_count;
+        spec->envs = put_pairs(&block, array + names->label_count, names->envs, names->env_count);
+        spec->env_count = names->env_count;
+        free(container->texts);
+        container->texts = block.memory;
+        return 0;
+}
+
+/* A group that an engine made for a container; what is made inside one is a plain group. */
+static bool identify(struct container *container, struct container_identity *ret)
+{
+        struct sv name = sv_n(container->name, container->name_size);
+        struct container_identity parent;
+        if (!container_identify_path(name, ret) || ret->helper || !ret->id[0])
+                return false;
+        return !container_identify_path(path_dir(name), &parent) || parent.engine != ret->engine || parent.helper ||
+               strcmp(parent.id, ret->id) != 0;
+}
+
+void identity_begin(struct container *container)
+{
+        struct container_identity identity;
+        struct sv name = sv_n(container->name, container->name_size);
+        if (identify(container, &identity)) {
+                const struct names names = { .id = identity.id };
+                container->engine = (uint8_t)identity.engine;
+                container->shares_network = identity.pod[0] && identity.engine != CONTAINER_PODMAN;
+                if (keep_names(container, &names) < 0)
+                        container->registry->counters.refused++;
+        }
+        container->hidden = is_hidden(container->registry->options, name, container->engine);
+        container->lookup_ns = loop_now_ns(container->registry->loop);
+}
+
+/* The environment of its first process, only what begins with a prefix of --env_metadata_whitelist; names in small
+ * letters, as cAdvisor tells them. */
+static void read_environment(const struct registry *registry, pid_t pid, struct arena *arena, struct names *names)
+{
+        struct process process;
+        struct process_arguments environment;
+        if (!has_prefixes(registry->options->env_prefixes) || pid <= 0 ||
+                process_open(registry->options->root, pid, &process, NULL) < 0)
+                return;
+        if (process_read_environ(&process, arena, &environment, NULL) == 0) {
+                for (size_t i = 0; i < environment.argc && names->env_count < REGISTRY_ENVS_MAX; i++) {
+                        char *text = environment.argv[i];
+                        char *value = strchr(text, '=');
+                        if (!value || !in_prefixes(registry->options->env_prefixes, sv_n(text, (size_t)(value - text))))
+                                continue;
+                        *value++ = '\0';
+                        for (char *c = text; *c; c++)
+                                *c = (char)tolower((unsigned char)*c);
+                        names->envs[names->env_count++] = (struct container_pair){ text, value };
+                }
+        }
+        process_close(&process);
+}
+
+static void take_state(struct container *container, const struct container_state *state, pid_t pid, struct arena *arena)
+{
+        struct names names = {
+                .id = state->id ? state->id : container->ref.id, .name = state->name, .image = state->image
+        };
+        for (size_t i = 0; i < state->label_count && i < CONTAINER_LABELS_MAX; i++)
+                names.labels[names.label_count++] =
+                        (struct container_pair){ state->labels[i].name, state->labels[i].value };
+        read_environment(container->registry, state->pid > 0 ? state->pid : pid, arena, &names);
+        if (container->engine == CONTAINER_KUBERNETES || container->engine == CONTAINER_OCI)
+                container->engine = (uint8_t)state->engine;
+        if (state->sandbox)
+                container->shares_network = false;
+        if (state->created_ns)
+                container->spec.created_ns = state->created_ns;
+        container->spec.started_ns = state->started_ns ? state->started_ns : container->spec.created_ns;
+        if (keep_names(container, &names) < 0)
+                container->registry->counters.refused++;
+}
+
+/* Groups with a name that runtimes without an engine may have given them; never systemd's own units. */
+static bool is_nameless(const struct container *container)
+{
+        struct sv name = sv_n(container->name, container->name_size);
+        return name.n > 1 && !sv_ends(name, SV(".service")) && !sv_ends(name, SV(".slice")) &&
+               !sv_ends(name, SV(".socket"));
+}
+
+static int find_state(struct container *container, pid_t pid, struct arena *arena, struct container_state *ret)
+{
+        struct registry *registry = container->registry;
+        const struct container_places places = { .root = registry->options->root,
+                .docker_root = registry->options->docker_root };
+        struct container_identity identity;
+        if (container->engine != CONTAINER_NONE)
+                return identify(container, &identity) ? container_state_find(&places, &identity, pid, arena, ret, NULL)
+                                                      : -1;
+        char path[64];
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, CGROUP_TEXT_MAX);
+        snprintf(path, sizeof(path), "%d/cgroup", (int)pid);
+        if (pid <= 0 || !is_nameless(container) || file_read(registry->options->proc, path, &text, NULL) < 0 ||
+                container_state_match(&places, sv_n(buf_text(&text), text.len), arena, &identity, ret, NULL) < 0)
+                return -1;
+        container->engine = (uint8_t)identity.engine;
+        if (!ret->id)
+                ret->id = arena_strdup(arena, identity.id);
+        return 0;
+}
+
+void identity_look_up(struct container *container, const struct cgroup_dirs *dirs)
+{
+        struct registry *registry = container->registry;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        if (container->lookups >= LOOKUPS_MAX || now_ns < container->lookup_ns || container_is_root(container))
+                return;
+        container->lookup_ns = now_ns + (SECOND << container->lookups);
+        container->lookups++;
+        struct arena arena;
+        struct container_state state;
+        arena_init(&arena, CONTAINER_STATE_MEMORY);
+        container->pid = cgroup_some_process(&registry->mounts, dirs);
+        if (find_state(container, container->pid, &arena, &state) == 0) {
+                take_state(container, &state, container->pid, &arena);
+                if (state.name)
+                        container->lookups = LOOKUPS_MAX;
+        }
+        arena_done(&arena);
+}
+
+void limits_look_up(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena)
+{
+        struct registry *registry = container->registry;
+        struct container_spec *spec = &container->spec;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        bool root = container_is_root(container);
+        if (container->limits_ns && now_ns < container->limits_ns)
+                return;
+        struct cgroup_limits limits;
+        if (cgroup_limits_read(registry->options->root, &registry->mounts, dirs, root, registry->machine.cores, arena,
+                    &limits, NULL) < 0)
+                return;
+        container->limits_ns = now_ns + LIMITS_NS;
+        const char *mask = limits.cpu_mask ? limits.cpu_mask : "";
+        if (!container->cpu_mask || strcmp(container->cpu_mask, mask) != 0) {
+                free(container->cpu_mask);
+                container->cpu_mask = strdup(mask);
+        }
+        limits.cpu_mask = container->cpu_mask ? container->cpu_mask : "";
+        spec->limits = limits;
+        spec->has_cpu = limits.has_cpu;
+        spec->has_memory = limits.has_memory;
+        spec->has_hugetlb = limits.has_huge;
+        spec->has_processes = limits.has_pids;
+        spec->has_diskio = limits.has_io;
+        spec->has_filesystem = root && registry->machine.filesystem_count > 0;
+}
+
+const struct container_spec *container_spec(const struct container *container)
+{
+        return &container->spec;
+}

@@ -1,0 +1,196 @@
+/* One sample of one container: which readers are asked, and what is kept between two of them. */
+#include "modules/metrics/collect/collect_internal.h"
+
+#include "base/path.h"
+
+#include <sys/stat.h>
+
+static const int64_t FILESYSTEMS_NS = 10 * SECOND;
+static const int64_t NAMESPACE_NS = MINUTE;
+
+void registry_read_filesystems(struct registry *registry)
+{
+        int64_t now_ns = loop_now_ns(registry->loop);
+        if (registry->filesystems_ns && now_ns - registry->filesystems_ns < FILESYSTEMS_NS)
+                return;
+        registry->filesystems_ns = now_ns ? now_ns : 1;
+        arena_done(&registry->filesystems_arena);
+        registry->filesystems = NULL;
+        registry->filesystem_count = 0;
+        if (machine_filesystems_read(registry->options->root, NULL, &registry->machine, &registry->filesystems_arena,
+                    &registry->filesystems, &registry->filesystem_count, NULL) < 0)
+                registry->counters.housekeeping_failed++;
+}
+
+/* As cAdvisor computes cpu_inst: none when a counter fell or the CPUs changed. */
+static bool rate(uint64_t from, uint64_t to, int64_t time_ns, uint64_t *ret)
+{
+        if (to < from)
+                return false;
+        *ret = (uint64_t)((double)(to - from) / (double)time_ns * 1e9);
+        return true;
+}
+
+static bool rates_between(const struct container_stats *from, struct container_stats *to, uint64_t *per_cpu)
+{
+        const struct cgroup_cpu *a = &from->cgroup.cpu;
+        const struct cgroup_cpu *b = &to->cgroup.cpu;
+        int64_t time_ns = to->time_ns - from->time_ns;
+        if (time_ns <= 0 || a->per_cpu_count != b->per_cpu_count ||
+                !rate(a->total_ns, b->total_ns, time_ns, &to->rate_total) ||
+                !rate(a->user_ns, b->user_ns, time_ns, &to->rate_user) ||
+                !rate(a->system_ns, b->system_ns, time_ns, &to->rate_system))
+                return false;
+        for (size_t i = 0; i < b->per_cpu_count; i++)
+                if (!rate(a->per_cpu_ns[i], b->per_cpu_ns[i], time_ns, &per_cpu[i]))
+                        return false;
+        return true;
+}
+
+void sample_rates(const struct container_stats *before, struct container_stats *stats, uint64_t *per_cpu)
+{
+        struct container_stats with = *stats;
+        if (!rates_between(before, &with, per_cpu))
+                return;
+        *stats = with;
+        stats->has_rate = true;
+        stats->rate_per_cpu = per_cpu;
+        stats->rate_per_cpu_count = stats->cgroup.cpu.per_cpu_count;
+}
+
+static unsigned group_flags(const struct registry *registry)
+{
+        static const struct {
+                enum metric_kind kind;
+                unsigned flags;
+        } table[] = {
+                { METRIC_CPU, CGROUP_READ_CPU },
+                { METRIC_PERCPU, CGROUP_READ_PER_CPU },
+                { METRIC_MEMORY, CGROUP_READ_MEMORY },
+                { METRIC_MEMORY_NUMA, CGROUP_READ_NUMA },
+                { METRIC_DISK_IO, CGROUP_READ_IO },
+                { METRIC_HUGETLB, CGROUP_READ_HUGE },
+                { METRIC_PROCESS, CGROUP_READ_PIDS },
+                { METRIC_PRESSURE, CGROUP_READ_PRESSURE },
+                { METRIC_CPUSET, CGROUP_READ_CPUSET },
+        };
+        unsigned flags = 0;
+        for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+                flags |= registry_collects(registry, table[i].kind) ? table[i].flags : 0;
+        return flags;
+}
+
+static unsigned network_flags(const struct registry *registry)
+{
+        return (registry_collects(registry, METRIC_NETWORK) ? NET_READ_INTERFACES : 0) |
+               (registry_collects(registry, METRIC_TCP) ? NET_READ_TCP : 0) |
+               (registry_collects(registry, METRIC_UDP) ? NET_READ_UDP : 0) |
+               (registry_collects(registry, METRIC_ADVTCP) ? NET_READ_ADVANCED : 0);
+}
+
+static unsigned task_flags(const struct registry *registry)
+{
+        unsigned of_process = TASK_READ_PROCESSES | TASK_READ_FILES | TASK_READ_SOCKETS | TASK_READ_THREADS;
+        return (registry_collects(registry, METRIC_PROCESS) ? of_process : 0) |
+               (registry_collects(registry, METRIC_SCHED) ? TASK_READ_SCHEDSTAT : 0) |
+               (registry_collects(registry, METRIC_REFERENCED_MEMORY) ? TASK_READ_REFERENCED : 0);
+}
+
+/* Of a pod the sandbox alone; of all others who have a network of their own. Groups inside one that is read already
+ * have the same network. */
+bool sample_has_network(const struct container *container)
+{
+        if (container_is_root(container))
+                return true;
+        if (container->engine != CONTAINER_NONE)
+                return !container->shares_network;
+        return container->own_network;
+}
+
+static bool is_inside_network(const struct container *container)
+{
+        const struct registry *registry = container->registry;
+        struct sv name = sv_n(container->name, container->name_size);
+        for (name = path_dir(name); name.n > 1; name = path_dir(name)) {
+                size_t index;
+                if (find_name(&registry->visible, name, &index) && sample_has_network(registry->visible.items[index]))
+                        return true;
+        }
+        return false;
+}
+
+/* Has a plain group processes in a namespace of their own? It may begin with such processes and get others. */
+static void look_at_namespace(struct container *container, const struct cgroup_dirs *dirs)
+{
+        struct registry *registry = container->registry;
+        char path[64];
+        struct stat namespace;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        if (container->netns_ns && now_ns < container->netns_ns)
+                return;
+        container->netns_ns = now_ns + (container->netns_ns ? NAMESPACE_NS : SECOND);
+        container->pid = cgroup_some_process(&registry->mounts, dirs);
+        container->own_network = false;
+        snprintf(path, sizeof(path), "%d/ns/net", (int)container->pid);
+        if (container->pid > 0 && registry->host_netns && fstatat(registry->options->proc, path, &namespace, 0) == 0)
+                container->own_network = namespace.st_ino != registry->host_netns && !is_inside_network(container);
+}
+
+static void read_network(
+        struct container *container, const struct cgroup_dirs *dirs, struct arena *arena, struct container_stats *stats)
+{
+        struct registry *registry = container->registry;
+        unsigned flags = network_flags(registry);
+        if (container_is_root(container))
+                container->pid = 1;
+        else if (container->engine == CONTAINER_NONE)
+                look_at_namespace(container, dirs);
+        if (!sample_has_network(container) || !flags)
+                return;
+        if (!container_is_root(container))
+                container->pid = cgroup_some_process(&registry->mounts, dirs);
+        stats->has_net = container->pid > 0 &&
+                         net_stats_read(registry->options->proc, container->pid, flags, arena, &stats->net, NULL) == 0;
+}
+
+static void read_load(struct container *container, const struct cgroup_dirs *dirs, struct container_stats *stats)
+{
+        struct registry *registry = container->registry;
+        if (!registry->options->load_reader || !registry_collects(registry, METRIC_CPU_LOAD))
+                return;
+        const struct taskstats_socket *socket = registry->has_taskstats ? &registry->taskstats : NULL;
+        if (task_load_read(socket, registry->options->proc, &registry->mounts, dirs, &stats->load, NULL) < 0)
+                return;
+        stats->has_load = true;
+        container->load = task_load_average(container->load, stats->load.running, container->interval_ns);
+        container->load_d = task_load_average(container->load_d, stats->load.uninterruptible, container->interval_ns);
+        stats->load_average = (int32_t)(container->load * 1000);
+        stats->load_d_average = (int32_t)(container->load_d * 1000);
+}
+
+int sample_read(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena,
+        struct container_stats *ret, struct error *err)
+{
+        struct registry *registry = container->registry;
+        const struct metrics_options *options = registry->options;
+        struct container_stats stats = { .health = "" };
+        bool root = container_is_root(container);
+        if (!(root && options->no_root_stats) && cgroup_stats_read(options->root, &registry->mounts, dirs, root,
+                                                         group_flags(registry), arena, &stats.cgroup, err) < 0)
+                return -1;
+        read_network(container, dirs, arena, &stats);
+        unsigned flags = task_flags(registry);
+        if (flags)
+                stats.has_tasks = task_stats_read(options->proc, &registry->mounts, dirs, flags, &container->history,
+                                          arena, &stats.tasks, NULL) == 0;
+        read_load(container, dirs, &stats);
+        if (root && (registry_collects(registry, METRIC_DISK) || registry_collects(registry, METRIC_DISK_IO))) {
+                registry_read_filesystems(registry);
+                stats.filesystems = registry->filesystems;
+                stats.filesystem_count = registry->filesystem_count;
+                stats.has_filesystems = registry->filesystem_count > 0;
+        }
+        stats.oom_events = container->oom_events;
+        *ret = stats;
+        return 0;
+}
