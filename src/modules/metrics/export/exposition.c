@@ -83,6 +83,14 @@ struct exposition_family *exposition_family(
         return family;
 }
 
+const char *exposition_text(struct exposition *exposition, const char *text)
+{
+        char *copy = arena_strdup(&exposition->arena, text);
+        if (!copy)
+                exposition->no_room = true;
+        return copy;
+}
+
 /* Length of a value, and what is peculiar in it: one pass, since most values are short and plain. */
 static size_t value_scan(const char *value, bool *ret_escape, bool *ret_high)
 {

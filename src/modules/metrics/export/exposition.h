@@ -40,6 +40,8 @@ struct exposition_family *exposition_family(
  * time_ms: Unix, EXPOSITION_NO_TIME for none. family NULL: nothing happens. */
 void exposition_add(struct exposition_family *family, const struct exposition_label *labels, size_t count, double value,
         int64_t time_ms);
+/* A copy of text that lives as long as the builder, for names of labels that are no literals; NULL: no room. */
+const char *exposition_text(struct exposition *exposition, const char *text);
 /* A set of labels that many samples share (all series of one container): said once, rendered once. Values are copied.
  * NULL: no room, or refused and counted (an invalid name, a name twice). */
 struct exposition_labels *exposition_labels(
