@@ -51,6 +51,25 @@ static bool read_root_cpu(struct read_call *call)
         return true;
 }
 
+/* The sum of cpuacct.usage_percpu is cpuacct.usage (cpuacct_cpuusage_read() of each possible CPU in both): one file
+ * less. */
+static int read_cpuacct_usage(struct read_call *call, int acct, bool *ret)
+{
+        struct cgroup_cpu *cpu = &call->stats.cpu;
+        size_t before = call->stats.refused;
+        struct sv text;
+        if ((call->flags & CGROUP_READ_PER_CPU) &&
+                cgroup_reader_file(&call->reader, acct, "cpuacct.usage_percpu", &text) &&
+                cgroup_parse_per_cpu(text, call->arena, cpu, &call->stats.refused, call->err) < 0)
+                return -1;
+        *ret = cpu->per_cpu_count && call->stats.refused == before;
+        for (size_t i = 0; *ret && i < cpu->per_cpu_count; i++)
+                cpu->total_ns += cpu->per_cpu_ns[i];
+        if (!*ret)
+                *ret = cgroup_reader_number(&call->reader, acct, "cpuacct.usage", &cpu->total_ns);
+        return 0;
+}
+
 static int read_cpu(struct read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
@@ -58,14 +77,12 @@ static int read_cpu(struct read_call *call)
         size_t *refused = &call->stats.refused;
         int acct = reader->dirs[CGROUP_ROLE_CPUACCT];
         struct sv text;
-        bool usage = cgroup_reader_number(reader, acct, "cpuacct.usage", &cpu->total_ns);
+        bool usage = false;
+        if (read_cpuacct_usage(call, acct, &usage) < 0)
+                return -1;
         bool modes = cgroup_reader_file(reader, acct, "cpuacct.stat", &text);
         if (modes)
                 cgroup_parse_cpuacct_stat(text, hertz(), cpu, refused);
-        if (usage && (call->flags & CGROUP_READ_PER_CPU) &&
-                cgroup_reader_file(reader, acct, "cpuacct.usage_percpu", &text) &&
-                cgroup_parse_per_cpu(text, call->arena, cpu, refused, call->err) < 0)
-                return -1;
         if (removed_meanwhile(call, acct, usage && modes)) {
                 *cpu = (struct cgroup_cpu){ 0 };
                 usage = false;

@@ -158,3 +158,18 @@ int cgroup_limits_read(int root, const struct cgroup_mounts *mounts, const struc
 int64_t cgroup_created_unix_ns(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
 /* Some process of the group itself or of a group below it; 0 for none. */
 pid_t cgroup_some_process(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
+
+/* A cheap look whether anything ran in a group since the last look: its CPU time, from a file that stays open, in one
+ * system call (1 µs, where a sample takes 40 to 100). While it stands still, the figures of the group move only by what
+ * others do to it: reclaim, writeback, limits. */
+struct cgroup_probe {
+        int fd;
+        bool unified; /* cpu.stat of v2, not cpuacct.usage */
+};
+
+/* E_NOT_FOUND when the group is nowhere that counts CPU time. */
+int cgroup_probe_open(
+        int root, const struct cgroup_mounts *mounts, const char *path, struct cgroup_probe *ret, struct error *err);
+void cgroup_probe_close(struct cgroup_probe *probe);
+/* ns, what cgroup_cpu.total_ns is; E_NOT_FOUND once the group is gone. */
+int cgroup_probe_read(const struct cgroup_probe *probe, uint64_t *ret_total_ns, struct error *err);

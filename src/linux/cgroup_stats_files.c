@@ -11,14 +11,16 @@
 
 enum { PROCS_TEXT = 512, PROCS_DEPTH = 16, PROCS_DIRECTORIES = 256 };
 
-/* Does a component of the path lead up? cgroupfs has no symbolic links, so nothing else could lead out. */
-static bool leads_up(struct sv path)
+bool cgroup_path_is_plain(const char *path)
 {
+        struct sv rest = sv_of(path);
         struct sv part;
-        while (sv_split(&path, '/', &part))
+        if (path[0] != '/')
+                return false;
+        while (sv_split(&rest, '/', &part))
                 if (sv_eq(part, SV("..")))
-                        return true;
-        return false;
+                        return false;
+        return true;
 }
 
 int cgroup_dirs_open(
@@ -27,7 +29,7 @@ int cgroup_dirs_open(
         struct cgroup_dirs found;
         size_t count = 0;
         int errnum = ENOENT;
-        if (path[0] != '/' || leads_up(sv_of(path)))
+        if (!cgroup_path_is_plain(path))
                 return fail(err, E_INVALID, "control group \"%s\": no absolute path", path);
         for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
                 found.dirs[i] = -1;

@@ -39,6 +39,9 @@ static inline void cgroup_reader_done_p(struct cgroup_reader *reader)
         cgroup_reader_done(reader);
 }
 
+/* Does it begin with '/' and never lead up ("..")? cgroupfs has no symbolic links: nothing else could lead out. */
+bool cgroup_path_is_plain(const char *path);
+
 /* The whole file; the text is good until the next call. False when it is not there or cannot be read, dir -1 too. */
 bool cgroup_reader_file(struct cgroup_reader *reader, int dir, const char *name, struct sv *ret);
 /* A file of one number; "max" is CGROUP_NO_LIMIT. False without a file; a malformed one counts as refused. */
@@ -48,6 +51,5 @@ bool cgroup_reader_number(struct cgroup_reader *reader, int dir, const char *nam
 bool cgroup_dir_vanished(int dir);
 bool cgroup_dirs_vanished(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
 
-/* Calls each() with the page sizes of the files hugetlb.SIZE.* of the directory, each once, at most
- * CGROUP_HUGE_SIZES_MAX. How many there were. */
+/* The page sizes ("2MB") of the files hugetlb.SIZE.* of the directory, each once. How many there are. */
 size_t cgroup_huge_sizes(int dir, char sizes[CGROUP_HUGE_SIZES_MAX][16], size_t *refused);

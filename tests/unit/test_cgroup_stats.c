@@ -502,7 +502,7 @@ static const struct cgroup_mounts full_v1 = { .layout = CGROUP_V1,
 
 static void make_v1(const struct fixture *fixture)
 {
-        static const char *const cpu[][2] = { { "cpuacct.usage", "1000000\n" },
+        static const char *const cpu[][2] = { { "cpuacct.usage", "1000001\n" },
                 { "cpuacct.usage_percpu", "600000 400000 \n" }, { "cpuacct.stat", "user 5\nsystem 6\n" },
                 { "cpu.stat", "nr_periods 10\nnr_throttled 3\nthrottled_time 4000\n" }, { "cpu.shares", "512\n" },
                 { "cpu.cfs_quota_us", "-1\n" }, { "cpu.cfs_period_us", "100000\n" } };
@@ -542,6 +542,12 @@ static void group_v1(void **state)
         assert_true(stats.cpu.total_ns == 1000000 && stats.cpu.per_cpu_count == 2);
         assert_int_equal(stats.cpu.user_ns, 5 * (SECOND / sysconf(_SC_CLK_TCK)));
         assert_true(stats.cpu.periods == 10 && stats.cpu.throttled_ns == 4000);
+        /* without the processors, or when one of them is unreadable, the file that has the sum */
+        struct cgroup_stats sum = stats_of(&fixture, &full_v1, "/web", false, CGROUP_READ_CPU);
+        assert_true(sum.cpu.total_ns == 1000001 && sum.cpu.per_cpu_count == 0);
+        fixture_text(&fixture, "cg/cpu/web/cpuacct.usage_percpu", "600000 x \n");
+        sum = stats_of(&fixture, &full_v1, "/web", false, CGROUP_READ_CPU | CGROUP_READ_PER_CPU);
+        assert_true(sum.cpu.total_ns == 1000001 && sum.cpu.per_cpu_count == 2 && sum.refused == 1);
         const struct cgroup_memory *memory = &stats.memory;
         assert_true(memory->usage == 5000 && memory->max_usage == 6000 && memory->failcnt == 7);
         assert_true(memory->kernel == 800 && memory->cache == 1100 && memory->rss == 1200 && memory->swap == 1009);
@@ -975,6 +981,38 @@ static void processes(void **state)
         fixture_remove(&fixture);
 }
 
+static void probes(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct cgroup_probe probe;
+        uint64_t total = 0;
+        fixture_make(&fixture);
+        fixture_text(&fixture, "cg/cpu/web/cpuacct.usage", "5000\n");
+        fixture_text(&fixture, "cg/unified/web/cpu.stat", "usage_usec 9\nuser_usec 1\n");
+        fixture_text(&fixture, "cg/unified/cron.service/cpu.stat", "usage_usec 9\nuser_usec 1\n");
+        assert_int_equal(cgroup_probe_open(fixture.root, &hybrid, "/web", &probe, &err), 0);
+        assert_int_equal(cgroup_probe_read(&probe, &total, &err), 0);
+        assert_int_equal(total, 5000);
+        fixture_text(&fixture, "cg/cpu/web/cpuacct.usage", "6000\n"); /* the file stays open */
+        assert_int_equal(cgroup_probe_read(&probe, &total, &err), 0);
+        assert_int_equal(total, 6000);
+        fixture_text(&fixture, "cg/cpu/web/cpuacct.usage", "-1\n");
+        assert_int_equal(cgroup_probe_read(&probe, &total, &err), -1);
+        assert_true(err.code == E_CORRUPT && total == 6000);
+        cgroup_probe_close(&probe);
+        assert_int_equal(probe.fd, -1);
+        assert_int_equal(cgroup_probe_open(fixture.root, &hybrid, "/cron.service", &probe, &err), 0);
+        assert_int_equal(cgroup_probe_read(&probe, &total, &err), 0);
+        assert_int_equal(total, 9000);
+        cgroup_probe_close(&probe);
+        assert_int_equal(cgroup_probe_open(fixture.root, &hybrid, "/nowhere", &probe, &err), -1);
+        assert_int_equal(err.code, E_NOT_FOUND);
+        assert_int_equal(cgroup_probe_open(fixture.root, &hybrid, "/../web", &probe, &err), -1);
+        assert_int_equal(err.code, E_INVALID);
+        fixture_remove(&fixture);
+}
+
 /* This machine's own root group. */
 static void own_machine(void **state)
 {
@@ -1012,6 +1050,6 @@ int main(void)
                 TEST(rdma), TEST(frozen), TEST(limits_cadvisor_v1), TEST(limits_cadvisor_v2), TEST(group_v1),
                 TEST(io_preference), TEST(group_v2), TEST(group_without_controllers), TEST(root_v2), TEST(group_hybrid),
                 TEST(broken_files), TEST(no_memory), TEST(directories), TEST(vanished), TEST(created), TEST(processes),
-                TEST(own_machine) };
+                TEST(probes), TEST(own_machine) };
         return cmocka_run_group_tests_name("cgroup_stats", tests, NULL, NULL);
 }
