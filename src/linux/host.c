@@ -47,6 +47,12 @@ int os_release_parse(struct sv text, struct arena *arena, struct os_release *ret
                 { SV("VERSION_ID"), &release.version_id },
                 { SV("VERSION_CODENAME"), &release.version_codename },
                 { SV("PRETTY_NAME"), &release.pretty_name },
+                { SV("VARIANT"), &release.variant },
+                { SV("VARIANT_ID"), &release.variant_id },
+                { SV("BUILD_ID"), &release.build_id },
+                { SV("IMAGE_ID"), &release.image_id },
+                { SV("IMAGE_VERSION"), &release.image_version },
+                { SV("SUPPORT_END"), &release.support_end },
         };
         struct sv line;
         while (sv_line(&text, &line)) {

@@ -11,6 +11,8 @@
 /* os-release(5). */
 struct os_release {
         const char *id, *id_like, *name, *version, *version_id, *version_codename, *pretty_name;
+        const char *variant, *variant_id, *build_id, *image_id, *image_version;
+        const char *support_end; /* "2028-06-10" */
 };
 
 int os_release_parse(struct sv text, struct arena *arena, struct os_release *ret, struct error *err);

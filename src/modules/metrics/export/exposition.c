@@ -257,6 +257,20 @@ static bool labels_place(struct stored_label *labels, size_t count, const struct
         return true;
 }
 
+/* The format's own label of a bucket or quantile is written behind the others, whatever its name. */
+static void bound_last(const struct exposition_family *family, enum exposition_part part, struct sample *sample)
+{
+        const char *name = part == EXPOSITION_BUCKET ? "le" : "quantile";
+        bool has_one = part == EXPOSITION_BUCKET || (part == EXPOSITION_VALUE && family->type == EXPOSITION_SUMMARY);
+        for (uint16_t i = 0; has_one && i + 1 < sample->count; i++) {
+                if (strcmp(sample->labels[i].name, name) != 0)
+                        continue;
+                struct stored_label bound = sample->labels[i];
+                sample->labels[i] = sample->labels[i + 1];
+                sample->labels[i + 1] = bound;
+        }
+}
+
 static void add(struct exposition_family *family, enum exposition_part part, const struct exposition_labels *set,
         const struct exposition_label *labels, size_t count, double value, int64_t time_ms)
 {
@@ -285,6 +299,7 @@ static void add(struct exposition_family *family, enum exposition_part part, con
         sample->time_ms = time_ms;
         sample->count = (uint16_t)count;
         sample->part = (uint8_t)part;
+        bound_last(family, part, sample);
         if (family->last)
                 family->last->next = sample;
         else
