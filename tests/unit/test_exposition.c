@@ -178,15 +178,15 @@ static void test_bytes_of_others(void **state)
         (void)state;
         EXPOSITION exposition = exposition_new(MEMORY, NULL);
         struct exposition_family *family =
-                exposition_family(exposition, "f", EXPOSITION_GAUGE, "Says \"x\", \\ and\na second line.");
+                exposition_family(exposition, "f", EXPOSITION_GAUGE, "Says \"x\", \\ and\na second line.\xff");
         exposition_add(family, LABELS({ "v", "caf\xc3\xa9 \xff\xc3" }), 1, 1, EXPOSITION_NO_TIME);
         BUF out = { .max = MEMORY };
         assert_string_equal(text_of(exposition, EXPOSITION_TEXT, &out),
-                "# HELP f Says \"x\", \\\\ and\\na second line.\n# TYPE f gauge\n"
+                "# HELP f Says \"x\", \\\\ and\\na second line.\xef\xbf\xbd\n# TYPE f gauge\n"
                 "f{v=\"caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\"} 1\n");
         buf_clear(&out);
         assert_string_equal(text_of(exposition, EXPOSITION_OPENMETRICS, &out),
-                "# HELP f Says \\\"x\\\", \\\\ and\\na second line.\n# TYPE f gauge\n"
+                "# HELP f Says \\\"x\\\", \\\\ and\\na second line.\xef\xbf\xbd\n# TYPE f gauge\n"
                 "f{v=\"caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\"} 1.0\n# EOF\n");
 }
 

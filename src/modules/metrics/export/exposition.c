@@ -59,6 +59,19 @@ static bool label_name_valid(const char *name)
         return *name != '\0' && !(name[0] == '_' && name[1] == '_');
 }
 
+/* Text as valid UTF-8 in memory of the builder: what is not is said with U+FFFD, since a scraper refuses the whole
+ * answer otherwise. */
+static const char *text_keep(struct exposition *exposition, struct sv text)
+{
+        if (utf8_valid(text))
+                return arena_strndup(&exposition->arena, text.p, text.n);
+        buf_clear(&exposition->scratch);
+        utf8_sanitize(text, &exposition->scratch);
+        if (exposition->scratch.failed)
+                return NULL;
+        return arena_strndup(&exposition->arena, buf_text(&exposition->scratch), exposition->scratch.len);
+}
+
 struct exposition_family *exposition_family(
         struct exposition *exposition, const char *name, enum exposition_type type, const char *help)
 {
@@ -72,7 +85,7 @@ struct exposition_family *exposition_family(
         }
         family = arena_new(&exposition->arena, struct exposition_family);
         char *copy = arena_strdup(&exposition->arena, name);
-        char *help_copy = arena_strdup(&exposition->arena, help);
+        const char *help_copy = help ? text_keep(exposition, sv_of(help)) : NULL;
         if (!family || !copy || (help && !help_copy) || map_put(&exposition->families, key, family) < 0) {
                 exposition->no_room = true;
                 return NULL;
@@ -115,8 +128,7 @@ static void label_take(const struct exposition_label *given, struct stored_label
         ret->at = high; /* until label_keep */
 }
 
-/* The value into memory of the builder. Label values come from outside (names of images, of devices), so what is not
- * UTF-8 is said with U+FFFD: a scraper refuses the whole text otherwise. */
+/* The value into memory of the builder; label values come from outside (names of images, of devices). */
 static int label_keep(struct exposition *exposition, struct stored_label *label)
 {
         bool high = label->at;
@@ -125,15 +137,10 @@ static int label_keep(struct exposition *exposition, struct stored_label *label)
                 label->value = "";
                 return 0;
         }
-        if (high && !utf8_valid(sv_n(label->value, label->value_length))) {
-                buf_clear(&exposition->scratch);
-                utf8_sanitize(sv_n(label->value, label->value_length), &exposition->scratch);
-                if (exposition->scratch.failed)
-                        return -1;
-                label->value = buf_text(&exposition->scratch);
-                label->value_length = (uint32_t)exposition->scratch.len;
-        }
-        label->value = arena_strndup(&exposition->arena, label->value, label->value_length);
+        struct sv value = sv_n(label->value, label->value_length);
+        label->value = high ? text_keep(exposition, value) : arena_strndup(&exposition->arena, value.p, value.n);
+        if (high && label->value)
+                label->value_length = (uint32_t)strlen(label->value);
         return label->value ? 0 : -1;
 }
 
