@@ -1,9 +1,9 @@
 /* What containers used, kept on disk for long: downsampled, size-limited, surviving kill -9 and a full disk, and asked
  * by a small query language (docs/modules/metrics-query.md). One writer; any number of readers in other processes.
  *
- * Samples of any rate are folded into steps of step_ns, those into steps 6, 60 and 360 times as long: a level each, with
- * files of its own (history_file.h). Of each step a gauge has its average, minimum, maximum and last value, a counter
- * its rate. Values are kept to 12 significant bits (0.02 %).
+ * Samples of any rate are folded into steps of step_ns, those into steps 6, 60 and 360 times as long: a level each,
+ * with files of its own (history_file.h). Of each step a gauge has its average, minimum, maximum and last value, a
+ * counter its rate. Values are kept to 12 significant bits (0.02 %).
  *
  * Steps of the finest level are written together, once a step of the second level: what a kill takes is at most these
  * 60 s; the coarser levels are made again from the finer ones. There is no fsync but at the end of a file: a power cut
@@ -82,8 +82,8 @@ struct history_query { /* read by history_query_parse */
         int64_t start_ns, end_ns, step_ns; /* start and end are multiples of step now, both rounded up */
         size_t count;                      /* of points */
 };
-/* 'cpu{container="web"}', 'sum by (image) (memory)', 'topk(5, cpu)', 'max_over_time(memory[5m])' …: see query.c. step_ns
- * 0: chosen so that about 60 points come. Errors: E_INVALID, `query: at 12: expected "}"`; E_TOO_LARGE. */
+/* 'cpu{container="web"}', 'sum by (image) (memory)', 'topk(5, cpu)', 'max_over_time(memory[5m])' …: see query.c.
+ * step_ns 0: chosen so that about 60 points come. Errors: E_INVALID, `query: at 12: expected "}"`; E_TOO_LARGE. */
 int history_query_parse(const char *text, int64_t start_ns, int64_t end_ns, int64_t step_ns, struct arena *arena,
         struct history_query *ret, struct error *err);
 
