@@ -13,7 +13,7 @@ bool diskstats_parse_line(struct sv line, struct diskstats *ret)
         uint64_t minor;
         struct sv name;
         if (!next_number(&line, &major) || !next_number(&line, &minor) || major > UINT32_MAX || minor > UINT32_MAX ||
-                !sv_word(&line, &name) || name.n >= sizeof(row.name))
+                !sv_word(&line, &name) || name.n >= sizeof(row.name) || memchr(name.p, '\0', name.n))
                 return false;
         row.major = (uint32_t)major;
         row.minor = (uint32_t)minor;

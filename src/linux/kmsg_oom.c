@@ -8,8 +8,8 @@
  *   OOM victim 1 (T) is already exiting. Skip killing the task
  *
  * All but the "Killed process" lines are rate-limited (oom_kill_process()), so each of those is a kill by itself; the
- * reports cannot interleave (oom_lock). Paths and names in them are chosen by users: where a line is ambiguous the name
- * in brackets decides. */
+ * reports cannot interleave (oom_lock). Names of processes and groups are chosen by users, and stand in other lines of
+ * the log too: so all of these count only where the line begins with them, and the name in brackets decides. */
 #include "linux/kmsg.h"
 
 enum { COMM_MAX = 15 };
@@ -86,12 +86,20 @@ static void note_cgroups(struct kmsg_oom_assembler *assembler, struct sv oom_mem
         copy_path(assembler, task_memcg, assembler->oom.task_memcg);
 }
 
+/* Characters of a name, escapes counted as one. */
+static size_t name_length(struct sv text)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < text.n; i += text.p[i] == '\\' && text.n - i > 3 ? 4 : 1)
+                n++;
+        return n;
+}
+
 /* "x invoked oom-killer: …" */
 static bool take_invoked(struct kmsg_oom_assembler *assembler, struct sv line)
 {
-        enum { LONGEST = 4 * COMM_MAX + 64 /* escapes; a syslog prefix */ };
         size_t at = find_first(line, SV(" invoked oom-killer:"));
-        if (at == line.n || at > LONGEST)
+        if (at == line.n || name_length(sv_n(line.p, at)) > COMM_MAX)
                 return false;
         begin(assembler, KMSG_OOM_REPORT);
         assembler->reports++;
@@ -104,13 +112,12 @@ static bool take_legacy_limit(struct kmsg_oom_assembler *assembler, struct sv li
 {
         const struct sv task = SV("Task in ");
         const struct sv limit = SV(" killed as a result of limit of ");
-        size_t first = find_first(line, task);
-        size_t second = find_last(line, limit);
-        if (first == line.n || second == line.n || second < first + task.n)
+        size_t end = find_last(line, limit);
+        if (!sv_starts(line, task) || end == line.n || end < task.n)
                 return false;
         if (assembler->state != KMSG_OOM_REPORT)
                 begin(assembler, KMSG_OOM_REPORT);
-        note_cgroups(assembler, from(line, second + limit.n), sv_n(line.p + first + task.n, second - first - task.n));
+        note_cgroups(assembler, from(line, end + limit.n), sv_n(line.p + task.n, end - task.n));
         return true;
 }
 
@@ -120,7 +127,7 @@ static size_t find_task(struct sv text)
         const struct sv task = SV(",task=");
         size_t last = find_last(text, task);
         for (size_t at = find_first(text, task); at < last;) {
-                if (text.n - at - task.n <= COMM_MAX)
+                if (name_length(from(text, at + task.n)) <= COMM_MAX)
                         return at;
                 at += 1 + find_first(from(text, at + 1), task);
         }
@@ -131,8 +138,7 @@ static size_t find_task(struct sv text)
 static bool take_chosen(struct kmsg_oom_assembler *assembler, struct sv line)
 {
         const struct sv start = SV("oom-kill:constraint=");
-        size_t at = find_first(line, start);
-        if (at == line.n || (at > 0 && line.p[at - 1] != ' '))
+        if (!sv_starts(line, start))
                 return false;
         char invoker[KMSG_NAME_MAX] = "";
         if (assembler->state == KMSG_OOM_REPORT)
@@ -140,7 +146,7 @@ static bool take_chosen(struct kmsg_oom_assembler *assembler, struct sv line)
         begin(assembler, KMSG_OOM_CHOSEN);
         struct kmsg_oom *oom = &assembler->oom;
         memcpy(oom->invoker, invoker, sizeof(invoker));
-        struct sv rest = from(line, at + start.n);
+        struct sv rest = from(line, start.n);
         copy_text(assembler, sv_n(rest.p, sv_find(rest, ',')), oom->constraint, sizeof(oom->constraint));
         size_t uid = find_last(rest, SV(",uid="));
         uint64_t number;
@@ -238,11 +244,12 @@ static bool parse_killed(struct sv line, struct killed *ret)
         return true;
 }
 
-/* The line begins so, or it is what a log daemon made of it. */
+/* "", "Out of memory: ", "Out of memory (oom_kill_allocating_task): ", "Memory cgroup out of memory: " */
 static bool is_said_by_killer(struct sv before)
 {
-        return before.n == 0 || sv_ends(before, SV("emory: ")) || sv_ends(before, SV("_task): ")) ||
-               sv_ends(before, SV("] "));
+        const struct sv machine = SV("Out of memory");
+        return before.n == 0 || sv_eq(before, SV("Memory cgroup out of memory: ")) ||
+               (sv_starts(before, machine) && sv_find(from(before, machine.n), ':') == before.n - machine.n - 2);
 }
 
 static bool take_killed(struct kmsg_oom_assembler *assembler, struct sv line, int64_t unix_ns, struct kmsg_oom *ret)
@@ -266,7 +273,7 @@ static bool take_killed(struct kmsg_oom_assembler *assembler, struct sv line, in
         if (killed.uid >= 0)
                 oom->uid = killed.uid;
         copy_text(assembler, killed.name, oom->process, sizeof(oom->process));
-        if (!oom->constraint[0] && sv_ends(killed.before, SV("emory cgroup out of memory: ")))
+        if (!oom->constraint[0] && sv_starts(killed.before, SV("Memory cgroup")))
                 snprintf(oom->constraint, sizeof(oom->constraint), "CONSTRAINT_MEMCG");
         oom->total_vm = kib_after(killed.sizes, SV("total-vm:"));
         if (!oom->total_vm)
@@ -287,15 +294,14 @@ static bool take_killed(struct kmsg_oom_assembler *assembler, struct sv line, in
 static bool take_group(struct kmsg_oom_assembler *assembler, struct sv line)
 {
         const struct sv tasks = SV("Tasks in ");
-        size_t first = find_first(line, tasks);
-        size_t second = find_last(line, SV(" are going to be killed due to memory.oom.group set"));
-        if (first == line.n || second == line.n || second < first + tasks.n)
+        size_t end = find_last(line, SV(" are going to be killed due to memory.oom.group set"));
+        if (!sv_starts(line, tasks) || end == line.n || end < tasks.n)
                 return false;
         if (assembler->state != KMSG_OOM_KILLED)
                 begin(assembler, KMSG_OOM_GROUP);
         assembler->state = KMSG_OOM_GROUP;
         assembler->oom.uid = -1;
-        copy_path(assembler, sv_n(line.p + first + tasks.n, second - first - tasks.n), assembler->oom.task_memcg);
+        copy_path(assembler, sv_n(line.p + tasks.n, end - tasks.n), assembler->oom.task_memcg);
         return true;
 }
 
@@ -303,8 +309,6 @@ bool kmsg_oom_feed(struct kmsg_oom_assembler *assembler, struct sv message, int6
 {
         if (assembler->state != KMSG_OOM_NONE && unix_ns - assembler->since_unix_ns > KMSG_OOM_REPORT_NS)
                 assembler->state = KMSG_OOM_NONE;
-        if (sv_starts(message, SV("Memory cgroup stats for "))) /* and a path, which may look like any of ours */
-                return false;
         bool taken = take_legacy_limit(assembler, message) || take_group(assembler, message) ||
                      take_chosen(assembler, message) || take_invoked(assembler, message);
         bool killed = !taken && take_killed(assembler, message, unix_ns, ret);

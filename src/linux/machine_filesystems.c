@@ -20,7 +20,7 @@ static bool is_listed(const char *type)
 {
         static const char *const types[] = { "xfs", "btrfs", "zfs", "tmpfs", "squashfs", "f2fs", "jfs", "reiserfs",
                 "hfs", "hfsplus", "ntfs", "vfat", "fat", "msdos", "exfat", "udf", "iso9660" };
-        if (strcmp(type, "overlay") == 0)
+        if (strcmp(type, "overlay") == 0 || strcmp(type, "rootfs") == 0)
                 return false;
         if (sv_starts(sv_of(type), SV("ext")) || mount_classify(sv_of(type)) == MOUNT_DISK)
                 return true;

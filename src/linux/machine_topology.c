@@ -355,6 +355,8 @@ static int count_by_sysfs(struct machine_reading *reading, const struct machine_
         struct machine *machine = reading->machine;
         machine->physical_cores = machine->physical_cores ? machine->physical_cores : cores;
         machine->sockets = machine->sockets ? machine->sockets : sockets;
+        if (cpus.count > machine->cores) /* one that does not tell where it is runs all the same */
+                machine->cores = (unsigned)cpus.count;
         machine->books = count_texts(&cpus, false);
         machine->drawers = count_texts(&cpus, true);
         return 0;
