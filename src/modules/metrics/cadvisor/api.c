@@ -124,6 +124,8 @@ static void redirect(struct api_call *call, const char *path)
         static const char open[] = "<a href=\"", close[] = "\">Moved Permanently</a>.\n\n";
         cleanup(buf_done) struct buf location;
         buf_init(&location, 4 * API_NAME_MAX);
+        if (call->cadvisor->options->url_prefix)
+                buf_puts(&location, call->cadvisor->options->url_prefix);
         put_escaped_path(&location, path);
         if (*call->request->query)
                 buf_printf(&location, "?%s", call->request->query);

@@ -104,6 +104,7 @@ void api_put_summary(struct buf *out, const struct container_summary *summary);
 /* One file system; labels is what cAdvisor knows it by ("root", "docker-images"). */
 void api_put_storage(
         struct buf *out, const struct machine *machine, int64_t time_ns, const struct filesystem_stats *filesystem);
+const struct machine_filesystem *api_find_filesystem(const struct machine *machine, const char *device); /* or NULL */
 bool api_storage_has_label(const struct machine *machine, const char *device, const char *label);
 void api_put_custom_metrics(struct buf *out, const struct container_stats *stats);
 

@@ -321,9 +321,10 @@ void api_put_attributes(struct buf *out, const struct machine *machine, const ch
 
 /* ---- storage ---- */
 
-static const struct machine_filesystem *find_filesystem(const struct machine *machine, const char *device)
+/* A sample has the device's name only. */
+const struct machine_filesystem *api_find_filesystem(const struct machine *machine, const char *device)
 {
-        for (size_t i = 0; i < machine->filesystem_count; i++)
+        for (size_t i = 0; device && i < machine->filesystem_count; i++)
                 if (strcmp(machine->filesystems[i].device, device) == 0)
                         return &machine->filesystems[i];
         return NULL;
@@ -372,7 +373,7 @@ void api_put_storage(
                 GO(struct filesystem_stats, inodes_free, "inodes_free"),
                 GO_LAST,
         };
-        const struct machine_filesystem *mounted = find_filesystem(machine, filesystem->device);
+        const struct machine_filesystem *mounted = api_find_filesystem(machine, filesystem->device);
         go_begin(out, '{');
         go_key(out, "timestamp");
         go_time(out, time_ns);

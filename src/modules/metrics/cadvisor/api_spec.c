@@ -241,6 +241,10 @@ static void put_app_value(struct buf *out, const struct app_metric *metric)
                 go_key(out, "label");
                 go_text(out, metric->label);
         }
+        if (metric->label_count) {
+                go_key(out, "labels");
+                put_pairs(out, metric->labels, metric->label_count);
+        }
         go_key(out, "timestamp");
         go_time(out, metric->time_ns);
         if (metric->is_float && metric->real != 0) {

@@ -1,8 +1,6 @@
 /* Endpoints of v2.0 and v2.1. */
 #include "modules/metrics/cadvisor/api_internal.h"
 
-#include "base/cleanup.h"
-
 enum sample_shape { SHAPE_DEPRECATED, SHAPE_CONTAINER, SHAPE_MACHINE };
 
 struct sample_writer {
@@ -140,38 +138,18 @@ void api_summary(struct api_call *call)
 
 /* ---- storage: file systems as the machine's newest sample has them ---- */
 
-/* "/dev/vda1" that a UUID stands for, by the link that udev made. */
-static bool device_of_uuid(int root, const char *uuid, char ret[API_NAME_MAX])
-{
-        char path[API_NAME_MAX], target[API_NAME_MAX];
-        if (strchr(uuid, '/') || uuid[0] == '.' ||
-                (size_t)snprintf(path, sizeof(path), "dev/disk/by-uuid/%s", uuid) >= sizeof(path))
-                return false;
-        ssize_t length = readlinkat(root, path, target, sizeof(target) - 1);
-        if (length <= 0)
-                return false;
-        target[length] = '\0';
-        const char *name = strrchr(target, '/');
-        return (size_t)snprintf(ret, API_NAME_MAX, "/dev/%s", name ? name + 1 : target) < API_NAME_MAX;
-}
-
-static const struct filesystem_stats *find_device(const struct container_stats *stats, const char *device)
-{
-        for (size_t i = 0; i < stats->filesystem_count; i++)
-                if (strcmp(stats->filesystems[i].device, device) == 0)
-                        return &stats->filesystems[i];
-        return NULL;
-}
-
 static void put_by_uuid(struct api_call *call, const char *uuid, const struct container_stats *stats)
 {
-        char device[API_NAME_MAX];
-        const struct filesystem_stats *filesystem =
-                device_of_uuid(call->cadvisor->options->root, uuid, device) ? find_device(stats, device) : NULL;
-        if (filesystem)
-                api_put_storage(call->out, registry_machine(call->cadvisor->registry), stats->time_ns, filesystem);
-        else
-                api_error(call, "cadvisor: no such device");
+        const struct machine *machine = registry_machine(call->cadvisor->registry);
+        for (size_t i = 0; i < stats->filesystem_count; i++) {
+                const struct filesystem_stats *filesystem = &stats->filesystems[i];
+                const struct machine_filesystem *mounted = api_find_filesystem(machine, filesystem->device);
+                if (!mounted || !mounted->uuid || strcmp(mounted->uuid, uuid) != 0)
+                        continue;
+                api_put_storage(call->out, machine, stats->time_ns, filesystem);
+                return;
+        }
+        api_error(call, "cadvisor: no such device");
 }
 
 static void put_storage(struct api_call *call, const char *label, const struct container_stats *stats)
