@@ -277,6 +277,9 @@ int registry_refresh(struct registry *registry, struct container *container, int
 void registry_add_event(struct registry *registry, struct container_event *event)
 {
         struct error err;
+        const char **const texts[] = { &event->process, &event->constraint, &event->command_line };
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                *texts[i] = *texts[i] ? *texts[i] : "";
         registry->counters.events++;
         if (event_store_add(&registry->events, event, registry_unix_ns(registry), &err) < 0)
                 registry_log(registry, "an event is lost: %s", err.message);

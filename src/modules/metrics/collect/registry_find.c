@@ -92,7 +92,7 @@ size_t end_of_descendants(const container_vec *containers, size_t index)
 struct container *registry_find(const struct registry *registry, struct sv name)
 {
         size_t index;
-        return find_name(&registry->visible, name, &index) ? registry->visible.items[index] : NULL;
+        return name.n && find_name(&registry->visible, name, &index) ? registry->visible.items[index] : NULL;
 }
 
 enum { ID_DIGITS_MIN = 4 };
