@@ -197,6 +197,7 @@ static void fill_row(const struct listing *listing, const struct process_stat *s
         row->ppid = stat->ppid;
         row->uid = status->uid[1];
         row->processor = stat->processor;
+        row->start_ticks = stat->start_ticks;
         row->start_unix_ns = process_start_unix_ns(stat->start_ticks, listing->boot_unix_ns);
         row->cpu_ns = ticks < (uint64_t)(INT64_MAX / tick) ? (int64_t)ticks * tick : INT64_MAX;
         int64_t age_ns = listing->now_unix_ns - row->start_unix_ns;

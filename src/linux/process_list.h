@@ -36,8 +36,9 @@ const char *process_users_name(const struct process_users *users, uint32_t uid);
 
 struct process_row {
         pid_t pid, ppid;
-        uint32_t uid;  /* effective */
-        char user[36]; /* the name, whole where ps cuts it to 8; else the number */
+        uint64_t start_ticks; /* with the pid who it is */
+        uint32_t uid;         /* effective */
+        char user[36];        /* the name, whole where ps cuts it to 8; else the number */
         int64_t start_unix_ns, cpu_ns;
         char start[8];                      /* STIME, local time: "21:34" today, "Nov21" this year, else "2025" */
         double cpu_percent, memory_percent; /* one decimal; CPU of the whole life, as ps */
