@@ -8,18 +8,6 @@
 
 #include <unistd.h>
 
-/* One call of cgroup_stats_read. */
-struct read_call {
-        struct cgroup_reader reader;
-        int root;
-        bool is_root;
-        unsigned flags;
-        bool lost; /* some directory was found removed */
-        struct arena *arena;
-        struct cgroup_stats stats;
-        struct error *err;
-};
-
 static uint64_t hertz(void)
 {
         long ticks = sysconf(_SC_CLK_TCK);
@@ -27,7 +15,7 @@ static uint64_t hertz(void)
 }
 
 /* What was read of a group that went away in the middle is no sample of it. */
-static bool removed_meanwhile(struct read_call *call, int dir, bool complete)
+static bool removed_meanwhile(struct cgroup_read_call *call, int dir, bool complete)
 {
         if (complete || dir < 0 || !cgroup_dir_vanished(dir))
                 return false;
@@ -36,7 +24,7 @@ static bool removed_meanwhile(struct read_call *call, int dir, bool complete)
 }
 
 /* The machine since boot, for a root group whose hierarchy does not tell. */
-static bool read_root_cpu(struct read_call *call)
+static bool read_root_cpu(struct cgroup_read_call *call)
 {
         struct sv text;
         struct kernel_stat stat;
@@ -53,7 +41,7 @@ static bool read_root_cpu(struct read_call *call)
 
 /* The sum of cpuacct.usage_percpu is cpuacct.usage (cpuacct_cpuusage_read() of each possible CPU in both): one file
  * less. */
-static int read_cpuacct_usage(struct read_call *call, int acct, bool *ret)
+static int read_cpuacct_usage(struct cgroup_read_call *call, int acct, bool *ret)
 {
         struct cgroup_cpu *cpu = &call->stats.cpu;
         size_t before = call->stats.refused;
@@ -70,7 +58,7 @@ static int read_cpuacct_usage(struct read_call *call, int acct, bool *ret)
         return 0;
 }
 
-static int read_cpu(struct read_call *call)
+static int read_cpu(struct cgroup_read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
         struct cgroup_cpu *cpu = &call->stats.cpu;
@@ -120,8 +108,8 @@ static void take_memory_stat(struct cgroup_memory *memory, const struct cgroup_m
 
 /* memory.use_hierarchy says which of them is meant. It is always 1 since Linux 5.11, and a group without children need
  * not ask. */
-static void take_memory_stat_v1(
-        struct read_call *call, int dir, const struct cgroup_memory_stat *own, const struct cgroup_memory_stat *total)
+static void take_memory_stat_v1(struct cgroup_read_call *call, int dir, const struct cgroup_memory_stat *own,
+        const struct cgroup_memory_stat *total)
 {
         struct cgroup_memory *memory = &call->stats.memory;
         uint64_t hierarchy = 0;
@@ -135,7 +123,7 @@ static void take_memory_stat_v1(
         memory->pgmajfault = own->pgmajfault;
 }
 
-static bool read_memory_v1(struct read_call *call)
+static bool read_memory_v1(struct cgroup_read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
         struct cgroup_memory *memory = &call->stats.memory;
@@ -171,7 +159,7 @@ static uint64_t meminfo_bytes(const struct meminfo *info, const char *name)
 
 /* The root group of v2 has memory.stat at most: the rest as cAdvisor does, usage is what is anonymous and what is of
  * files, swap that of the machine. */
-static bool read_root_memory(struct read_call *call, bool stat)
+static bool read_root_memory(struct cgroup_read_call *call, bool stat)
 {
         struct cgroup_memory *memory = &call->stats.memory;
         struct meminfo info;
@@ -195,7 +183,7 @@ static bool read_root_memory(struct read_call *call, bool stat)
         return stat;
 }
 
-static bool read_memory_v2(struct read_call *call)
+static bool read_memory_v2(struct cgroup_read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
         struct cgroup_memory *memory = &call->stats.memory;
@@ -226,7 +214,7 @@ static bool read_memory_v2(struct read_call *call)
         return true;
 }
 
-static int read_numa(struct read_call *call, bool v1)
+static int read_numa(struct cgroup_read_call *call, bool v1)
 {
         struct cgroup_reader *reader = &call->reader;
         int dir = reader->dirs[v1 ? CGROUP_ROLE_MEMORY : CGROUP_ROLE_UNIFIED];
@@ -241,7 +229,7 @@ static int read_numa(struct read_call *call, bool v1)
                 text, page > 0 ? (uint64_t)page : 4096, call->arena, memory, &call->stats.refused, call->err);
 }
 
-static int read_memory(struct read_call *call)
+static int read_memory(struct cgroup_read_call *call)
 {
         struct cgroup_memory *memory = &call->stats.memory;
         bool v1 = call->reader.dirs[CGROUP_ROLE_MEMORY] >= 0 && read_memory_v1(call);
@@ -252,98 +240,7 @@ static int read_memory(struct read_call *call)
         return call->flags & CGROUP_READ_NUMA ? read_numa(call, v1) : 0;
 }
 
-/* The files of v1 that tell of I/O. BFQ counts more in a kernel with CONFIG_BFQ_CGROUP_DEBUG; CFQ was the scheduler
- * before Linux 5.0; the throttling layer sees all devices. As cAdvisor, the first set with a row is taken, and the
- * first file of a set stands for it. */
-struct io_file {
-        enum cgroup_io_kind kind;
-        const char *name;
-};
-
-enum { IO_SET_FILES = 8 };
-
-static const struct io_file io_sets[][IO_SET_FILES] = {
-        {
-                { CGROUP_IO_SECTORS, "blkio.bfq.sectors_recursive" },
-                { CGROUP_IO_SERVICE_TIME, "blkio.bfq.io_service_time_recursive" },
-                { CGROUP_IO_WAIT_TIME, "blkio.bfq.io_wait_time_recursive" },
-                { CGROUP_IO_MERGED, "blkio.bfq.io_merged_recursive" },
-                { CGROUP_IO_QUEUED, "blkio.bfq.io_queued_recursive" },
-                { CGROUP_IO_TIME, "blkio.bfq.time_recursive" },
-                { CGROUP_IO_SERVICED, "blkio.bfq.io_serviced_recursive" },
-                { CGROUP_IO_SERVICE_BYTES, "blkio.bfq.io_service_bytes_recursive" },
-        },
-        {
-                { CGROUP_IO_SERVICED, "blkio.bfq.io_serviced_recursive" },
-                { CGROUP_IO_SERVICE_BYTES, "blkio.bfq.io_service_bytes_recursive" },
-        },
-        {
-                { CGROUP_IO_SECTORS, "blkio.sectors_recursive" },
-                { CGROUP_IO_SERVICE_TIME, "blkio.io_service_time_recursive" },
-                { CGROUP_IO_WAIT_TIME, "blkio.io_wait_time_recursive" },
-                { CGROUP_IO_MERGED, "blkio.io_merged_recursive" },
-                { CGROUP_IO_QUEUED, "blkio.io_queued_recursive" },
-                { CGROUP_IO_TIME, "blkio.time_recursive" },
-                { CGROUP_IO_SERVICED, "blkio.io_serviced_recursive" },
-                { CGROUP_IO_SERVICE_BYTES, "blkio.io_service_bytes_recursive" },
-        },
-        {
-                { CGROUP_IO_SERVICED, "blkio.throttle.io_serviced_recursive" },
-                { CGROUP_IO_SERVICE_BYTES, "blkio.throttle.io_service_bytes_recursive" },
-        },
-        {
-                { CGROUP_IO_SERVICED, "blkio.throttle.io_serviced" },
-                { CGROUP_IO_SERVICE_BYTES, "blkio.throttle.io_service_bytes" },
-        },
-};
-
-enum { IO_SETS = sizeof(io_sets) / sizeof(*io_sets), IO_SET_THROTTLE = IO_SETS - 2 };
-
-/* 1 when the file was there. */
-static int read_io_file(struct read_call *call, int dir, const struct io_file *file)
-{
-        struct sv text;
-        if (!cgroup_reader_file(&call->reader, dir, file->name, &text))
-                return 0;
-        return cgroup_parse_blkio(text, call->arena, &call->stats.io[file->kind], &call->stats.refused, call->err) < 0
-                       ? -1
-                       : 1;
-}
-
-static int read_io_v1(struct read_call *call, int dir)
-{
-        for (size_t set = 0; set < IO_SETS; set++) {
-                const struct io_file *files = io_sets[set];
-                int there = read_io_file(call, dir, &files[0]);
-                if (there < 0)
-                        return -1;
-                call->stats.has_io |= there > 0;
-                if (call->stats.io[files[0].kind].count == 0) {
-                        if (there && set == IO_SET_THROTTLE)
-                                return 0; /* a group whose children did nothing did nothing itself */
-                        continue;
-                }
-                for (size_t i = 1; i < IO_SET_FILES && files[i].name; i++)
-                        if (read_io_file(call, dir, &files[i]) < 0)
-                                return -1;
-                return 0;
-        }
-        return 0;
-}
-
-static int read_io(struct read_call *call)
-{
-        struct cgroup_reader *reader = &call->reader;
-        struct sv text;
-        if (reader->dirs[CGROUP_ROLE_BLKIO] >= 0 && read_io_v1(call, reader->dirs[CGROUP_ROLE_BLKIO]) < 0)
-                return -1;
-        if (call->stats.has_io || !cgroup_reader_file(reader, reader->dirs[CGROUP_ROLE_UNIFIED], "io.stat", &text))
-                return 0;
-        call->stats.has_io = true;
-        return cgroup_parse_io_stat(text, call->arena, call->stats.io, &call->stats.refused, call->err);
-}
-
-static void read_pids(struct read_call *call)
+static void read_pids(struct cgroup_read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
         struct cgroup_stats *stats = &call->stats;
@@ -365,59 +262,8 @@ static void read_pids(struct read_call *call)
         }
 }
 
-static bool read_huge_number(struct read_call *call, int dir, const char *size, const char *what, uint64_t *ret)
-{
-        char name[64];
-        snprintf(name, sizeof(name), "hugetlb.%s.%s", size, what);
-        return cgroup_reader_number(&call->reader, dir, name, ret);
-}
-
-/* The files with "rsvd" (Linux 5.7) count pages from their reservation on, as cAdvisor's library prefers them. */
-static void read_huge_size(struct read_call *call, int dir, bool v1, struct cgroup_huge *huge)
-{
-        char name[64];
-        struct sv text;
-        if (v1) {
-                if (read_huge_number(call, dir, huge->size, "rsvd.usage_in_bytes", &huge->usage)) {
-                        read_huge_number(call, dir, huge->size, "rsvd.max_usage_in_bytes", &huge->max_usage);
-                        read_huge_number(call, dir, huge->size, "rsvd.failcnt", &huge->failcnt);
-                        return;
-                }
-                read_huge_number(call, dir, huge->size, "usage_in_bytes", &huge->usage);
-                read_huge_number(call, dir, huge->size, "max_usage_in_bytes", &huge->max_usage);
-                read_huge_number(call, dir, huge->size, "failcnt", &huge->failcnt);
-                return;
-        }
-        if (!read_huge_number(call, dir, huge->size, "rsvd.current", &huge->usage))
-                read_huge_number(call, dir, huge->size, "current", &huge->usage);
-        snprintf(name, sizeof(name), "hugetlb.%s.events", huge->size);
-        if (cgroup_reader_file(&call->reader, dir, name, &text))
-                cgroup_parse_huge_events(text, &huge->failcnt, &call->stats.refused);
-}
-
-static int read_huge(struct read_call *call)
-{
-        char sizes[CGROUP_HUGE_SIZES_MAX][16];
-        struct cgroup_reader *reader = &call->reader;
-        bool v1 = reader->dirs[CGROUP_ROLE_HUGETLB] >= 0;
-        int dir = reader->dirs[v1 ? CGROUP_ROLE_HUGETLB : CGROUP_ROLE_UNIFIED];
-        size_t count = cgroup_huge_sizes(dir, sizes, &call->stats.refused);
-        if (count == 0)
-                return 0;
-        struct cgroup_huge *rows = arena_array(call->arena, count, sizeof(*rows));
-        if (!rows)
-                return fail(call->err, E_NO_MEMORY, "no memory for %zu sizes of huge pages", count);
-        for (size_t i = 0; i < count; i++) {
-                memcpy(rows[i].size, sizes[i], sizeof(rows[i].size));
-                read_huge_size(call, dir, v1, &rows[i]);
-        }
-        call->stats.huge = rows;
-        call->stats.huge_count = count;
-        call->stats.has_huge = true;
-        return 0;
-}
-
-static void read_one_pressure(struct read_call *call, const char *name, const char *of_machine, struct pressure *ret)
+static void read_one_pressure(
+        struct cgroup_read_call *call, const char *name, const char *of_machine, struct pressure *ret)
 {
         struct cgroup_reader *reader = &call->reader;
         struct sv text;
@@ -430,19 +276,7 @@ static void read_one_pressure(struct read_call *call, const char *name, const ch
                 call->stats.refused++;
 }
 
-static int read_rdma(struct read_call *call)
-{
-        struct cgroup_reader *reader = &call->reader;
-        struct cgroup_stats *stats = &call->stats;
-        struct sv text;
-        if (!cgroup_reader_file(reader, reader->dirs[CGROUP_ROLE_RDMA], "rdma.current", &text) &&
-                !cgroup_reader_file(reader, reader->dirs[CGROUP_ROLE_UNIFIED], "rdma.current", &text))
-                return 0;
-        stats->has_rdma = true;
-        return cgroup_parse_rdma(text, call->arena, &stats->rdma, &stats->rdma_count, &stats->refused, call->err);
-}
-
-static void read_freezer(struct read_call *call)
+static void read_freezer(struct cgroup_read_call *call)
 {
         struct cgroup_reader *reader = &call->reader;
         struct sv text;
@@ -458,20 +292,20 @@ static void read_freezer(struct read_call *call)
         }
 }
 
-static int read_parts(struct read_call *call)
+static int read_parts(struct cgroup_read_call *call)
 {
         struct cgroup_stats *stats = &call->stats;
         if ((call->flags & CGROUP_READ_CPU) && read_cpu(call) < 0)
                 return -1;
         if ((call->flags & CGROUP_READ_MEMORY) && read_memory(call) < 0)
                 return -1;
-        if ((call->flags & CGROUP_READ_IO) && read_io(call) < 0)
+        if ((call->flags & CGROUP_READ_IO) && cgroup_read_io(call) < 0)
                 return -1;
         if (call->flags & CGROUP_READ_PIDS)
                 read_pids(call);
-        if ((call->flags & CGROUP_READ_HUGE) && read_huge(call) < 0)
+        if ((call->flags & CGROUP_READ_HUGE) && cgroup_read_huge(call) < 0)
                 return -1;
-        if ((call->flags & CGROUP_READ_RDMA) && read_rdma(call) < 0)
+        if ((call->flags & CGROUP_READ_RDMA) && cgroup_read_rdma(call) < 0)
                 return -1;
         if (call->flags & CGROUP_READ_PRESSURE) {
                 read_one_pressure(call, "cpu.pressure", "proc/pressure/cpu", &stats->cpu_pressure);
@@ -489,7 +323,7 @@ static int read_parts(struct read_call *call)
 int cgroup_stats_read(int root, const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, bool is_root,
         unsigned flags, struct arena *arena, struct cgroup_stats *ret, struct error *err)
 {
-        struct read_call call;
+        struct cgroup_read_call call;
         call.root = root;
         call.is_root = is_root;
         call.flags = flags;

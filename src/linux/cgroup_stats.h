@@ -112,7 +112,8 @@ struct cgroup_stats {
 };
 
 /* Limits. v2 in the terms of v1: weight as shares (cAdvisor's formula). Memory and tasks: CGROUP_NO_LIMIT for "max" of
- * v2; v1 says 2^63 less a page there. Of the root group memory and swap of the machine. */
+ * v2; v1 says 2^63 less a page there. Of the root group memory and swap of the machine. has_cpu: its CPU time is told,
+ * if not limits. */
 struct cgroup_limits {
         bool has_cpu, has_memory, has_pids, has_huge, has_io;
         uint64_t cpu_shares, cpu_quota_us, cpu_period_us; /* quota 0: none */

@@ -53,3 +53,20 @@ bool cgroup_dirs_vanished(const struct cgroup_mounts *mounts, const struct cgrou
 
 /* The page sizes ("2MB") of the files hugetlb.SIZE.* of the directory, each once. How many there are. */
 size_t cgroup_huge_sizes(int dir, char sizes[CGROUP_HUGE_SIZES_MAX][16], size_t *refused);
+
+/* One call of cgroup_stats_read. */
+struct cgroup_read_call {
+        struct cgroup_reader reader;
+        int root;
+        bool is_root;
+        unsigned flags;
+        bool lost; /* some directory was found removed */
+        struct arena *arena;
+        struct cgroup_stats stats;
+        struct error *err;
+};
+
+/* Parts of it (cgroup_stats_devices.c). -1 with call->err when the arena is full. */
+int cgroup_read_io(struct cgroup_read_call *call);
+int cgroup_read_huge(struct cgroup_read_call *call);
+int cgroup_read_rdma(struct cgroup_read_call *call);

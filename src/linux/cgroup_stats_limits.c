@@ -46,8 +46,11 @@ static void read_cpu(struct limits_call *call)
         int dir = reader->dirs[CGROUP_ROLE_CPU];
         struct sv text;
         if (dir < 0) {
+                /* CPU time alone is told by cpuacct, and by cpu.stat of every group of v2 */
                 int unified = reader->dirs[CGROUP_ROLE_UNIFIED];
-                limits->has_cpu = read_cpu_v2(call, unified) || (call->pure_v2 && unified >= 0);
+                limits->has_cpu =
+                        read_cpu_v2(call, unified) || reader->dirs[CGROUP_ROLE_CPUACCT] >= 0 ||
+                        (unified >= 0 && (call->pure_v2 || cgroup_reader_file(reader, unified, "cpu.stat", &text)));
                 return;
         }
         limits->has_cpu = true;

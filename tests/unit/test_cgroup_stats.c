@@ -417,7 +417,8 @@ static void group_hybrid(void **state)
         assert_true(stats.has_cpu && stats.cpu.total_ns == 7000 && stats.cpu.user_ns == 4000);
         assert_true(stats.has_pressure && !stats.has_memory);
         struct cgroup_limits limits = limits_of(fixture.root, &hybrid, "/cron.service", false);
-        assert_true(!limits.has_cpu && !limits.has_memory && !limits.has_io && !limits.has_pids);
+        assert_true(limits.has_cpu && !limits.has_memory && !limits.has_io && !limits.has_pids);
+        assert_true(limits.cpu_shares == 0 && limits.cpu_period_us == 0);
 
         /* a container with controllers of v1, and hugetlb in v2 */
         fixture_text(&fixture, "cg/cpu/web/cpuacct.usage", "5000\n");
