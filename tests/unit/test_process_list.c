@@ -339,9 +339,11 @@ static int check_line(struct sv line, const struct rows *before, const struct ro
                 assert_true(sv_eq(sv_n(words[8].p + 1, words[8].n - 1), sv_of(first->stat + 1)));
         if (strcmp(first->time, last->time) == 0)
                 assert_true(sv_eq(words[9], sv_of(first->time)));
+        /* a kworker's name tells its work, which changes meanwhile */
         struct sv comm = sv_trim(line);
-        assert_true(comm.n >= strnlen(first->comm, 15) - (first->stat[0] == 'Z' ? 10 : 0));
-        assert_memory_equal(comm.p, first->comm, first->stat[0] == 'Z' ? 1 : strlen(first->comm));
+        size_t alike = first->stat[0] == 'Z' ? 1 : strlen(first->comm);
+        if (!sv_starts(comm, SV("kworker/")))
+                assert_true(comm.n >= alike && memcmp(comm.p, first->comm, alike) == 0);
         return 1;
 }
 
