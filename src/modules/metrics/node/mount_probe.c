@@ -206,7 +206,7 @@ void mount_probe_queue(struct mount_probe *probe, const char *point)
                 entry = entry_new(probe, point); /* without room it is silent */
         if (entry) {
                 entry->round = probe->round;
-                if (entry->state == IDLE) {
+                if (entry->state == IDLE && entry->queued != probe->round) {
                         entry->state = QUEUED;
                         entry->queued = probe->round;
                         entry->queued_ns = time_monotonic_ns();
