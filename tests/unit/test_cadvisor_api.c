@@ -790,6 +790,56 @@ static void test_validate(void **state)
         assert_contains(text, "Could not locate cgroup mount point.\n\tAny cgroup mount point");
 }
 
+static const char *page(const char *path, const char *query)
+{
+        struct cadvisor_request request = { .method = "GET", .path = path, .query = query };
+        cadvisor_page(&cadvisor, &request, &reply);
+        return buf_text(&reply.body);
+}
+
+static void test_pages(void **state)
+{
+        (void)state;
+        static const char *const hostile_aliases[] = { "<script>alert('x')</script>" };
+        registry.containers[3].ref.aliases = hostile_aliases;
+        registry.containers[3].ref.alias_count = 1;
+        registry.containers[4].ref.name = "/docker-<img src=x onerror=\"y\">\n&";
+        interfaces[1].name = "e\"><b>";
+        options.proc = open("/proc", O_RDONLY | O_DIRECTORY);
+        options.root = open("/", O_RDONLY | O_DIRECTORY);
+        static const char *const pages[] = { "/containers/", "/containers/docker/4a5b00112233", "/docker/",
+                "/docker/web", "/podman", "/containers/docker/4a5c",
+                "/containers/docker-<img src=x onerror=\"y\">\n&" };
+        for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+                const char *text = page(pages[i], "interface=e%22%3E%3Cb%3E&top=3&page=99");
+                assert_int_equal(reply.status, 200);
+                assert_string_equal(reply.content_type, "text/html; charset=utf-8");
+                assert_null(strstr(text, "<script>alert"));
+                assert_null(strstr(text, "<img"));
+                assert_null(strstr(text, "<b>\"")); /* of the interface's name */
+                assert_null(strstr(text, "http://"));
+                assert_null(strstr(text, "https://"));
+                assert_non_null(strstr(text, "</html>"));
+        }
+        const char *text = page("/containers/", "");
+        assert_contains(text,
+                "href=\"/containers/docker-%3Cimg%20src%3Dx%20onerror%3D%22y%22%3E%0A%26\">/docker-&lt;img "
+                "src=x onerror=&quot;y&quot;&gt;?&amp;</a>");
+        assert_contains(text, "<th>CPU shares</th><td>1024</td>");
+        assert_contains(text, "FS #2");
+        assert_contains(text, "Docker Containers");
+        assert_contains(page("/docker/", ""), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; (/docker/4a5c)");
+        options.url_prefix = "/cadvisor";
+        assert_contains(page("/containers/docker", ""), "<a href=\"/cadvisor/containers/\">root</a> / <a "
+                                                        "href=\"/cadvisor/containers/docker\">docker</a>");
+        assert_string_equal(page("/containers/nope", ""),
+                "failed to get container \"/nope\" with error: unknown container \"/nope\"\n");
+        assert_int_equal(reply.status, 404);
+        interfaces[1].name = "eth1";
+        close(options.root);
+        close(options.proc);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -809,6 +859,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_ceiling, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_hostile_paths, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_validate, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

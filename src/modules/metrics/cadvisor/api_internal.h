@@ -108,6 +108,9 @@ const struct machine_filesystem *api_find_filesystem(const struct machine *machi
 bool api_storage_has_label(const struct machine *machine, const char *device, const char *label);
 void api_put_custom_metrics(struct buf *out, const struct container_stats *stats);
 
+/* "overlay2", by the directories that Docker's engine keeps below root; NULL when there are none. */
+const char *api_docker_storage_driver(int root);
+
 /* ---- endpoints ---- */
 
 void api_containers(struct api_call *call);

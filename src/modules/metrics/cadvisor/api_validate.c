@@ -279,8 +279,7 @@ static void put_mounts(struct buf *out, const struct metrics_options *options, c
 
 /* ---- Docker, disks, and what is watched ---- */
 
-/* The storage driver by the directory that the engine keeps for it; NULL when there is no engine's state. */
-static const char *storage_driver(int root)
+const char *api_docker_storage_driver(int root)
 {
         static const char *const drivers[] = { "overlay2", "btrfs", "zfs", "vfs", "fuse-overlayfs", "devicemapper",
                 "aufs", "overlay" };
@@ -303,7 +302,7 @@ static void put_docker(struct buf *out, const struct metrics_options *options)
                 "are recommended.\n\n\t");
         put_section(out, "Docker version", unknown, &text);
         buf_clear(&text);
-        const char *driver = storage_driver(options->root);
+        const char *driver = api_docker_storage_driver(options->root);
         if (driver)
                 buf_printf(&text, "Storage driver is %s.\n", driver);
         else
