@@ -37,6 +37,8 @@ MODULES = {
     'lsm': (SHORT, {}),
     'mem': (ENDLESS, {'watch': True, 'interval': '10ms'}),
     'memory': (LONG, {'searches': {'s': {'names': ['.'], 'contents': [NOTHING], 'bytes': ['00112233445566778899']}}}),
+    'metrics-client': (STREAM, {'what': 'events', 'stream': True, 'url': 'http://127.0.0.1:8080'}),
+    'metrics-query': (SHORT, {'query': 'cpu'}),
     'netstat': (SHORT, {'all': True}),
     'ping': (ENDLESS, {'destination': '127.0.0.1', 'protocol': 'tcp', 'count': 1000, 'interval': '1s'}),
     'pkg': (SHORT, {'pkgmatch': {'matches': ['.']}}),
@@ -66,7 +68,7 @@ def silent():
 
 def parameters_of(name, port):
     _, parameters = MODULES[name]
-    return parameters | {'ping': {'destinationport': port}, 'talk': {'target': f'127.0.0.1:{port}'},
+    return parameters | {'metrics-client': {'url': f'http://127.0.0.1:{port}'}, 'ping': {'destinationport': port}, 'talk': {'target': f'127.0.0.1:{port}'},
                          'timedrift': {'servers': [f'127.0.0.1:{port}']}}.get(name, {})
 
 
