@@ -11,11 +11,17 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { GROUPS = 125, GROUPS_MAX = 4000, ROUNDS = 40, TEXT = 4096, FILES_MAX = 64 };
+enum { GROUPS = 125, GROUPS_MAX = 4000, SAMPLES = 5000, TEXT = 4096, FILES_MAX = 64 };
 
 /* What `cadvisor` collects by default. */
 static const unsigned COMMON = CGROUP_READ_CPU | CGROUP_READ_PER_CPU | CGROUP_READ_MEMORY | CGROUP_READ_IO |
                                CGROUP_READ_PIDS | CGROUP_READ_PRESSURE;
+
+/* Rounds over the groups, for about SAMPLES in all. */
+static int rounds_of(size_t count)
+{
+        return count < SAMPLES ? (int)(SAMPLES / count) : 1;
+}
 
 static int64_t cpu_ns(void)
 {
@@ -50,7 +56,7 @@ static int64_t time_floor(
 {
         char text[TEXT];
         int64_t before = cpu_ns();
-        for (int round = 0; round < ROUNDS; round++)
+        for (int round = 0; round < rounds_of(count); round++)
                 for (size_t i = 0; i < count; i++)
                         for (size_t j = 0; j < file_count; j++) {
                                 cleanup(fd_close) int fd =
@@ -65,7 +71,7 @@ static int64_t time_reader(
         int root, const struct cgroup_mounts *mounts, const struct cgroup_dirs *groups, size_t count, unsigned flags)
 {
         int64_t before = cpu_ns();
-        for (int round = 0; round < ROUNDS; round++)
+        for (int round = 0; round < rounds_of(count); round++)
                 for (size_t i = 0; i < count; i++) {
                         cleanup(arena_done) struct arena arena;
                         struct cgroup_stats stats;
@@ -84,7 +90,7 @@ static int64_t time_directories(int root, const struct cgroup_mounts *mounts, co
         char path[256];
         struct cgroup_dirs dirs;
         int64_t before = cpu_ns();
-        for (int round = 0; round < ROUNDS; round++)
+        for (int round = 0; round < rounds_of(count); round++)
                 for (size_t i = 0; i < count; i++) {
                         snprintf(path, sizeof(path), "/%s/%zu", name, i);
                         if (cgroup_dirs_open(root, mounts, path, &dirs, NULL) == 0)
@@ -104,7 +110,7 @@ static int64_t time_probes(int root, const struct cgroup_mounts *mounts, const c
                         break;
         }
         int64_t before = cpu_ns();
-        for (int round = 0; round < ROUNDS; round++)
+        for (int round = 0; round < rounds_of(count); round++)
                 for (size_t i = 0; i < opened; i++) {
                         uint64_t total;
                         if (cgroup_probe_read(&probes[i], &total, NULL) < 0)
@@ -140,8 +146,8 @@ static void change_groups(const struct cgroup_mounts *mounts, const char *name, 
 
 static void report(const char *what, int64_t ns, size_t count, int64_t floor_ns, size_t files)
 {
-        double micros = (double)ns / 1000 / ROUNDS / (double)count;
-        double base = (double)floor_ns / 1000 / ROUNDS / (double)count;
+        double micros = (double)ns / 1000 / rounds_of(count) / (double)count;
+        double base = (double)floor_ns / 1000 / rounds_of(count) / (double)count;
         printf("%-28s %7.1f us a group, floor %7.1f us (%zu files, %zu calls), ratio %.2f\n", what, micros, base, files,
                 3 * files, micros / base);
 }
@@ -168,11 +174,12 @@ static int measure(int root, const struct cgroup_mounts *mounts, const char *wha
                 time_reader(root, mounts, groups, count, COMMON); /* warm */
                 int64_t least = time_floor(groups, count, files, file_count);
                 report(what, time_reader(root, mounts, groups, count, COMMON), count, least, file_count);
-                double per = 1000.0 * ROUNDS * (double)count;
+                double per = 1000.0 * rounds_of(count) * (double)count;
                 printf("%-28s %7.1f us to open and close its directories, %.2f us to see that nothing ran\n", "",
                         (double)time_directories(root, mounts, name, count) / per,
                         (double)time_probes(root, mounts, name, count) / per);
         }
+        fflush(stdout);
         for (size_t i = 0; i < opened; i++)
                 cgroup_dirs_close(&groups[i]);
         return 0;
