@@ -182,8 +182,8 @@ static int remove_leftovers(void **state)
                 cleanup(closedir) DIR *dir = opendir(parents[i]);
                 const struct dirent *entry;
                 while (dir && (entry = readdir(dir))) {
-                        snprintf(path, sizeof(path), "%s/%s", parents[i], entry->d_name);
-                        if (entry->d_type == DT_DIR && entry->d_name[0] == 'g')
+                        int n = snprintf(path, sizeof(path), "%s/%s", parents[i], entry->d_name);
+                        if (n < (int)sizeof(path) && entry->d_type == DT_DIR && entry->d_name[0] == 'g')
                                 rmdir(path);
                 }
                 rmdir(parents[i]);

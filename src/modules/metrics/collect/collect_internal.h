@@ -41,7 +41,7 @@ struct container {
         uint8_t lookups;                         /* of its names */
         uint32_t position;                       /* in the heap of deadlines + 1 */
         int64_t due_ns, interval_ns, sampled_ns; /* the loop's clock */
-        int64_t lookup_ns, limits_ns, netns_ns, commands_ns;
+        int64_t lookup_ns, limits_ns, netns_ns, commands_ns, pid_ns;
         struct ring ring;
         struct summary summary;
         uint64_t last_total, last_user, last_system; /* of the newest sample */
@@ -193,6 +193,8 @@ static inline bool registry_collects(const struct registry *registry, enum metri
 
 /* The machine's file systems now, at most each 10 s. */
 void registry_read_filesystems(struct registry *registry);
+/* Some process of the group, or of one below it; 0 for none. Into container->pid, once a turn of the loop. */
+pid_t sample_find_process(struct container *container, const struct cgroup_dirs *dirs);
 /* Is its network read? */
 bool sample_has_network(const struct container *container);
 /* cpu_inst: into per_cpu (as many as stats has) and stats; none when a counter fell or the CPUs changed. */

@@ -9,7 +9,10 @@
 
 #include <ctype.h>
 
-enum { LOOKUPS_MAX = 7 /* 0, 1, 2, 4 … 32 s after the first sample */ };
+enum {
+        LOOKUPS_MAX = 7,         /* the first at once, then after 1, 2, 4 … 32 s */
+        LOOKUPS_NAMELESS_MAX = 3 /* of a group that no engine's name is in */
+};
 static const int64_t LIMITS_NS = 20 * SECOND;
 
 static bool in_prefixes(const char *const *prefixes, struct sv text)
@@ -222,14 +225,15 @@ void identity_look_up(struct container *container, const struct cgroup_dirs *dir
 {
         struct registry *registry = container->registry;
         int64_t now_ns = loop_now_ns(registry->loop);
-        if (container->lookups >= LOOKUPS_MAX || now_ns < container->lookup_ns || container_is_root(container))
+        unsigned max = container->engine == CONTAINER_NONE ? LOOKUPS_NAMELESS_MAX : LOOKUPS_MAX;
+        if (container->lookups >= max || now_ns < container->lookup_ns || container_is_root(container))
                 return;
         container->lookup_ns = now_ns + (SECOND << container->lookups);
         container->lookups++;
         struct arena arena;
         struct container_state state;
         arena_init(&arena, CONTAINER_STATE_MEMORY);
-        container->pid = cgroup_some_process(&registry->mounts, dirs);
+        sample_find_process(container, dirs);
         if (find_state(container, container->pid, &arena, &state) == 0) {
                 take_state(container, &state, container->pid, &arena);
                 if (state.name)

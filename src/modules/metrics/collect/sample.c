@@ -1,8 +1,10 @@
 /* One sample of one container: which readers are asked, and what is kept between two of them. */
 #include "modules/metrics/collect/collect_internal.h"
 
+#include "base/cleanup.h"
 #include "base/path.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 static const int64_t FILESYSTEMS_NS = 10 * SECOND;
@@ -56,6 +58,40 @@ void sample_rates(const struct container_stats *before, struct container_stats *
         stats->has_rate = true;
         stats->rate_per_cpu = per_cpu;
         stats->rate_per_cpu_count = stats->cgroup.cpu.per_cpu_count;
+}
+
+/* ---- processes ---- */
+
+static pid_t first_process(int dir)
+{
+        char text[32];
+        cleanup(fd_close) int fd = openat(dir, "cgroup.procs", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+        struct sv rest = sv_n(text, n > 0 ? (size_t)n : 0);
+        struct sv line;
+        uint64_t pid = 0;
+        if (!sv_line(&rest, &line) || !sv_parse_u64(line, 10, &pid) || pid > INT32_MAX)
+                return 0;
+        return (pid_t)pid;
+}
+
+/* Only a group that others are below is looked through. */
+pid_t sample_find_process(struct container *container, const struct cgroup_dirs *dirs)
+{
+        struct registry *registry = container->registry;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        size_t index;
+        if (container->pid_ns && container->pid_ns == now_ns)
+                return container->pid;
+        container->pid_ns = now_ns;
+        container->pid = 0;
+        for (size_t i = 0; i < registry->mounts.count && !container->pid; i++)
+                if (dirs->dirs[i] >= 0)
+                        container->pid = first_process(dirs->dirs[i]);
+        if (!container->pid && find_name(&registry->nodes, sv_n(container->name, container->name_size), &index) &&
+                end_of_descendants(&registry->nodes, index) > index + 1)
+                container->pid = cgroup_some_process(&registry->mounts, dirs);
+        return container->pid;
 }
 
 static unsigned group_flags(const struct registry *registry)
@@ -129,7 +165,7 @@ static void look_at_namespace(struct container *container, const struct cgroup_d
         if (container->netns_ns && now_ns < container->netns_ns)
                 return;
         container->netns_ns = now_ns + (container->netns_ns ? NAMESPACE_NS : SECOND);
-        container->pid = cgroup_some_process(&registry->mounts, dirs);
+        sample_find_process(container, dirs);
         container->own_network = false;
         snprintf(path, sizeof(path), "%d/ns/net", (int)container->pid);
         if (container->pid > 0 && registry->host_netns && fstatat(registry->options->proc, path, &namespace, 0) == 0)
@@ -148,7 +184,7 @@ static void read_network(
         if (!sample_has_network(container) || !flags)
                 return;
         if (!container_is_root(container))
-                container->pid = cgroup_some_process(&registry->mounts, dirs);
+                sample_find_process(container, dirs);
         stats->has_net = container->pid > 0 &&
                          net_stats_read(registry->options->proc, container->pid, flags, arena, &stats->net, NULL) == 0;
 }
