@@ -13,14 +13,10 @@ enum { DRAWN = 60, QUERY_TREE = 2 << 20, TEXT_MAX = 16 << 10 };
 
 #define HISTORY_DIRECTORY "/var/lib/tarsier/modules/metrics"
 
-enum query_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
-static const char *const format_names[] = { "text", "json", "csv", NULL };
-
 struct query_params {
         char *query, *directory;
         int64_t since_ns, start_ns, end_ns, step_ns;
-        bool points;
-        int format;
+        bool points, csv;
 };
 
 static const struct field params_fields[] = {
@@ -33,7 +29,7 @@ static const struct field params_fields[] = {
         FIELD_DURATION(struct query_params, step_ns, .json = "step", .min = SECOND, .max = 3650 * DAY,
                 .help = "time between points; default: so that about 60 come"),
         FIELD_BOOL(struct query_params, points, .help = "one row a point instead of one row a series"),
-        FIELD_ENUM(struct query_params, format, format_names, .def = "text", .help = "csv: one line a point"),
+        FIELD_BOOL(struct query_params, csv, .help = "lines of CSV, one a point"),
         FIELD_PATH(struct query_params, directory,
                 .help = "the history's directory, where no agent answers; default: the agent's"),
 };
@@ -197,7 +193,7 @@ static void put_csv_labels(struct buf *out, const struct query_row *row)
 
 static int emit_points(struct asking *asking, const struct query_row *series, const double *values, size_t count)
 {
-        const bool csv = asking->params->format == FORMAT_CSV;
+        const bool csv = asking->params->csv;
         cleanup(buf_done) struct buf line;
         buf_init(&line, 4 * TEXT_MAX);
         for (size_t i = 0; i < count && !run_checkpoint(asking->run); i++) {
@@ -244,7 +240,7 @@ static int take(const struct history_series *series, const double *values, size_
         asking->series++;
         if (run_checkpoint(asking->run))
                 return 1;
-        bool points = asking->params->points || asking->params->format == FORMAT_CSV;
+        bool points = asking->params->points || asking->params->csv;
         return points ? emit_points(asking, &row, values, count) : emit_series(asking, &row, values, count);
 }
 
@@ -254,7 +250,7 @@ static int ask(struct run *run, struct history *history, const struct history_qu
 {
         struct query_statistics *statistics = run_statistics(run);
         struct asking asking = { run, run->params, query, 0, err };
-        if (asking.params->format == FORMAT_CSV) {
+        if (asking.params->csv) {
                 struct query_row header = { .line = (char *)"time,value,name,labels" };
                 if (run_emit(run, NULL, &header, err) < 0)
                         return -1;
@@ -360,7 +356,7 @@ static void print_statistics(struct line_printer *printer, const void *given)
 static const struct module_example query_examples[] = {
         { "metrics query 'cpu{container=\"web\"}' --since 6h --step 1m", "what CPU the container web used" },
         { "metrics query 'topk(5, avg_over_time(memory[1h]))' --since 1d", "who used the most memory" },
-        { "metrics query 'sum by (image) (net_tx)' --format csv", "what each image sent, for a spreadsheet" },
+        { "metrics query 'sum by (image) (net_tx)' --csv", "what each image sent, for a spreadsheet" },
         { "metrics query 'memory / memory_limit > 0.9' --since 1w", "who came close to the limit, and when" },
         { 0 },
 };

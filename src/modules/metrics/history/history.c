@@ -211,7 +211,7 @@ static void add(struct history_accumulator *cell, double value, double weight)
         cell->minimum = cell->weight == 0 || number < cell->minimum ? number : cell->minimum;
         cell->maximum = cell->weight == 0 || number > cell->maximum ? number : cell->maximum;
         cell->last = number;
-        cell->sum += value * weight;
+        cell->sum += (float)(value * weight);
         cell->weight += (float)weight;
 }
 
@@ -320,12 +320,15 @@ static void fill_cell(const struct history *history, const struct history_contai
         const bool counter = history_metric_at(metric)->counter;
         if (cell->weight > 0) {
                 ret->average = history_scaled_code(cell->sum / cell->weight);
-                ret->minimum = history_scaled_code(cell->minimum);
-                ret->maximum = history_scaled_code(cell->maximum);
-                ret->last = history_scaled_code(cell->last);
-                /* rounding and the weights of the samples must not put the average outside */
-                ret->minimum = ret->minimum > ret->average ? ret->average : ret->minimum;
-                ret->maximum = ret->maximum < ret->average ? ret->average : ret->maximum;
+                ret->minimum = ret->maximum = ret->last = ret->average;
+                if (!counter) {
+                        ret->minimum = history_scaled_code(cell->minimum);
+                        ret->maximum = history_scaled_code(cell->maximum);
+                        ret->last = history_scaled_code(cell->last);
+                        /* rounding must not put the average outside */
+                        ret->minimum = ret->minimum > ret->average ? ret->average : ret->minimum;
+                        ret->maximum = ret->maximum < ret->average ? ret->average : ret->maximum;
+                }
                 ret->known = true;
         } else if ((!counter || live->rated >> metric & 1) && repeats(history, live)) {
                 ret->average = ret->minimum = ret->maximum = ret->last = history_scaled_code(cell->last);

@@ -6,9 +6,9 @@
  * counter its rate. Values are kept to 12 significant bits (0.02 %).
  *
  * Steps of the finest level are written together, once a step of the second level: what a kill takes is at most these
- * 60 s; the coarser levels are made again from the finer ones. There is no fsync but at the end of a file: a power cut
- * loses what the kernel had not written back yet. A container that is sampled more rarely than the step repeats its
- * last value until the next sample is overdue. */
+ * 60 s; the coarser levels are made again from the finer ones. There is no fsync but at the end: a power cut loses what
+ * the kernel had not written back yet, and the loop never waits for the disk. A container that is sampled more rarely
+ * than the step repeats its last value until the next sample is overdue. */
 #pragma once
 
 #include "base/buf.h"

@@ -9,7 +9,7 @@
 
 /* What the running step has of one metric, in the codec's scale. last outlives the step. */
 struct history_accumulator {
-        double sum; /* of value times weight */
+        float sum; /* of value times weight */
         float weight, minimum, maximum, last;
 };
 

@@ -13,7 +13,7 @@ enum {
         SLOTS_ROTATE = 1024,     /* slots of a file, when less than half of them live */
         ROTATE_BYTES_MIN = 32 << 10,
         ROTATE_BYTES_MAX = 4 << 20,
-        LAST_LEVEL_ROWS = 6,
+        LAST_LEVEL_ROWS = 2,
 };
 #define RETRY_NS (10 * SECOND)
 
@@ -67,7 +67,7 @@ void history_level_done(struct history *history, struct history_level *level)
 
 int history_scratch(struct history *history, size_t slots)
 {
-        if (slots <= history->scratch)
+        if (slots <= history->scratch && history->cells)
                 return 0;
         size_t size = slots + slots / 2 < 64 ? 64 : slots + slots / 2;
         struct history_cell *cells = realloc(history->cells, size * sizeof(*cells));
@@ -101,8 +101,6 @@ static uint64_t rotate_bytes(const struct history *history, const struct history
 /* Ends the file; the next write begins another, with the slots that are taken from now on. */
 static void rotate(struct history_level *level)
 {
-        if (level->fd >= 0)
-                fdatasync(level->fd);
         fd_close(&level->fd);
         drop_slots(level);
 }
@@ -283,9 +281,9 @@ static void clear_pending(struct history_pending *pending)
 
 static int grow_before(struct history_pending *pending, size_t slots)
 {
-        if (slots <= pending->capacity)
+        if (slots <= pending->capacity && pending->before)
                 return 0;
-        size_t capacity = slots + slots / 8 + 8;
+        size_t capacity = slots + slots / 16 + 4;
         uint32_t *before = calloc(HISTORY_METRICS * capacity, sizeof(*before));
         if (!before)
                 return -1;

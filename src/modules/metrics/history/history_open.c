@@ -117,8 +117,9 @@ struct replay {
         struct map series;                                   /* labels → container, over all levels */
         struct history_container *slots[HISTORY_SERIES_MAX]; /* of the file */
         struct history_decoder decoders[HISTORY_METRICS];
-        uint32_t before[HISTORY_METRICS][HISTORY_SERIES_MAX];
-        struct history_cell rows[HISTORY_METRICS][HISTORY_SERIES_MAX];
+        uint32_t *before;          /* [metric][capacity] */
+        struct history_cell *rows; /* the same */
+        size_t capacity;
 };
 
 static void take_series(struct replay *replay, struct sv record)
@@ -139,10 +140,27 @@ static void take_series(struct replay *replay, struct sv record)
         replay->slots[identity.slot] = container;
 }
 
+static int make_room(struct replay *replay, size_t slots)
+{
+        if (slots <= replay->capacity)
+                return 0;
+        free(replay->before);
+        free(replay->rows);
+        replay->before = calloc(HISTORY_METRICS * slots, sizeof(*replay->before));
+        replay->rows = calloc(HISTORY_METRICS * slots, sizeof(*replay->rows));
+        replay->capacity = replay->before && replay->rows ? slots : 0;
+        return replay->capacity ? 0 : -1;
+}
+
+static struct history_cell *row_of(const struct replay *replay, size_t metric)
+{
+        return replay->rows + metric * replay->capacity;
+}
+
 static bool row_has(const struct replay *replay, size_t slot)
 {
         for (size_t metric = 0; metric < HISTORY_METRICS; metric++)
-                if (replay->rows[metric][slot].known)
+                if (row_of(replay, metric)[slot].known)
                         return true;
         return false;
 }
@@ -169,35 +187,49 @@ static void play_row(struct replay *replay, const struct history_batch *batch, s
                 for (size_t slot = 0; slot < batch->slots[index]; slot++) {
                         const struct history_container *container = replay->slots[slot];
                         if (container && container->slots[level->index])
-                                history->cells[container->slots[level->index] - 1] = replay->rows[metric][slot];
+                                history->cells[container->slots[level->index] - 1] = row_of(replay, metric)[slot];
                 }
                 history_level_put(history, level, metric);
         }
         history_level_end(history, level, start_ns);
 }
 
+static void begin_columns(struct replay *replay, const struct history_batch *batch)
+{
+        for (size_t metric = 0; metric < HISTORY_METRICS; metric++) {
+                const int column = replay->reader.column_of[metric];
+                struct sv bytes = column >= 0 && (size_t)column < batch->column_count ? batch->columns[column] : SV("");
+                uint32_t *before = replay->before + metric * replay->capacity;
+                replay->decoders[metric] =
+                        (struct history_decoder){ bytes, history_metric_at(metric)->counter, before };
+                for (size_t slot = 0; slot < batch->slots_max; slot++)
+                        before[slot] = HISTORY_BEFORE;
+        }
+}
+
+/* A column that is damaged in spite of its record's checksum has nothing from there on. */
+static void next_row(struct replay *replay, size_t slots)
+{
+        for (size_t metric = 0; metric < HISTORY_METRICS; metric++) {
+                struct history_decoder *decoder = &replay->decoders[metric];
+                struct history_cell *row = row_of(replay, metric);
+                if (decoder->rest.n && history_decode_row(decoder, row, slots))
+                        continue;
+                memset(row, 0, slots * sizeof(*row));
+                decoder->rest = SV("");
+        }
+}
+
 static void play_batch(struct replay *replay, struct sv record, int64_t from_ns)
 {
         struct history_batch batch;
-        if (!history_batch_parse(record, replay->level->step_ns, &batch))
+        if (!history_batch_parse(record, replay->level->step_ns, &batch) || make_room(replay, batch.slots_max) < 0)
                 return;
-        for (size_t metric = 0; metric < HISTORY_METRICS; metric++) {
-                const int column = replay->reader.column_of[metric];
-                struct sv bytes = column >= 0 && (size_t)column < batch.column_count ? batch.columns[column] : SV("");
-                replay->decoders[metric] =
-                        (struct history_decoder){ bytes, history_metric_at(metric)->counter, replay->before[metric] };
-                for (size_t slot = 0; slot < batch.slots_max; slot++)
-                        replay->before[metric][slot] = HISTORY_BEFORE;
-        }
+        if (batch.slots_max == 0)
+                return;
+        begin_columns(replay, &batch);
         for (size_t i = 0; i < batch.rows; i++) {
-                for (size_t metric = 0; metric < HISTORY_METRICS; metric++) {
-                        memset(replay->rows[metric], 0, batch.slots[i] * sizeof(replay->rows[metric][0]));
-                        if (replay->decoders[metric].rest.n &&
-                                !history_decode_row(&replay->decoders[metric], replay->rows[metric], batch.slots[i])) {
-                                memset(replay->rows[metric], 0, batch.slots[i] * sizeof(replay->rows[metric][0]));
-                                replay->decoders[metric].rest = SV("");
-                        }
-                }
+                next_row(replay, batch.slots[i]);
                 if (batch.starts_ns[i] >= from_ns && batch.starts_ns[i] <= replay->history->now_ns)
                         play_row(replay, &batch, i);
         }
@@ -231,6 +263,8 @@ static void end_replay(struct replay *replay)
                 history_container_release(container);
         }
         map_done(&replay->series);
+        free(replay->before);
+        free(replay->rows);
         free(replay);
 }
 
