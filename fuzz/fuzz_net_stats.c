@@ -1,5 +1,6 @@
-/* Parsers of /proc/PID/net: the first byte chooses one, the rest is its input. */
+/* Parsers of /proc/PID/net and of sock_diag's bytes a connection: the first byte chooses one, the rest is its input. */
 #include "linux/net_stats.h"
+#include "linux/socket_traffic.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,9 +47,15 @@ static void fuzz_advanced(struct sv text)
                 check(net_parse_advanced(names, values, &stats) >= -1);
 }
 
+static void fuzz_traffic(struct sv bytes)
+{
+        struct socket_traffic traffic;
+        socket_traffic_parse(bytes, &traffic);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const parsers[])(struct sv text) = { fuzz_interfaces, fuzz_sockets, fuzz_advanced };
+        static void (*const parsers[])(struct sv text) = { fuzz_interfaces, fuzz_sockets, fuzz_advanced, fuzz_traffic };
         if (size)
                 parsers[data[0] % (sizeof(parsers) / sizeof(*parsers))](sv_n((const char *)data + 1, size - 1));
         return 0;

@@ -1,6 +1,7 @@
 #include "linux/net_stats.h"
 
 #include "linux/lines.h"
+#include "linux/sockstat.h"
 #include "linux/text_file.h"
 
 enum { ADVANCED_TEXT_MAX = 32 * 1024, INTERFACES_FIRST = 8 };
@@ -279,26 +280,38 @@ static int read_advanced(int proc, pid_t pid, const char *name, struct net_stats
         return 0;
 }
 
-static int read_sockets(int proc, pid_t pid, unsigned flags, struct reading *reading, struct error *err)
+/* The kernel goes through its whole table of connections for either file, of all namespaces: 3 ms on a machine of 24 GB
+ * with no connection at all. sockstat tells in microseconds that there is nothing to be found. */
+static bool may_have(const struct sockstat *sockstat, const char *protocol)
+{
+        uint64_t inuse;
+        uint64_t waiting;
+        return !sockstat_value(sockstat, protocol, "inuse", &inuse) ||
+               !sockstat_value(sockstat, "TCP", "tw", &waiting) || inuse || waiting;
+}
+
+static int read_tcp(int proc, pid_t pid, struct reading *reading, struct error *err)
+{
+        char dir[32];
+        struct sockstat sockstat = { 0 };
+        struct net_stats *stats = reading->stats;
+        snprintf(dir, sizeof(dir), "%d/net", pid);
+        stats->has_tcp = sockstat_read(proc, dir, &sockstat, NULL) == 0;
+        reading->tcp = &stats->tcp;
+        if (may_have(&sockstat, "TCP") && read_lines(proc, pid, "tcp", each_tcp, reading, &stats->has_tcp, err) < 0)
+                return -1;
+        reading->tcp = &stats->tcp6;
+        return may_have(&sockstat, "TCP6") ? read_lines(proc, pid, "tcp6", each_tcp, reading, &stats->has_tcp, err) : 0;
+}
+
+static int read_udp(int proc, pid_t pid, struct reading *reading, struct error *err)
 {
         struct net_stats *stats = reading->stats;
-        if (flags & NET_READ_TCP) {
-                reading->tcp = &stats->tcp;
-                if (read_lines(proc, pid, "tcp", each_tcp, reading, &stats->has_tcp, err) < 0)
-                        return -1;
-                reading->tcp = &stats->tcp6;
-                if (read_lines(proc, pid, "tcp6", each_tcp, reading, &stats->has_tcp, err) < 0)
-                        return -1;
-        }
-        if (flags & NET_READ_UDP) {
-                reading->udp = &stats->udp;
-                if (read_lines(proc, pid, "udp", each_udp, reading, &stats->has_udp, err) < 0)
-                        return -1;
-                reading->udp = &stats->udp6;
-                if (read_lines(proc, pid, "udp6", each_udp, reading, &stats->has_udp, err) < 0)
-                        return -1;
-        }
-        return 0;
+        reading->udp = &stats->udp;
+        if (read_lines(proc, pid, "udp", each_udp, reading, &stats->has_udp, err) < 0)
+                return -1;
+        reading->udp = &stats->udp6;
+        return read_lines(proc, pid, "udp6", each_udp, reading, &stats->has_udp, err);
 }
 
 int net_stats_read(int proc, pid_t pid, unsigned flags, struct arena *arena, struct net_stats *ret, struct error *err)
@@ -308,7 +321,9 @@ int net_stats_read(int proc, pid_t pid, unsigned flags, struct arena *arena, str
         if (flags & NET_READ_INTERFACES &&
                 read_lines(proc, pid, "dev", each_interface, &reading, &stats.has_interfaces, err) < 0)
                 return -1;
-        if (read_sockets(proc, pid, flags, &reading, err) < 0)
+        if (flags & NET_READ_TCP && read_tcp(proc, pid, &reading, err) < 0)
+                return -1;
+        if (flags & NET_READ_UDP && read_udp(proc, pid, &reading, err) < 0)
                 return -1;
         if (flags & NET_READ_ADVANCED && (read_advanced(proc, pid, "snmp", &stats, err) < 0 ||
                                                  read_advanced(proc, pid, "netstat", &stats, err) < 0))

@@ -252,6 +252,32 @@ static void a_process_that_is_gone(void **state)
         fixture_remove(&fixture);
 }
 
+/* A kernel that says that there is no connection is believed: its table is not walked. */
+static void nothing_to_be_found(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        cleanup(arena_done) struct arena arena;
+        cleanup(buf_done) struct buf text;
+        arena_init(&arena, 1024);
+        buf_init(&text, 1 << 16);
+        fixture_make(&fixture);
+        buf_puts(&text, tcp_header);
+        buf_puts(&text, "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n");
+        fixture_text(&fixture, "3/net/tcp", buf_text(&text));
+        fixture_text(&fixture, "3/net/tcp6", buf_text(&text));
+        fixture_text(&fixture, "3/net/sockstat", "sockets: used 5\nTCP: inuse 0 orphan 0 tw 0 alloc 9 mem 0\n");
+        fixture_text(&fixture, "3/net/sockstat6", "TCP6: inuse 1\n");
+        struct net_stats stats = read_stats(fixture.root, 3, NET_READ_TCP, &arena);
+        assert_true(stats.has_tcp);
+        assert_int_equal(stats.tcp.states[NET_TCP_LISTEN], 0);
+        assert_int_equal(stats.tcp6.states[NET_TCP_LISTEN], 1);
+        fixture_text(&fixture, "3/net/sockstat", "TCP: inuse 0 orphan 0 tw 1 alloc 9 mem 0\n");
+        stats = read_stats(fixture.root, 3, NET_READ_TCP, &arena);
+        assert_int_equal(stats.tcp.states[NET_TCP_LISTEN], 1); /* one in TIME_WAIT somewhere */
+        fixture_remove(&fixture);
+}
+
 static void loopback_up(void)
 {
         struct ifreq request = { .ifr_flags = IFF_UP };
@@ -352,6 +378,7 @@ int main(void)
                 cmocka_unit_test(sockets_need_no_memory),
                 cmocka_unit_test(counters_of_tcp),
                 cmocka_unit_test(a_process_that_is_gone),
+                cmocka_unit_test(nothing_to_be_found),
                 cmocka_unit_test(this_kernel),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,21 +245,37 @@ static bool read_group(int proc, pid_t pid, char *ret)
         return true;
 }
 
-bool ledger_group_of(int proc, const struct task_usage *usage, char *ret)
+/* The parent of the last one: programs run in rows by one shell. For as long as one drain lasts only. */
+struct parent_group {
+        pid_t pid;
+        bool known;
+        char group[LEDGER_GROUP_MAX];
+};
+
+static bool find_group(int proc, const struct task_usage *usage, struct parent_group *parent, char *ret)
 {
         bool own = usage->tgid > 0 && read_group(proc, usage->tgid, ret);
         if (own && strcmp(ret, "/") != 0)
                 return true;
-        if (usage->ppid > 0 && read_group(proc, usage->ppid, ret))
-                return true;
-        ret[0] = '/';
-        ret[1] = '\0';
-        return own;
+        if (usage->ppid > 0 && parent->pid != usage->ppid) {
+                parent->pid = usage->ppid;
+                parent->known = read_group(proc, usage->ppid, parent->group);
+        }
+        bool told = usage->ppid > 0 && parent->known;
+        snprintf(ret, LEDGER_GROUP_MAX, "%s", told ? parent->group : "/");
+        return own || told;
+}
+
+bool ledger_group_of(int proc, const struct task_usage *usage, char *ret)
+{
+        struct parent_group parent = { 0 };
+        return find_group(proc, usage, &parent, ret);
 }
 
 bool ledger_drain(struct ledger *ledger, struct taskstats_listener *listener, int proc, size_t batches)
 {
         struct task_usage batch[TASKSTATS_BATCH];
+        struct parent_group parent = { 0 };
         bool more = true;
         for (size_t round = 0; round < batches && more; round++) {
                 size_t count = taskstats_receive(listener, batch, &more);
@@ -267,7 +283,7 @@ bool ledger_drain(struct ledger *ledger, struct taskstats_listener *listener, in
                 for (size_t i = 0; i < count; i++) {
                         char group[LEDGER_GROUP_MAX] = "/";
                         if (batch[i].last)
-                                ledger->counters.unknown_group += !ledger_group_of(proc, &batch[i], group);
+                                ledger->counters.unknown_group += !find_group(proc, &batch[i], &parent, group);
                         ledger_add(ledger, &batch[i], sv_of(group), now);
                 }
         }
