@@ -1,10 +1,14 @@
 """node_exporter's end-to-end fixture: its trees below --path.rootfs, --path.procfs and --path.sysfs, its flags, and its
 expected output line by line, restricted to the families of our collectors. What differs is listed with its reason: an
 unlisted difference fails, and so does a listed one that is none any more."""
+import contextlib
 import os
 import pathlib
 import re
+import socket
 import subprocess
+import time
+import urllib.request
 
 import pytest
 
@@ -106,10 +110,35 @@ def scrape(tree, *flags):
                  '--path.sysfs=collector/fixtures/sys', *flags, cwd=tree).stdout
 
 
-def test_end_to_end(tree):
-    flags = [flag.replace('udev/data', 'collector/fixtures/udev/data') for flag in FLAGS]
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def program(*flags):
+    """The address of `tarsier metrics --node`, as long as it runs."""
+    port = free_port()
+    process = subprocess.Popen([PROGRAM, 'metrics', '--node', '--port', str(port), *flags],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(400):
+            try:
+                urllib.request.urlopen(f'http://127.0.0.1:{port}/', timeout=5).read()
+                break
+            except OSError:
+                assert process.poll() is None
+                time.sleep(0.05)
+        yield f'http://127.0.0.1:{port}/metrics'
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def check_end_to_end(text):
     expected = lines_of((FIXTURES / 'e2e-output.txt').read_bytes())
-    told = lines_of(scrape(tree, *flags))
+    told = lines_of(text)
     missing = [line for line in expected if line not in set(told)]
     extra = [line for line in told if line not in set(expected)]
     found = {f'-{line}' for line in missing} | {f'+{line}' for line in extra}
@@ -118,6 +147,20 @@ def test_end_to_end(tree):
     assert len(missing) <= len(expected) * 0.05
     if not found:
         assert told == expected  # the order too
+
+
+def test_end_to_end(tree):
+    check_end_to_end(scrape(tree, *[flag.replace('udev/data', 'collector/fixtures/udev/data') for flag in FLAGS]))
+
+
+def test_end_to_end_of_the_program(tarsier, tree):
+    """The same through the command line, the sandbox and HTTP."""
+    del tarsier
+    fixtures = f'{tree}/collector/fixtures'
+    flags = [flag.replace('udev/data', f'{fixtures}/udev/data').replace('=collector/fixtures', f'={fixtures}') for flag in FLAGS]
+    with program(f'--path.rootfs={fixtures}', f'--path.procfs={fixtures}/proc', f'--path.sysfs={fixtures}/sys', *flags) as url:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            check_end_to_end(answer.read().replace(f'{tree}/'.encode(), b''))
 
 
 @pytest.mark.parametrize('name', sorted(path.stem for path in FIXTURES.glob('textfile/*.out')))

@@ -4,7 +4,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,7 +12,7 @@ import urllib.request
 import pytest
 
 from conftest import PROGRAM
-from test_node_fixture import COLLECTORS
+from test_node_fixture import COLLECTORS, free_port, program
 
 PROBE = pathlib.Path(PROGRAM).parent / 'src/modules/metrics/node_probe'
 THEIRS = shutil.which('prometheus-node-exporter')
@@ -36,12 +35,6 @@ NEWER_FAMILIES = {'node_filesystem_mount_info', 'node_pressure_irq_stalled_secon
 NEWER_LABELS = {'node_disk_info': {'rotational'}, 'node_network_info': {'adminstate'}}
 # Figures of the scrape itself, and of a moment: they may fall and rise between two scrapes.
 OWN = {'node_exporter_build_info', 'node_scrape_collector_duration_seconds'}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope='module')
@@ -102,12 +95,19 @@ def parse(text):
     return families
 
 
-@pytest.fixture(scope='module')
-def scrapes(theirs, directory):
-    """Theirs, ours, theirs, in one go."""
+@pytest.fixture(scope='module', params=['probe', 'program'])
+def scrapes(request, theirs, directory):
+    """Theirs, ours, theirs, in one go: ours by the collectors alone, and by the command line, the sandbox and HTTP."""
     query = '?' + '&'.join(f'collect[]={name}' for name in COLLECTORS)
     get(theirs + query)  # the first one is slow
-    before, mine, after = get(theirs + query), ours(directory), get(theirs + query)
+    if request.param == 'probe':
+        before, mine, after = get(theirs + query), ours(directory), get(theirs + query)
+    elif not os.access(PROGRAM, os.X_OK):
+        pytest.skip('needs build/tarsier')
+    else:
+        with program(f'--collector.textfile.directory={directory}', *SHARED) as url:
+            get(url)
+            before, mine, after = get(theirs + query), get(url), get(theirs + query)
     return parse(before), parse(mine), parse(after)
 
 

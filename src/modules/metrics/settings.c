@@ -94,6 +94,14 @@ static const struct field node_settings_fields[] = {
                 .help = "mount points to leave out"),
         FIELD_REGEX(N, filesystem_type_exclude, .option = "collector.filesystem.fs-types-exclude",
                 .help = "types of file systems to leave out"),
+        FIELD_REGEX(N, filesystem_mount_include, .option = "collector.filesystem.mount-points-include",
+                .help = "only these mount points"),
+        FIELD_REGEX(N, filesystem_type_include, .option = "collector.filesystem.fs-types-include",
+                .help = "only these types of file systems"),
+        FIELD_DURATION(N, mount_timeout_ns, .option = "collector.filesystem.mount-timeout", .def = "5s",
+                .min = 100 * MILLISECOND, .max = HOUR, .help = "how long a network file system may be silent"),
+        FIELD_REGEX(N, arp_include, .option = "collector.arp.device-include", .help = "only these network devices"),
+        FIELD_REGEX(N, arp_exclude, .option = "collector.arp.device-exclude", .help = "not these network devices"),
         FIELD_REGEX(
                 N, netdev_include, .option = "collector.netdev.device-include", .help = "only these network devices"),
         FIELD_REGEX(
@@ -102,12 +110,27 @@ static const struct field node_settings_fields[] = {
                 .help = "addresses of network devices"),
         FIELD_REGEX(N, netclass_ignore, .option = "collector.netclass.ignored-devices",
                 .help = "not these network devices"),
+        FIELD_BOOL(N, netdev_netlink, .option = "collector.netdev.netlink", .def = "true",
+                .help = "counters of network devices by netlink, else from net/dev"),
+        FIELD_BOOL(N, netclass_ignore_speed, .option = "collector.netclass.ignore-invalid-speed",
+                .help = "no speed where it is not known"),
         FIELD_REGEX(N, disk_include, .option = "collector.diskstats.device-include", .help = "only these disks"),
         FIELD_REGEX(N, disk_exclude, .option = "collector.diskstats.device-exclude", .help = "not these disks"),
         FIELD_REGEX(N, netstat_fields, .option = "collector.netstat.fields", .help = "which counters of netstat"),
         FIELD_REGEX(N, vmstat_fields, .option = "collector.vmstat.fields", .help = "which counters of vmstat"),
         FIELD_REGEX(N, hwmon_include, .option = "collector.hwmon.chip-include", .help = "only these sensors"),
         FIELD_REGEX(N, hwmon_exclude, .option = "collector.hwmon.chip-exclude", .help = "not these sensors"),
+        FIELD_REGEX(
+                N, hwmon_sensor_include, .option = "collector.hwmon.sensor-include", .help = "only these CHIP;SENSOR"),
+        FIELD_REGEX(
+                N, hwmon_sensor_exclude, .option = "collector.hwmon.sensor-exclude", .help = "not these CHIP;SENSOR"),
+        FIELD_REGEX(N, cpu_flags_include, .option = "collector.cpu.info.flags-include",
+                .help = "node_cpu_flag_info of these flags"),
+        FIELD_REGEX(N, cpu_bugs_include, .option = "collector.cpu.info.bugs-include",
+                .help = "node_cpu_bug_info of these bugs"),
+        FIELD_BOOL(N, stat_softirq, .option = "collector.stat.softirq", .help = "node_softirqs_total"),
+        FIELD_PATH(
+                N, udev_path, .option = "path.udev.data", .def = "/run/udev/data", .help = "where udev keeps its data"),
         FIELD_BOOL(N, cpu_info, .option = "collector.cpu.info", .help = "node_cpu_info"),
         FIELD_BOOL(
                 N, cpu_guest, .option = "collector.cpu.guest", .def = "true", .help = "node_cpu_guest_seconds_total"),
@@ -331,6 +354,20 @@ int metrics_options_make(const struct metrics_settings *settings, struct arena *
                 .cpu_info = node->cpu_info,
                 .cpu_guest = node->cpu_guest,
                 .netdev_address_info = node->netdev_address_info,
+                .udev_path = node->udev_path,
+                .filesystem_mount_include = node->filesystem_mount_include,
+                .filesystem_type_include = node->filesystem_type_include,
+                .mount_timeout_ns = node->mount_timeout_ns,
+                .arp_include = node->arp_include,
+                .arp_exclude = node->arp_exclude,
+                .hwmon_sensor_include = node->hwmon_sensor_include,
+                .hwmon_sensor_exclude = node->hwmon_sensor_exclude,
+                .cpu_flags_include = node->cpu_flags_include,
+                .cpu_bugs_include = node->cpu_bugs_include,
+                .netdev_no_netlink = !node->netdev_netlink,
+                .netclass_ignore_speed = node->netclass_ignore_speed,
+                .stat_softirq = node->stat_softirq,
+                .version = TARSIER_VERSION,
                 .disabled = ~collectors_on(node) };
         *ret = options;
         return 0;

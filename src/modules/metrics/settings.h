@@ -68,8 +68,11 @@ struct node_settings {
         char *filesystem_mount_exclude, *filesystem_type_exclude;
         char *netdev_include, *netdev_exclude, *netclass_ignore, *disk_include, *disk_exclude, *netstat_fields,
                 *vmstat_fields;
-        char *hwmon_include, *hwmon_exclude;
-        bool cpu_info, cpu_guest, netdev_address_info;
+        char *hwmon_include, *hwmon_exclude, *hwmon_sensor_include, *hwmon_sensor_exclude;
+        char *arp_include, *arp_exclude, *filesystem_mount_include, *filesystem_type_include;
+        char *cpu_flags_include, *cpu_bugs_include, *udev_path;
+        int64_t mount_timeout_ns;
+        bool cpu_info, cpu_guest, netdev_address_info, netdev_netlink, netclass_ignore_speed, stat_softirq;
         bool disable_exporter_metrics;
         char *telemetry_path;
 };

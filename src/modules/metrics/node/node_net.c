@@ -22,9 +22,13 @@ static void take_netstat(struct sv protocol, struct sv name, struct sv value, vo
                 walk->node->refused++;
                 return;
         }
-        int length = snprintf(key, sizeof(key), "%.*s_%.*s", SV_ARG(protocol), SV_ARG(name));
+        memcpy(key, protocol.p, protocol.n); /* hundreds of names: no snprintf before one is chosen */
+        key[protocol.n] = '_';
+        memcpy(key + protocol.n + 1, name.p, name.n);
+        size_t length = protocol.n + 1 + name.n;
+        key[length] = '\0';
         if (!node_chosen(
-                    walk->node, &walk->node->netstat_choices, walk->node->netstat_fields, sv_n(key, (size_t)length)))
+                    walk->node, &walk->node->netstat_choices, walk->node->netstat_fields, sv_n(key, length)))
                 return;
         if (!node_parse_double(value, &number)) {
                 walk->malformed = true;
