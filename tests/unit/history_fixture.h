@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/path.h"
+#include "base/timefmt.h"
 #include "modules/metrics/history/history.h"
 
 #include <dirent.h>

@@ -5,8 +5,8 @@
 struct scale {
         double codec, kernel;
 };
-#define RATE 1e6  /* so that one event in a day is not 0 */
-#define COUNT 1e3 /* an average of processes has fractions */
+#define RATE 0x1p20  /* one event in a day is not 0; and whole numbers to 4096 stay what they are */
+#define COUNT 0x1p10 /* an average of processes has fractions */
 #define SECONDS 1e9
 
 /* clang-format off */
