@@ -135,8 +135,12 @@ static void answer_cadvisor(struct http_exchange *exchange, const struct http_re
         } else if (reply.body.failed) {
                 http_reply(exchange, 500, TEXT, NULL, SV("the answer is larger than 64 MiB\n"));
         } else {
-                const char *const headers[] = { "Location", reply.location, NULL };
-                http_reply(exchange, reply.status, reply.content_type, reply.location ? headers : NULL,
+                const char *const location[] = { "Location", reply.location, NULL };
+                static const char *const nosniff[] = { "X-Content-Type-Options", "nosniff", NULL };
+                http_reply(exchange, reply.status, reply.content_type,
+                        reply.location  ? location
+                        : reply.nosniff ? nosniff
+                                        : NULL,
                         sv_n(reply.body.data, reply.body.len));
         }
         buf_done(&reply.body);
