@@ -17,7 +17,7 @@ enum { COMM_MAX = 15 };
 /* Offset of the first / last `what` in text, or text.n. */
 static size_t find_first(struct sv text, struct sv what)
 {
-        const char *at = text.n ? memmem(text.p, text.n, what.p, what.n) : NULL;
+        const char *at = text.p && text.n ? memmem(text.p, text.n, what.p, what.n) : NULL;
         return at ? (size_t)(at - text.p) : text.n;
 }
 

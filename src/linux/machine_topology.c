@@ -25,15 +25,9 @@ struct cpus {
         size_t count;
 };
 
-static int join(char *into, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int join(char *into, size_t size, const char *format, ...)
+static bool fits(int n, size_t size)
 {
-        va_list args;
-        va_start(args, format);
-        int n = vsnprintf(into, size, format, args);
-        va_end(args);
-        return n >= 0 && (size_t)n < size ? 0 : -1;
+        return n >= 0 && (size_t)n < size;
 }
 
 static int order_of(int64_t a, int64_t b)
@@ -90,7 +84,7 @@ static int read_cpus(struct machine_reading *reading, const char *path, const st
                 struct cpu *cpu = &rows[ret->count];
                 char name[MACHINE_PATH_MAX];
                 if ((online && !machine_cpu_set_has(online, numbers[i])) ||
-                        join(name, sizeof(name), "%s/cpu%d/topology", path, numbers[i]) < 0)
+                        !fits(snprintf(name, sizeof(name), "%s/cpu%d/topology", path, numbers[i]), sizeof(name)))
                         continue;
                 cleanup(fd_close) int topology = machine_open_directory(reading->sys, name);
                 *cpu = (struct cpu){ .number = numbers[i], .book = "", .drawer = "" };
@@ -207,7 +201,7 @@ static int read_core_caches(
         char path[MACHINE_PATH_MAX];
         int *indexes;
         size_t count;
-        if (join(path, sizeof(path), "devices/system/cpu/cpu%d/cache", core->threads[0]) < 0)
+        if (!fits(snprintf(path, sizeof(path), "devices/system/cpu/cpu%d/cache", core->threads[0]), sizeof(path)))
                 return 0;
         cleanup(fd_close) int caches = openat(reading->sys, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (caches < 0)
@@ -218,7 +212,7 @@ static int read_core_caches(
                 struct machine_cache cache = { 0 };
                 size_t cpus;
                 char type[MACHINE_VALUE_MAX];
-                if (join(path, sizeof(path), "index%d", indexes[i]) < 0)
+                if (!fits(snprintf(path, sizeof(path), "index%d", indexes[i]), sizeof(path)))
                         continue;
                 cleanup(fd_close) int directory = openat(caches, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (directory < 0 || !read_cache(directory, &cache, &cpus, type)) {
@@ -286,7 +280,7 @@ static int read_node(struct machine_reading *reading, int id, const struct machi
         char path[MACHINE_PATH_MAX];
         struct cpus cpus;
         struct machine_node *node = &reading->machine->nodes[reading->machine->node_count];
-        if (join(path, sizeof(path), "devices/system/node/node%d", id) < 0)
+        if (!fits(snprintf(path, sizeof(path), "devices/system/node/node%d", id), sizeof(path)))
                 return 0;
         cleanup(fd_close) int directory = openat(reading->sys, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
