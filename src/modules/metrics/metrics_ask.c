@@ -72,7 +72,7 @@ static int answer(
         struct json_writer writer;
         char text[TIME_TEXT_MAX];
         int64_t since_ns = HOUR, end_ns = time_unix_ns(), start_ns = 0, step_ns = 0;
-        const char *asked = request_query(request, "query");
+        const char *asked = arena_strdup(arena, request_query(request, "query")); /* the next call reuses its memory */
         if (!asked)
                 return fail(err, E_INVALID, "query: missing");
         if (read_duration(request, "since", &since_ns, err) < 0 || read_duration(request, "step", &step_ns, err) < 0 ||
