@@ -179,7 +179,7 @@ static void disk_statistics(void **state)
         struct sv line;
         size_t rows = 0;
         size_t found = 0;
-        struct diskstats row;
+        struct diskstats row = { 0 };
         while (sv_line(&rest, &line)) {
                 assert_true(diskstats_parse_line(line, &row));
                 rows++;
