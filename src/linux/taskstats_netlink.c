@@ -123,6 +123,15 @@ bool taskstats_parse(struct sv bytes, struct task_usage *ret)
         return true;
 }
 
+uint64_t task_usage_cpu_ns(const struct task_usage *usage)
+{
+        uint64_t told = usage->run_ns ? usage->run_ns : usage->user_ns + usage->system_ns;
+        if (usage->voluntary_switches || !usage->cpu.count || usage->elapsed_ns < usage->cpu.total_ns)
+                return told; /* it slept, or the kernel does not tell how long it waited */
+        uint64_t lived = usage->elapsed_ns - usage->cpu.total_ns;
+        return lived > told ? lived : told;
+}
+
 /* The struct within AGGR_PID or AGGR_TGID, beside the id. */
 static bool parse_aggregate(struct sv rest, struct task_usage *ret)
 {

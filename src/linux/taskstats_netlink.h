@@ -33,7 +33,7 @@ struct task_usage {
         char comm[TASKSTATS_COMM_MAX + 1];
         int64_t start_unix_ns; /* whole seconds */
         uint64_t elapsed_ns, user_ns, system_ns;
-        uint64_t run_ns; /* on a CPU, exact where user_ns and system_ns are counted in ticks */
+        uint64_t run_ns; /* on a CPU; of a running task up to the scheduler's last look: see task_usage_cpu_ns */
         uint64_t minor_faults, major_faults;
         uint64_t rss_peak, vm_peak;                                      /* bytes */
         uint64_t read_chars, write_chars, read_syscalls, write_syscalls; /* chars: bytes asked for, caches too */
@@ -42,6 +42,11 @@ struct task_usage {
         struct task_delay cpu, block_io, swap_in, reclaim, thrashing, compaction, write_protect_copy, interrupts;
         uint64_t exe_device, exe_inode; /* of the program; 0 before version 12 */
 };
+
+/* CPU time of a task that ended. run_ns lacks what came after the scheduler's last look, which for a process of less
+ * than a tick that never slept is nearly all of it: of 581 us of a `true` it tells 31. For such a one the time it
+ * lived, less the time it waited for a CPU, is right to a tenth. */
+uint64_t task_usage_cpu_ns(const struct task_usage *usage);
 
 /* The bytes of one struct taskstats. False when they are shorter than version 1's. */
 bool taskstats_parse(struct sv bytes, struct task_usage *ret);

@@ -311,7 +311,7 @@ static bool same_user(struct sv said, const char *name)
         return sv_eq(said, sv_of(name));
 }
 
-static int check_line(struct sv line, const struct rows *before, const struct rows *after)
+static int check_line(struct sv line, const struct rows *before, const struct rows *after, int *unlike)
 {
         struct sv words[11];
         uint64_t pid;
@@ -328,22 +328,18 @@ static int check_line(struct sv line, const struct rows *before, const struct ro
         snprintf(text, sizeof(text), "%d", first->ppid);
         snprintf(text + 16, 16, "%d", last->ppid);
         assert_true(either(words[2], text, text + 16));
-        assert_true(either(words[3], first->start, last->start));
-        double low = first->rss < last->rss ? (double)first->rss : (double)last->rss;
-        double high = first->rss > last->rss ? (double)first->rss : (double)last->rss;
-        assert_true((double)rss * 1024 >= low * 0.9 && (double)rss * 1024 <= high * 1.1);
-        assert_true(words[8].n > 0);
-        if (first->stat[0] == last->stat[0])
-                assert_string_equal(first->stat + 1, last->stat + 1);
-        if (strcmp(first->stat + 1, last->stat + 1) == 0) /* the state itself changes any time */
-                assert_true(sv_eq(sv_n(words[8].p + 1, words[8].n - 1), sv_of(first->stat + 1)));
-        if (strcmp(first->time, last->time) == 0)
-                assert_true(sv_eq(words[9], sv_of(first->time)));
+        /* the rest changes any time: of most it does not within these milliseconds */
+        bool alike =
+                strcmp(first->stat, last->stat) == 0 && strcmp(first->time, last->time) == 0 && first->rss == last->rss;
+        *unlike += !either(words[3], first->start, last->start); /* ps counts from whole seconds */
+        *unlike += alike &&
+                   !(sv_eq(words[8], sv_of(first->stat)) && sv_eq(words[9], sv_of(first->time)) &&
+                           rss * 1024 >= first->rss - first->rss / 10 && rss * 1024 <= first->rss + first->rss / 10);
         /* a kworker's name tells its work, which changes meanwhile */
         struct sv comm = sv_trim(line);
-        size_t alike = first->stat[0] == 'Z' ? 1 : strlen(first->comm);
+        size_t length = first->stat[0] == 'Z' ? 1 : strlen(first->comm);
         if (!sv_starts(comm, SV("kworker/")))
-                assert_true(comm.n >= alike && memcmp(comm.p, first->comm, alike) == 0);
+                assert_true(comm.n >= length && memcmp(comm.p, first->comm, length) == 0);
         return 1;
 }
 
@@ -376,8 +372,10 @@ static void beside_ps(void **state)
                 skip();
         }
         int checked = 0;
+        int unlike = 0;
         while (sv_line(&rest, &line))
-                checked += check_line(line, &before, &after);
+                checked += check_line(line, &before, &after, &unlike);
+        assert_true(unlike <= 2 + checked / 20);
         assert_true(checked > 5 || (size_t)checked + 2 >= before.rows.count);
         vec_done(&before.rows);
         vec_done(&after.rows);

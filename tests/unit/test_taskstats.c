@@ -155,6 +155,23 @@ static void newer_structs_are_longer(void **state)
         assert_int_equal(usage.compaction.total_ns, 80);
 }
 
+static void time_of_a_short_life(void **state)
+{
+        (void)state;
+        struct task_usage usage = { .run_ns = 30, .elapsed_ns = 700, .cpu = { 1, 100 } };
+        assert_int_equal(task_usage_cpu_ns(&usage), 600);
+        usage.voluntary_switches = 1; /* it slept: its life says nothing */
+        assert_int_equal(task_usage_cpu_ns(&usage), 30);
+        usage.run_ns = 0;
+        usage.user_ns = 8;
+        usage.system_ns = 4;
+        assert_int_equal(task_usage_cpu_ns(&usage), 12);
+        usage = (struct task_usage){ .run_ns = 30, .elapsed_ns = 700 }; /* waiting is not counted */
+        assert_int_equal(task_usage_cpu_ns(&usage), 30);
+        usage.cpu = (struct task_delay){ 2, 701 };
+        assert_int_equal(task_usage_cpu_ns(&usage), 30);
+}
+
 static size_t message(char *out, uint16_t type, uint8_t command, const struct taskstats *stats, uint32_t pid)
 {
         struct nlattr inner = { sizeof(inner) + sizeof(*stats), TASKSTATS_TYPE_STATS };
@@ -251,23 +268,6 @@ static void *thread_burns(void *cookie)
         return NULL;
 }
 
-/* Waits for records until each has been called with the last of `last_of`. */
-static void collect_until(struct taskstats_listener *listener, pid_t last_of,
-        void (*each)(const struct task_usage *, void *), void *cookie)
-{
-        struct task_usage batch[TASKSTATS_BATCH];
-        struct pollfd wait = { .fd = taskstats_listener_fd(listener), .events = POLLIN };
-        for (bool found = false; !found;) {
-                bool more;
-                assert_int_equal(poll(&wait, 1, 10000), 1);
-                size_t count = taskstats_receive(listener, batch, &more);
-                for (size_t i = 0; i < count; i++) {
-                        each(&batch[i], cookie);
-                        found |= batch[i].tgid == last_of && batch[i].last;
-                }
-        }
-}
-
 struct seen {
         pid_t pid, threaded;
         struct task_usage single;
@@ -275,15 +275,28 @@ struct seen {
         uint64_t threads_run_ns;
 };
 
-static void see(const struct task_usage *usage, void *cookie)
+static void see(const struct task_usage *usage, struct seen *seen)
 {
-        struct seen *seen = cookie;
         if (usage->pid == seen->pid)
                 seen->single = *usage;
         if (usage->tgid == seen->threaded) {
                 seen->records++;
                 seen->last += usage->last;
                 seen->threads_run_ns += usage->run_ns;
+        }
+}
+
+/* Waits for the records of both: they end in any order. */
+static void collect_both(struct taskstats_listener *listener, struct seen *seen)
+{
+        struct task_usage batch[TASKSTATS_BATCH];
+        struct pollfd wait = { .fd = taskstats_listener_fd(listener), .events = POLLIN };
+        while (!seen->last || !seen->single.pid) {
+                bool more;
+                assert_int_equal(poll(&wait, 1, 10000), 1);
+                size_t count = taskstats_receive(listener, batch, &more);
+                for (size_t i = 0; i < count; i++)
+                        see(&batch[i], seen);
         }
 }
 
@@ -311,7 +324,7 @@ static void exits(void **state)
                 _exit(0);
         }
         assert_int_equal(waitpid(seen.pid, NULL, 0), seen.pid);
-        collect_until(listener, seen.threaded, see, &seen);
+        collect_both(listener, &seen);
         assert_int_equal(waitpid(seen.threaded, NULL, 0), seen.threaded);
         assert_int_equal(seen.single.pid, seen.pid);
         assert_string_equal(seen.single.comm, "sh");
@@ -361,6 +374,7 @@ int main(void)
                 cmocka_unit_test(every_field),
                 cmocka_unit_test(older_structs_are_shorter),
                 cmocka_unit_test(newer_structs_are_longer),
+                cmocka_unit_test(time_of_a_short_life),
                 cmocka_unit_test(datagrams),
                 cmocka_unit_test(questions),
                 cmocka_unit_test(exits),

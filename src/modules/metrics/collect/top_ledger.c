@@ -96,14 +96,9 @@ static struct ledger_row *row_of(struct ledger *ledger, struct sv group, const c
         return row;
 }
 
-static uint64_t cpu_of(const struct task_usage *usage)
-{
-        return usage->run_ns ? usage->run_ns : usage->user_ns + usage->system_ns;
-}
-
 static void add_use(struct pending *into, const struct task_usage *usage)
 {
-        into->cpu_ns += cpu_of(usage);
+        into->cpu_ns += task_usage_cpu_ns(usage);
         into->read_bytes += usage->read_bytes;
         into->write_bytes += usage->write_bytes;
         if (usage->rss_peak > into->rss_peak)
