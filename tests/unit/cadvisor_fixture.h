@@ -96,25 +96,8 @@ static struct pressure pressure_of(int64_t full_us, int64_t some_us)
         return (struct pressure){ .full.total_ns = full_us * 1000, .some.total_ns = some_us * 1000 };
 }
 
-static void stats_set(struct container_stats *stats)
+static void cgroup_set(struct cgroup_stats *cgroup)
 {
-        *stats = (struct container_stats){ .time_ns = GOLDEN_TIME,
-                .load_average = 2,
-                .load_d_average = 2,
-                .load = { 50, 51, 52, 53, 54 },
-                .health = "healthy",
-                .has_net = true,
-                .has_tasks = true,
-                .has_filesystems = true,
-                .filesystems = filesystems,
-                .filesystem_count = 2,
-                .perf = perf,
-                .perf_count = 4,
-                .perf_uncore = uncore,
-                .perf_uncore_count = 2,
-                .apps = apps,
-                .app_count = 4 };
-        struct cgroup_stats *cgroup = &stats->cgroup;
         cgroup->has_cpu = cgroup->has_memory = cgroup->has_io = true;
         cgroup->cpu = (struct cgroup_cpu){ .total_ns = 1,
                 .user_ns = 6,
@@ -165,22 +148,48 @@ static void stats_set(struct container_stats *stats)
         cgroup->huge = huge;
         cgroup->huge_count = 2;
         cgroup->memory_migrate = 1;
-        stats->net.interfaces = interfaces;
-        stats->net.interface_count = 1;
-        stats->net.tcp.states[NET_TCP_ESTABLISHED] = 13;
-        stats->net.tcp.states[NET_TCP_LISTEN] = 3;
-        stats->net.tcp6.states[NET_TCP_ESTABLISHED] = 11;
-        stats->net.tcp6.states[NET_TCP_LISTEN] = 3;
+}
+
+static void net_set(struct net_stats *net)
+{
+        net->interfaces = interfaces;
+        net->interface_count = 1;
+        net->tcp.states[NET_TCP_ESTABLISHED] = 13;
+        net->tcp.states[NET_TCP_LISTEN] = 3;
+        net->tcp6.states[NET_TCP_ESTABLISHED] = 11;
+        net->tcp6.states[NET_TCP_LISTEN] = 3;
         for (size_t i = 0; i < sizeof(advanced) / sizeof(advanced[0]); i++) {
                 bool found = false;
                 for (size_t k = 0; net_advanced_names[k]; k++)
                         if (strcasecmp(net_advanced_names[k], advanced[i].name) == 0) {
-                                stats->net.advanced.values[k] = (uint64_t)advanced[i].value;
+                                net->advanced.values[k] = (uint64_t)advanced[i].value;
                                 found = true;
                         }
                 if (!found)
                         abort();
         }
+}
+
+static void stats_set(struct container_stats *stats)
+{
+        *stats = (struct container_stats){ .time_ns = GOLDEN_TIME,
+                .load_average = 2,
+                .load_d_average = 2,
+                .load = { 50, 51, 52, 53, 54 },
+                .health = "healthy",
+                .has_net = true,
+                .has_tasks = true,
+                .has_filesystems = true,
+                .filesystems = filesystems,
+                .filesystem_count = 2,
+                .perf = perf,
+                .perf_count = 4,
+                .perf_uncore = uncore,
+                .perf_uncore_count = 2,
+                .apps = apps,
+                .app_count = 4 };
+        cgroup_set(&stats->cgroup);
+        net_set(&stats->net);
         stats->tasks = (struct task_stats){ .processes = 1,
                 .files = 5,
                 .sockets = 3,

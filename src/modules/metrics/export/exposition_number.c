@@ -115,10 +115,8 @@ size_t number_format(double value, char *ret)
                 *out++ = '-';
                 value = -value;
         }
-        struct decimal decimal;
-        if (value == 0)
-                decimal = (struct decimal){ .digits = "0", .count = 1, .point = 1 };
-        else
+        struct decimal decimal = { .digits = "0", .count = 1, .point = 1 };
+        if (value != 0)
                 decimal_of(value, &decimal);
         int exponent = decimal.point - 1;
         if (exponent < EXPONENT_LEAST || exponent >= EXPONENT_DIGITS)
