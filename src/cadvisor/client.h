@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct tarsier_cadvisor {
@@ -23,7 +24,8 @@ struct tarsier_cadvisor {
         char error[1024];
 };
 
-int client_fail(struct tarsier_cadvisor *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Keeps the text of a failure; -1. */
+#define client_fail(client, ...) ((void)snprintf((client)->error, sizeof((client)->error), __VA_ARGS__), -1)
 /* 0: status 200, the answer is in client->answer, or has gone to client->line. */
 int client_transfer(struct tarsier_cadvisor *client, const char *path, const char *body, int stop_fd);
 

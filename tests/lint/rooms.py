@@ -19,8 +19,8 @@ ALLOWED = {
     'term': CONTRACT,
     'tui': CONTRACT | {'term'},
     'cli': CONTRACT | {'term', 'tui', 'agent'},  # the verbs: `serve` starts the agent, `top` the view
-    'cadvisor': set(),  # libtarsier-cadvisor, the same
-    'child': set(),  # libtarsier-child is for other people's programs: it stands alone on include/
+    'cadvisor': set(),  # libtarsier-cadvisor, and
+    'child': set(),  # libtarsier-child are for other people's programs: they stand alone on include/
 }
 # (library, library it may include): an engine on top of another. Add a pair with its reason.
 LIB_ON_LIB = set()
@@ -112,5 +112,5 @@ def banned_header(tree):
     banned = pathlib.Path('src/base/banned.h')
     return [Problem(path, 1, 'does not include base/banned.h, directly or through a header of base')
             for path in tree.sources('src', suffixes={'.c'})
-            if room_of(path) and room_of(path)[0] != 'child' and not path.name.endswith('.bpf.c')
+            if room_of(path) and room_of(path)[0] not in ('cadvisor', 'child') and not path.name.endswith('.bpf.c')
             and banned not in tree.reachable(path)]

@@ -43,7 +43,7 @@ struct metrics {
 int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, struct error *err);
 void metrics_close(struct metrics *metrics);
 
-/* port.c: answers on this listening socket, which stays the caller's, as cAdvisor or node_exporter would. */
+/* metrics_port.c: answers on this listening socket, which stays the caller's, as cAdvisor or node_exporter would. */
 int metrics_serve_cadvisor(struct metrics *metrics, int fd, struct error *err);
 int metrics_serve_node(struct metrics *metrics, int fd, struct error *err);
 void metrics_tell_followers(struct metrics *metrics, const struct container_event *event);
