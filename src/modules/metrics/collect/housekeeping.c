@@ -218,7 +218,7 @@ static void keep_rates(struct container *container, struct container_stats *stat
         container->last_total = stats->cgroup.cpu.total_ns;
         container->last_user = stats->cgroup.cpu.user_ns;
         container->last_system = stats->cgroup.cpu.system_ns;
-        if (count)
+        if (count && per_cpu)
                 memcpy(per_cpu + count, stats->cgroup.cpu.per_cpu_ns, count * sizeof(*per_cpu));
 }
 

@@ -69,18 +69,17 @@ static bool grow(struct visit *visit, size_t count)
 
 static void numbers(struct visit *visit, uint64_t *first, size_t count)
 {
-        if (visit->failed)
+        if (visit->failed || !count)
                 return;
-        if (!visit->back) {
-                if (grow(visit, count)) {
-                        memcpy(visit->packed->values + visit->packed->count, first, count * sizeof(*first));
-                        visit->packed->count += count;
-                }
-        } else if (count <= visit->value_count - visit->value_at) {
+        /* a count without its array, or more than there is */
+        if (!first || (visit->back && count > visit->value_count - visit->value_at)) {
+                visit->failed = true;
+        } else if (visit->back) {
                 memcpy(first, visit->values + visit->value_at, count * sizeof(*first));
                 visit->value_at += count;
-        } else {
-                visit->failed = true;
+        } else if (grow(visit, count)) {
+                memcpy(visit->packed->values + visit->packed->count, first, count * sizeof(*first));
+                visit->packed->count += count;
         }
 }
 
@@ -120,10 +119,13 @@ static void number_double(struct visit *visit, double *value)
                 double scaled = *value * 100;
                 uint64_t hundredths = scaled >= 0 && scaled < 9e15 ? (uint64_t)(scaled + 0.5) : 0;
                 double again = (double)hundredths / 100;
-                if (memcmp(&again, value, sizeof(again)) == 0)
+                uint64_t bits_again;
+                memcpy(&bits_again, &again, sizeof(again));
+                memcpy(&parts[1], value, sizeof(*value));
+                if (bits_again == parts[1]) {
                         parts[0] = hundredths;
-                else
-                        memcpy(&parts[1], value, sizeof(*value));
+                        parts[1] = 0;
+                }
         }
         numbers(visit, parts, 2);
         if (!visit->back)
@@ -182,9 +184,8 @@ static size_t rows(struct visit *visit, void *array, size_t *count, size_t size,
         if (!visit->back)
                 return visit->failed ? 0 : *count;
         void *memory = NULL;
-        if (*count > (visit->value_count - visit->value_at) / row_values)
-                visit->failed = true;
-        else if (*count && !(memory = arena_array(visit->arena, *count, size)))
+        if (*count > (visit->value_count - visit->value_at) / row_values ||
+                (*count && !(memory = arena_array(visit->arena, *count, size))))
                 visit->failed = true;
         if (visit->failed)
                 *count = 0;
@@ -245,6 +246,13 @@ static void visit_io(struct visit *visit, struct cgroup_io_table *table)
 
 static void visit_pressure_line(struct visit *visit, struct pressure_line *line)
 {
+        uint64_t bits[sizeof(*line) / sizeof(uint64_t)];
+        uint64_t any = 0;
+        memcpy(bits, line, sizeof(bits));
+        for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
+                any |= bits[i];
+        if (!flag(visit, any != 0))
+                return;
         number_double(visit, &line->avg10);
         number_double(visit, &line->avg60);
         number_double(visit, &line->avg300);
@@ -255,13 +263,10 @@ static void visit_pressure_line(struct visit *visit, struct pressure_line *line)
 
 static void visit_pressure(struct visit *visit, struct pressure *pressure)
 {
-        static const struct pressure_line nothing;
         visit_flag(visit, &pressure->has_some);
         visit_flag(visit, &pressure->has_full);
-        if (flag(visit, memcmp(&pressure->some, &nothing, sizeof(nothing)) != 0))
-                visit_pressure_line(visit, &pressure->some);
-        if (flag(visit, memcmp(&pressure->full, &nothing, sizeof(nothing)) != 0))
-                visit_pressure_line(visit, &pressure->full);
+        visit_pressure_line(visit, &pressure->some);
+        visit_pressure_line(visit, &pressure->full);
 }
 
 /* Texts in an array inside the row ("2MB"); cut to what it holds. */
