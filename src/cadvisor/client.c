@@ -2,10 +2,21 @@
 #include "cadvisor/client.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TIMEOUT_NS 30000000000LL
+
+int client_fail(struct tarsier_cadvisor *client, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        vsnprintf(client->error, sizeof(client->error), format,
+                args); /* NOLINT(clang-analyzer-valist.Uninitialized): it was started */
+        va_end(args);
+        return -1;
+}
 
 struct tarsier_cadvisor *tarsier_cadvisor_new(const char *url, int64_t timeout_ns)
 {

@@ -25,7 +25,7 @@ struct tarsier_cadvisor {
 };
 
 /* Keeps the text of a failure; -1. */
-#define client_fail(client, ...) ((void)snprintf((client)->error, sizeof((client)->error), __VA_ARGS__), -1)
+int client_fail(struct tarsier_cadvisor *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* 0: status 200, the answer is in client->answer, or has gone to client->line. */
 int client_transfer(struct tarsier_cadvisor *client, const char *path, const char *body, int stop_fd);
 
