@@ -12,8 +12,8 @@ int client_fail(struct tarsier_cadvisor *client, const char *format, ...)
 {
         va_list args;
         va_start(args, format);
-        vsnprintf(client->error, sizeof(client->error), format,
-                args); /* NOLINT(clang-analyzer-valist.Uninitialized): it was started */
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
+        vsnprintf(client->error, sizeof(client->error), format, args);
         va_end(args);
         return -1;
 }
