@@ -97,11 +97,12 @@ int node_collect_stat(struct node *node, struct exposition *out, struct error *e
         if (node_stat_load(node, err) < 0)
                 return -1;
         const struct kernel_stat *stat = &node->stat;
+        int64_t boot = stat->boot_unix_ns / SECOND; /* as the kernel told it */
         node_count(out, "node_intr_total", "Total number of interrupts serviced.", (double)stat->interrupts);
         node_count(out, "node_context_switches_total", "Total number of context switches.",
                 (double)stat->context_switches);
         node_count(out, "node_forks_total", "Total number of forks.", (double)stat->forks);
-        node_put(out, "node_boot_time_seconds", "Node boot time, in unixtime.", (double)(stat->boot_unix_ns / SECOND));
+        node_put(out, "node_boot_time_seconds", "Node boot time, in unixtime.", (double)boot);
         node_put(out, "node_procs_running", "Number of processes in runnable state.", stat->running);
         node_put(out, "node_procs_blocked", "Number of processes blocked waiting for I/O to complete.", stat->blocked);
         if (!node->options.stat_softirq)

@@ -27,8 +27,7 @@ static void take_netstat(struct sv protocol, struct sv name, struct sv value, vo
         memcpy(key + protocol.n + 1, name.p, name.n);
         size_t length = protocol.n + 1 + name.n;
         key[length] = '\0';
-        if (!node_chosen(
-                    walk->node, &walk->node->netstat_choices, walk->node->netstat_fields, sv_n(key, length)))
+        if (!node_chosen(walk->node, &walk->node->netstat_choices, walk->node->netstat_fields, sv_n(key, length)))
                 return;
         if (!node_parse_double(value, &number)) {
                 walk->malformed = true;

@@ -176,9 +176,9 @@ bool conntrack_parse(struct sv text, uint64_t ret[CONNTRACK_FIELDS])
                 return false;
         while (count < COLUMNS_MAX && sv_word(&line, &word)) {
                 columns[count] = NONE;
-                for (uint8_t i = 0; i < CONNTRACK_FIELDS; i++)
+                for (size_t i = 0; i < CONNTRACK_FIELDS; i++)
                         if (sv_eq(word, names[i]))
-                                columns[count] = i;
+                                columns[count] = (uint8_t)i;
                 count++;
         }
         while (sv_line(&text, &line)) {

@@ -112,8 +112,9 @@ int node_collect_vmstat(struct node *node, struct exposition *out, struct error 
 
 static double stalled_seconds(const struct pressure_line *line)
 {
+        int64_t micros = line->total_ns / MICROSECOND; /* as the kernel told it */
         /* two divisions, as there: the last digit of the quotient depends on it */
-        return (double)(line->total_ns / MICROSECOND) / 1000.0 / 1000.0;
+        return (double)micros / 1000.0 / 1000.0;
 }
 
 int node_collect_pressure(struct node *node, struct exposition *out, struct error *err)

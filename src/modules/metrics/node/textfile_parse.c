@@ -19,22 +19,14 @@ struct parser {
         double bound; /* NaN: none given */
 };
 
-#define refuse(parser, ...) refuse_((parser), E_INVALID, __VA_ARGS__)
-
-__attribute__((format(printf, 3, 4))) static int refuse_(
-        struct parser *parser, enum error_code code, const char *format, ...)
-{
-        char text[256];
-        va_list args;
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        return fail(parser->err, code, "text format parsing error in line %zu: %s", parser->line, text);
-}
+/* format: a literal */
+#define refuse_as(parser, code, format, ...)                                                                           \
+        fail((parser)->err, code, "text format parsing error in line %zu: " format, (parser)->line, ##__VA_ARGS__)
+#define refuse(parser, format, ...) refuse_as(parser, E_INVALID, format, ##__VA_ARGS__)
 
 static int no_memory(struct parser *parser)
 {
-        return refuse_(parser, E_NO_MEMORY, "no memory");
+        return refuse_as(parser, E_NO_MEMORY, "no memory");
 }
 
 static void skip_blanks(struct sv *text)
@@ -241,7 +233,7 @@ static int add_label(struct parser *parser, const struct textfile_family *family
                 if (sv_eq(name, sv_of(parser->labels[i].name)))
                         return refuse(parser, "duplicate label names for metric \"%s\"", family->name);
         if (parser->label_count == TEXTFILE_LABELS_MAX)
-                return refuse_(parser, E_TOO_LARGE, "more than %d labels", TEXTFILE_LABELS_MAX);
+                return refuse_as(parser, E_TOO_LARGE, "more than %d labels", TEXTFILE_LABELS_MAX);
         char *copy = arena_strndup(parser->arena, name.p, name.n);
         if (!copy)
                 return no_memory(parser);
@@ -308,7 +300,7 @@ static int keep_sample(struct parser *parser, struct textfile_family *family, en
         if (compound && (part == EXPOSITION_VALUE || part == EXPOSITION_BUCKET) && isnan(parser->bound))
                 return 0; /* says nothing there either */
         if (++parser->samples > TEXTFILE_SAMPLES_MAX)
-                return refuse_(parser, E_TOO_LARGE, "more than %d samples", TEXTFILE_SAMPLES_MAX);
+                return refuse_as(parser, E_TOO_LARGE, "more than %d samples", TEXTFILE_SAMPLES_MAX);
         struct textfile_sample *sample = arena_new(parser->arena, struct textfile_sample);
         struct textfile_label *labels = arena_array(parser->arena, parser->label_count, sizeof(*labels));
         if (!sample || !labels)
