@@ -275,7 +275,7 @@ static void clear_pending(struct history_pending *pending)
         pending->rows = 0;
         for (size_t i = 0; i < HISTORY_METRICS; i++)
                 buf_clear(&pending->columns[i]);
-        for (size_t i = 0; i < HISTORY_METRICS * pending->capacity; i++)
+        for (size_t i = 0; pending->before && i < HISTORY_METRICS * pending->capacity; i++)
                 pending->before[i] = HISTORY_BEFORE;
 }
 

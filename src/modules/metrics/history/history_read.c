@@ -81,17 +81,12 @@ static int series_of(struct reading *reading, struct sv labels, uint32_t label_c
 static void put(const struct reading *reading, struct history_loaded *one, size_t at, float value)
 {
         float *known = &one->values[at];
-        if (one->counts[at] == 0) {
-                *known = value;
-        } else if (reading->load->column == COLUMN_AVERAGE) {
+        const bool keep = one->counts[at] && ((reading->load->column == COLUMN_MINIMUM && *known < value) ||
+                                                     (reading->load->column == COLUMN_MAXIMUM && *known > value));
+        if (one->counts[at] && reading->load->column == COLUMN_AVERAGE)
                 *known += (value - *known) / (float)(one->counts[at] + 1);
-        } else if (reading->load->column == COLUMN_MINIMUM) {
-                *known = value < *known ? value : *known;
-        } else if (reading->load->column == COLUMN_MAXIMUM) {
-                *known = value > *known ? value : *known;
-        } else {
+        else if (!keep)
                 *known = value;
-        }
         one->counts[at] += one->counts[at] < UINT16_MAX - 1;
 }
 
