@@ -50,23 +50,6 @@ void api_error_status(struct cadvisor_reply *reply, int status, struct sv text)
         buf_putc(&reply->body, '\n');
 }
 
-static void put_formatted(struct buf *out, const char *format, va_list args)
-{
-        for (const char *at = format; *at; at++) {
-                if (*at != '%') {
-                        buf_putc(out, *at);
-                        continue;
-                }
-                at++;
-                if (*at == 's')
-                        buf_puts(out, va_arg(args, const char *));
-                else if (*at == 'q')
-                        go_quote(out, sv_of(va_arg(args, const char *)));
-                else if (*at == 'd')
-                        buf_printf(out, "%lld", (long long)va_arg(args, int64_t));
-        }
-}
-
 void api_error(struct api_call *call, const char *format, ...)
 {
         enum { ERROR_MAX = 8 * API_NAME_MAX }; /* a name of escapes twice */
@@ -74,7 +57,19 @@ void api_error(struct api_call *call, const char *format, ...)
         buf_init(&text, ERROR_MAX);
         va_list args;
         va_start(args, format);
-        put_formatted(&text, format, args);
+        for (const char *at = format; *at; at++) {
+                if (*at != '%') {
+                        buf_putc(&text, *at);
+                        continue;
+                }
+                at++;
+                if (*at == 's')
+                        buf_puts(&text, va_arg(args, const char *));
+                else if (*at == 'q')
+                        go_quote(&text, sv_of(va_arg(args, const char *)));
+                else if (*at == 'd')
+                        buf_printf(&text, "%lld", (long long)va_arg(args, int64_t));
+        }
         va_end(args);
         api_error_status(call->reply, 500, sv_n(buf_text(&text), text.len));
 }

@@ -37,11 +37,16 @@ static bool read_file(int dirfd, const char *path, struct buf *ret)
 
 /* ---- versions ---- */
 
-/* Go's Sscanf with "%d.%d%s": something has to follow. */
-static bool parse_version(const char *text, int *ret_major, int *ret_minor)
+/* As Go's Sscanf with "%d.%d%s": something has to follow. */
+static bool parse_version(const char *text, uint64_t *ret_major, uint64_t *ret_minor)
 {
-        char rest;
-        return text && sscanf(text, "%9d.%9d%c", ret_major, ret_minor, &rest) == 3;
+        struct sv rest = sv_of(text), major;
+        if (!sv_split(&rest, '.', &major) || !sv_parse_u64(major, 10, ret_major))
+                return false;
+        size_t digits = 0;
+        while (digits < rest.n && rest.p[digits] >= '0' && rest.p[digits] <= '9')
+                digits++;
+        return digits < rest.n && sv_parse_u64(sv_n(rest.p, digits), 10, ret_minor);
 }
 
 static void put_kernel(struct buf *out, const char *version)
@@ -49,7 +54,7 @@ static void put_kernel(struct buf *out, const char *version)
         cleanup(buf_done) struct buf text;
         buf_init(&text, VALIDATE_SECTION_MAX);
         const char *verdict = supported;
-        int major, minor;
+        uint64_t major = 0, minor = 0;
         if (!parse_version(version, &major, &minor)) {
                 buf_puts(&text, "Could not parse kernel version. ");
                 verdict = unknown;
