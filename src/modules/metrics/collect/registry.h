@@ -52,6 +52,7 @@ size_t registry_descendants(const struct registry *registry, const struct contai
 
 const struct container_ref *container_ref(const struct container *container);
 const struct container_spec *container_spec(const struct container *container);
+/* Found anew each time, since it is large: valid until the next call, also for another container. */
 const struct container_identity *container_identity(const struct container *container);
 int64_t container_last_seen_ns(const struct container *container); /* Unix: of the newest sample */
 pid_t container_pid(const struct container *container);            /* some process of it; 0 for none */
