@@ -203,3 +203,38 @@ def test_chosen_collectors(tree):
     assert left == [name for name in COLLECTORS if name != 'stat']
     assert collectors_of(probe('--collector.disable-defaults', '--collector.time', cwd=tree).stdout) == ['time']
     assert collectors_of(probe('--query=other=1', cwd=tree).stdout) == COLLECTORS
+
+
+def textfile(directory, **files):
+    for name, text in files.items():
+        (directory / f'{name}.prom').write_text(text)
+    done = probe('--collector.disable-defaults', '--collector.textfile', f'--collector.textfile.directory={directory}')
+    return done.stdout.decode(), int(re.search(r'^node_textfile_scrape_error (\d)', done.stdout.decode(), re.M)[1])
+
+
+def test_textfile_of_two_types(tmp_path):
+    """node_exporter answers 500 to the whole scrape then; here the second one is left out and told."""
+    text, error = textfile(tmp_path, a='# TYPE x gauge\nx 1\n', b='# TYPE x histogram\nx_bucket{le="+Inf"} 1\n')
+    assert 'x 1\n' in text and 'x_bucket' not in text
+    assert error == 1
+
+
+def test_textfile_hostile(tmp_path):
+    """What is no regular file, too much, or no text costs its own file only."""
+    os.mkfifo(tmp_path / 'pipe.prom')
+    (tmp_path / 'directory.prom').mkdir()
+    (tmp_path / 'link.prom').symlink_to('/proc/self/mem')
+    with open(tmp_path / 'large.prom', 'wb') as file:
+        file.truncate(1 << 40)
+    text, error = textfile(tmp_path, many='a 1\n' * 300000, labels=''.join(f'b{{x{i}="1"}} 1\n' for i in range(5000)),
+                           names=''.join(f'c{i}{{y{i}="1"}} 1\n' for i in range(10000)), good='good 1\n')
+    assert 'good 1\n' in text
+    assert re.search('^a ', text, re.M) is None
+    assert error == 1
+
+
+def test_textfile_completes_a_histogram(tmp_path):
+    text, error = textfile(tmp_path, a='# TYPE h histogram\nh_bucket{le="1"} 2.9\nh_count 5\n# TYPE s summary\ns{quantile="0.5"} 1\n')
+    assert [line for line in text.split('\n') if re.match('[hs](_|{)', line)] == [
+        'h_bucket{le="1"} 2', 'h_bucket{le="+Inf"} 5', 'h_sum 0', 'h_count 5', 's{quantile="0.5"} 1', 's_sum 0', 's_count 0']
+    assert error == 0

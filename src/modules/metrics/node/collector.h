@@ -45,7 +45,7 @@ void node_free(struct node *node);
 /* One scrape; query (raw, may be NULL) holds collect[]= and exclude[]=. With the self metrics
  * node_scrape_collector_duration_seconds and node_scrape_collector_success, and node_exporter_build_info. E_INVALID
  * names an unknown or disabled collector, as node_exporter does (HTTP 400, the message is the body). out must end
- * before the node: it refers to names of labels that came from textfiles. */
+ * before the next scrape: it refers to names of labels that came from textfiles. */
 int node_expose(struct node *node, const char *query, struct exposition *out, struct error *err);
 /* Why a collector failed in the last scrape it took part in; NULL when it did not. E_NOT_FOUND and E_UNSUPPORTED are
  * what a host may lack and no cause for a log line. */

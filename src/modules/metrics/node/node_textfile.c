@@ -13,6 +13,7 @@ enum { TEXTFILE_BYTES_MAX = 16 << 20, FILES_MAX = 4096, METRICS_MAX = 65536 };
 /* One name over all files. */
 struct metric {
         const char *help; /* the first that was told; NULL for none */
+        enum exposition_type type;
         bool inconsistent;
         struct buf files; /* "a.prom, b.prom" */
 };
@@ -52,23 +53,26 @@ static int by_text(const void *a, const void *b)
         return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static struct metric *metric_of(struct textfile_walk *walk, const char *name)
+static struct metric *metric_of(struct textfile_walk *walk, const struct textfile_family *family)
 {
-        struct metric *metric = map_get(&walk->metrics, sv_of(name));
+        struct sv name = sv_of(family->name);
+        struct metric *metric = map_get(&walk->metrics, name);
         if (metric)
                 return metric;
         metric = arena_new(&walk->node->arena, struct metric);
-        if (!metric || map_put(&walk->metrics, sv_of(name), metric) < 0)
+        if (!metric || map_put(&walk->metrics, name, metric) < 0)
                 return NULL;
+        metric->type = family->type;
         buf_init(&metric->files, NODE_FILE_MAX);
         return metric;
 }
 
-/* Of different help texts the first counts, and the families with others are left out. */
+/* Of different help texts the first counts, and the families with others are left out; so of different types, for which
+ * node_exporter fails the whole scrape. */
 static void take_family(struct textfile_walk *walk, struct textfile_family *family, const char *path)
 {
-        struct metric *metric = metric_of(walk, family->name);
-        if (!metric) {
+        struct metric *metric = metric_of(walk, family);
+        if (!metric || metric->type != family->type) {
                 walk->errored = true;
                 return;
         }
@@ -302,10 +306,22 @@ static void emit_families(struct textfile_walk *walk)
         }
 }
 
+/* Names of other labels each time must not fill the table for good. */
+static void forget_names(struct node *node)
+{
+        if (node->label_names.count <= NODE_LABEL_NAMES_MAX / 2)
+                return;
+        map_foreach (entry, &node->label_names)
+                free(entry->value);
+        map_done(&node->label_names);
+        map_init(&node->label_names, NODE_LABEL_NAMES_MAX);
+}
+
 int node_collect_textfile(struct node *node, struct exposition *out, struct error *err)
 {
         struct textfile_walk walk = { .node = node, .out = out };
         (void)err;
+        forget_names(node);
         map_init(&walk.metrics, METRICS_MAX);
         walk.mtimes = node_gauge(out, "node_textfile_mtime_seconds", "Unixtime mtime of textfiles successfully read.");
         take_pattern(&walk, node->options.textfile_directory);
