@@ -461,7 +461,8 @@ static void test_killed_at_any_time(void **state)
                 again = fixture_open(other, at + 30 * SECOND);
                 sample_seconds(again, "web", at + 30 * SECOND, 130);
                 fixture_ask(again, "cpu", at, at + 150 * SECOND, 10 * SECOND, &answer);
-                for (size_t j = 1; j < answer.points - 1; j++) /* the first may have one sample only, which is no rate */
+                for (size_t j = 1; j < answer.points - 1;
+                        j++) /* the first may have one sample only, which is no rate */
                         assert_near(answer.values[0][j], 0.5);
                 history_close(again);
         }

@@ -356,7 +356,7 @@ static void print_statistics(struct line_printer *printer, const void *given)
 static const struct module_example query_examples[] = {
         { "metrics query 'cpu{container=\"web\"}' --since 6h --step 1m", "what CPU the container web used" },
         { "metrics query 'topk(5, avg_over_time(memory[1h]))' --since 1d", "who used the most memory" },
-        { "metrics query 'sum by (image) (net_tx)' --csv", "what each image sent, for a spreadsheet" },
+        { "metrics query 'sum by (image) (net_tx)' --csv --results-only", "what each image sent, for a spreadsheet" },
         { "metrics query 'memory / memory_limit > 0.9' --since 1w", "who came close to the limit, and when" },
         { 0 },
 };

@@ -289,7 +289,7 @@ static int grow_before(struct history_pending *pending, size_t slots)
                 return -1;
         for (size_t metric = 0; metric < HISTORY_METRICS; metric++)
                 for (size_t i = 0; i < capacity; i++)
-                        before[metric * capacity + i] = i < pending->capacity
+                        before[metric * capacity + i] = pending->before && i < pending->capacity
                                                                 ? pending->before[metric * pending->capacity + i]
                                                                 : HISTORY_BEFORE;
         free(pending->before);
