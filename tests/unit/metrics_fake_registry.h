@@ -64,6 +64,11 @@ const struct container_spec *container_spec(const struct container *container)
         return &container->spec;
 }
 
+int64_t container_last_seen_ns(const struct container *container)
+{
+        return container->sample_count ? container->samples[container->sample_count - 1].time_ns : 0;
+}
+
 bool container_is_root(const struct container *container)
 {
         return strcmp(container->ref.name, "/") == 0;

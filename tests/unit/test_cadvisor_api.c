@@ -192,6 +192,8 @@ static int set_up(void **state)
                 .sample_count = 1 };
         c[3] = (struct container){ .ref = { .name = "/docker/4a5c", .id = "4a5c", .name_space = "docker" } };
         c[4] = (struct container){ .ref = { .name = "/docker-other", .id = "", .name_space = "" } };
+        c[1].samples = c[3].samples = &idle;
+        c[1].sample_count = c[3].sample_count = 1; /* /docker-other was made this moment */
         registry.count = 5;
         buf_init(&reply.body, 1 << 20);
         return 0;
@@ -278,6 +280,8 @@ static void test_errors(void **state)
         assert_error(500, "/api/v2.0/machinestats", "", "", "unknown request type \"machinestats\"");
         assert_error(500, "/api/v1.0/containers/nope", "", "",
                 "failed to get container \"/nope\" with error: unknown container \"/nope\"");
+        assert_error(500, "/api/v1.0/containers/docker-other", "", "",
+                "failed to get container \"/docker-other\" with error: unable to find data in memory cache");
         assert_error(500, "/api/v1.1/subcontainers/nope", "", "",
                 "failed to get subcontainers for container \"/nope\" with error: no containers found");
         assert_error(500, "/api/v1.2/docker/nope", "", "",
@@ -506,7 +510,7 @@ static void test_v2(void **state)
         (void)state;
         json_t *json = get_json("/api/v2.1/stats", "recursive=true&count=1", "");
         assert_null(json_object_get(json, "/"));
-        assert_null(json_object_get(at(json, "/docker"), "stats"));
+        assert_null(json_object_get(json, "/docker-other"));
         json_t *web = at(json, "/docker/4a5b00112233");
         assert_true(json_number_value(at(web, "stats|0|filesystem|totalUsageBytes")) == 9);
         assert_true(json_number_value(at(web, "stats|0|filesystem|containter_inode_usage")) == 7);

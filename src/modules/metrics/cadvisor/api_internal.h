@@ -82,6 +82,8 @@ int api_select(struct api_call *call, const char *prefix, struct api_selection *
 /* A container and those below it. */
 int api_select_below(const struct registry *registry, const char *name, struct api_selection *ret);
 int api_select_namespace(const struct registry *registry, const char *name_space, struct api_selection *ret);
+/* Drops those that were made this moment and have no sample yet: cAdvisor shows none of them with its samples. */
+void api_select_sampled(struct api_selection *selection);
 /* By alias, id or the unique beginning of one; NULL with the text in problem. */
 struct container *api_find_alias(
         const struct registry *registry, const char *name_space, const char *name, struct buf *problem);

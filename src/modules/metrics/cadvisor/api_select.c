@@ -110,6 +110,15 @@ struct container *api_find_alias(
         return NULL;
 }
 
+void api_select_sampled(struct api_selection *selection)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < selection->count; i++)
+                if (container_last_seen_ns(selection->items[i]))
+                        selection->items[kept++] = selection->items[i];
+        selection->count = kept;
+}
+
 static int no_memory(struct api_call *call)
 {
         api_error(call, "no memory for so many containers");

@@ -83,10 +83,13 @@ void api_containers(struct api_call *call)
         if (read_body(call, &body) < 0)
                 return;
         struct container *container = registry_find(call->cadvisor->registry, sv_of(call->name));
-        if (container)
-                put_container(call, container, &body);
-        else
+        if (!container)
                 api_error(call, "failed to get container %q with error: unknown container %q", call->name, call->name);
+        else if (!container_last_seen_ns(container))
+                api_error(
+                        call, "failed to get container %q with error: unable to find data in memory cache", call->name);
+        else
+                put_container(call, container, &body);
 }
 
 void api_subcontainers(struct api_call *call)
@@ -100,6 +103,7 @@ void api_subcontainers(struct api_call *call)
                         call->name);
                 return;
         }
+        api_select_sampled(&selection);
         go_begin(call->out, '[');
         for (size_t i = 0; i < selection.count && !call->out->failed; i++)
                 put_container(call, selection.items[i], &body);
@@ -113,6 +117,7 @@ static void all_docker(struct api_call *call, const struct api_body *body)
                 api_error(call, "failed to get all Docker containers with error: no memory");
                 return;
         }
+        api_select_sampled(&selection);
         go_begin(call->out, '{');
         for (size_t i = 0; i < selection.count && !call->out->failed; i++) {
                 go_map_key(call->out, sv_of(container_ref(selection.items[i])->name));

@@ -61,6 +61,7 @@ void api_stats_v20(struct api_call *call)
         cleanup(api_selection_done) struct api_selection selection = { 0 };
         if (api_select(call, "", &selection) < 0)
                 return;
+        api_select_sampled(&selection);
         go_begin(call->out, '{');
         for (size_t i = 0; i < selection.count && !call->out->failed; i++) {
                 go_map_key(call->out, sv_of(container_ref(selection.items[i])->name));
@@ -74,6 +75,7 @@ void api_stats_v21(struct api_call *call)
         cleanup(api_selection_done) struct api_selection selection = { 0 };
         if (api_select(call, "", &selection) < 0)
                 return;
+        api_select_sampled(&selection);
         const struct machine *machine = registry_machine(call->cadvisor->registry);
         go_begin(call->out, '{');
         for (size_t i = 0; i < selection.count && !call->out->failed; i++) {
