@@ -7,7 +7,7 @@
 #include "modules/metrics/metrics_module.h"
 #include "schema/json_writer.h"
 
-enum { ANSWER_MAX = 32 << 20, POINTS_WANTED = 60 };
+enum { ANSWER_MAX = 32 << 20 };
 
 static int read_time(const struct request *request, const char *name, int64_t *ret_ns, struct error *err)
 {
@@ -32,17 +32,6 @@ static int read_duration(const struct request *request, const char *name, int64_
         if (!duration_parse(sv_of(text), ret_ns) || *ret_ns <= 0)
                 return fail(err, E_INVALID, "%s: \"%.60s\" is no duration", name, text);
         return 0;
-}
-
-/* The step that gives about 60 points. */
-static int64_t step_for(int64_t range_ns)
-{
-        static const int64_t steps[] = { 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR,
-                6 * HOUR, DAY };
-        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-                if (range_ns / steps[i] <= POINTS_WANTED)
-                        return steps[i];
-        return 7 * DAY;
 }
 
 static int put_series(const struct history_series *series, const double *values, size_t count, void *cookie)
@@ -81,9 +70,7 @@ static int answer(
         start_ns = end_ns - since_ns;
         if (read_time(request, "start", &start_ns, err) < 0)
                 return -1;
-        if (!step_ns)
-                step_ns = step_for(end_ns - start_ns);
-        if (history_query_parse(asked, start_ns, end_ns, step_ns, arena, &query, err) < 0)
+        if (history_query_parse(asked, start_ns, end_ns, step_ns /* 0: about 60 points */, arena, &query, err) < 0)
                 return -1;
         json_writer_init(&writer, out, 0);
         json_begin_object(&writer);

@@ -90,6 +90,25 @@ static void print_event(struct metrics *metrics, const struct container_event *e
         }
 }
 
+/* A sample of the storage driver stdout is a row among the events. */
+static bool print_sample(
+        struct metrics *metrics, const struct container_ref *ref, int64_t time_ns, const char *line)
+{
+        struct foreground *foreground = metrics->owner;
+        const struct metrics_row row = { .time_ns = time_ns,
+                .type = METRICS_ROW_SAMPLE,
+                .container = ref->name,
+                .name = ref->alias_count ? ref->aliases[0] : NULL,
+                .line = line };
+        if (foreground->failed || run_would_block(foreground->run))
+                return false;
+        if (run_emit(foreground->run, NULL, &row, &foreground->err) == 0)
+                return true;
+        foreground->failed = true;
+        loop_stop(foreground->loop);
+        return false;
+}
+
 static void note(struct metrics *metrics, const char *text)
 {
         (void)metrics;
@@ -166,7 +185,7 @@ static int foreground_loop(struct foreground *foreground, const struct metrics_p
 static int metrics_run(struct run *run, struct error *err)
 {
         const struct metrics_params *params = run->params;
-        const struct metrics_sink sink = { .event = print_event, .log = note };
+        const struct metrics_sink sink = { .event = print_event, .log = note, .line = print_sample };
         struct foreground foreground = { .run = run };
         struct metrics *metrics = &foreground.metrics;
         int doors[DOORS_MAX] = { -1, -1, -1, -1, -1, -1, -1, -1 };
@@ -198,11 +217,15 @@ static void print_row(struct line_printer *printer, const char *group, const cha
         char when[TIME_TEXT_MAX], victim[400] = "";
         (void)group;
         (void)label;
+        if (event->line) { /* as cAdvisor prints it */
+                print_line(printer, "%s", event->line);
+                return;
+        }
         time_format_rfc3339(event->time_ns, when);
         if (event->pid)
                 snprintf(victim, sizeof(victim), " pid %lld %.64s %.300s", (long long)event->pid,
                         event->process ? event->process : "", event->command_line ? event->command_line : "");
-        print_line(printer, "%s %s %s %s%s", when, event_kind_names[event->type], event->container,
+        print_line(printer, "%s %s %s %s%s", when, metrics_row_types[event->type], event->container,
                 event->name ? event->name : "", victim);
 }
 
@@ -218,6 +241,8 @@ static const struct field config_fields[] = {
                 .help = "age at which history goes"),
         FIELD_DURATION(F, history_step_ns, .json = "history_step", .def = "10s", .min = SECOND, .max = HOUR,
                 .help = "finest step of the history"),
+        FIELD_STRINGS(F, history_labels, .max_items = 24, .metavar = "LABEL",
+                .help = "labels of containers that the history keeps; default: those of Compose and Kubernetes"),
         METRICS_SETTINGS(F),
 };
 

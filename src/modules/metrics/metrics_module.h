@@ -8,6 +8,7 @@ struct metrics_config {
         struct metrics_settings settings;
         uint64_t history_bytes;
         int64_t history_ns, history_step_ns;
+        struct string_list history_labels;
 };
 
 struct metrics_service {

@@ -53,7 +53,12 @@ int metrics_start(struct service *service, struct error *err)
 {
         static struct metrics_service metrics; /* one a process */
         static const struct metrics_sink sink = { .event = keep_event, .sampled = keep_sample, .log = note };
+        static const char *const usual[] = { "com.docker.compose.project", "com.docker.compose.service",
+                "io.kubernetes.pod.namespace", "io.kubernetes.pod.name", "io.kubernetes.container.name", NULL };
         const struct metrics_config *config = service->config;
+        const char *labels[HISTORY_LABELS_MAX] = { NULL };
+        for (size_t i = 0; i < config->history_labels.count; i++)
+                labels[i] = config->history_labels.items[i];
         metrics.service = service;
         service->state = &metrics;
         if (!service->state_directory)
@@ -61,7 +66,8 @@ int metrics_start(struct service *service, struct error *err)
         struct history_options history = { .directory = service->state_directory,
                 .retain_bytes = config->history_bytes,
                 .retain_ns = config->history_ns,
-                .step_ns = config->history_step_ns };
+                .step_ns = config->history_step_ns,
+                .label_names = config->history_labels.count ? labels : usual };
         metrics.history = history_open(&history, time_unix_ns(), err);
         if (!metrics.history)
                 return -1;
