@@ -1,5 +1,7 @@
 #include "modules/metrics/metrics.h"
 
+#include "modules/metrics/metrics_push.h"
+
 static const struct field statistics_fields[] = {
 #define COUNT(member, text) FIELD_UINT(struct metrics_statistics, member, .help = (text))
         COUNT(containers, "containers known now, the root among them"),
@@ -23,6 +25,8 @@ static const struct field statistics_fields[] = {
         COUNT(requests_refused, "requests that were malformed or too large"),
         COUNT(connections, "connections to the compatibility ports"),
         COUNT(scrapes, "expositions that were made"),
+        COUNT(pushed, "requests, packets and lines of the storage drivers that were delivered"),
+        COUNT(push_lost, "those that were not"),
 #undef COUNT
 };
 
@@ -31,11 +35,18 @@ const struct record metrics_statistics_record = { .fields = statistics_fields,
         .size = sizeof(struct metrics_statistics),
         .name = "metrics_statistics" };
 
+const char *const metrics_row_types[] = { [EVENT_OOM] = "oom",
+        [EVENT_OOM_KILL] = "oomKill",
+        [EVENT_CREATION] = "containerCreation",
+        [EVENT_DELETION] = "containerDeletion",
+        [METRICS_ROW_SAMPLE] = "sample",
+        NULL };
+
 #define ROW struct metrics_row
 static const struct field row_fields[] = {
         FIELD_TIME(ROW, time_ns, .json = "time", .help = "when it happened"),
         FIELD_UINT(ROW, id, .help = "its number since the start"),
-        FIELD_ENUM(ROW, type, event_kind_names, .help = "what happened"),
+        FIELD_ENUM(ROW, type, metrics_row_types, .help = "what happened"),
         FIELD_STRING(ROW, container, .help = "path of its group, as cAdvisor names containers"),
         FIELD_STRING(ROW, name, .omit_empty = true, .help = "what its engine calls it"),
         FIELD_INT(ROW, pid, .omit_empty = true, .help = "of the process that was killed"),
@@ -45,6 +56,7 @@ static const struct field row_fields[] = {
         FIELD_STRING(ROW, constraint, .omit_empty = true,
                 .help = "what was out of memory: CONSTRAINT_MEMCG, CONSTRAINT_NONE"),
         FIELD_INT(ROW, exit_code, .omit_empty = true, .help = "of a container that went, when it is known"),
+        FIELD_STRING(ROW, line, .omit_empty = true, .help = "a sample, as the storage driver stdout says it"),
         FIELD_UINTS(ROW, memory_before, .omit_empty = true, .help = "working set in the samples before, oldest first"),
 };
 
@@ -95,6 +107,7 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 .watch_overflows = counters.watch_overflows,
                 .refused = counters.refused,
                 .scrapes = metrics->scrapes };
+        push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;
                 if (!ports[i])
@@ -121,6 +134,14 @@ static void on_sampled(const struct container *container, const struct container
         struct metrics *metrics = cookie;
         if (metrics->sink->sampled)
                 metrics->sink->sampled(metrics, container, stats);
+        if (metrics->push)
+                push_sample(metrics->push, container_ref(container), container_spec(container), stats);
+}
+
+static bool on_line(const struct container_ref *ref, int64_t time_ns, const char *line, void *cookie)
+{
+        struct metrics *metrics = cookie;
+        return metrics->sink->line(metrics, ref, time_ns, line);
 }
 
 static void on_log(const char *text, void *cookie)
@@ -168,6 +189,11 @@ int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, st
                 .options = &metrics->options,
                 .version = TARSIER_VERSION,
                 .compatible = true };
+        const struct push_hooks push = {
+                .line = metrics->sink->line ? on_line : NULL, .log = on_log, .cookie = metrics
+        };
+        if (push_new(loop, &metrics->settings->cadvisor, &push, &metrics->push, err) < 0)
+                return -1;
         if (metrics->settings->cadvisor.log_cadvisor_usage)
                 return loop_add_timer(loop, MINUTE, MINUTE, on_usage, metrics, &metrics->usage_id, err);
         return 0;
@@ -183,6 +209,8 @@ void metrics_close(struct metrics *metrics)
         metrics->cadvisor_port = metrics->node_port = NULL;
         struct registry *registry = metrics->registry;
         metrics->registry = NULL; /* no event is told any more */
+        push_free(metrics->push);
+        metrics->push = NULL;
         registry_free(registry);
         node_free(metrics->node);
         metrics->node = NULL;

@@ -13,12 +13,15 @@ enum { METRICS_FOLLOWERS_MAX = 64, METRICS_REPLY_MAX = 64 << 20 };
 
 struct metrics;
 struct event_follower;
+struct push;
 
 struct metrics_sink { /* all may be NULL */
         void (*event)(struct metrics *metrics, const struct container_event *event);
         void (*sampled)(
                 struct metrics *metrics, const struct container *container, const struct container_stats *stats);
         void (*log)(struct metrics *metrics, const char *text);
+        /* one of the storage driver stdout; false when nobody takes it now. NULL: the driver is refused */
+        bool (*line)(struct metrics *metrics, const struct container_ref *ref, int64_t time_ns, const char *line);
 };
 
 struct metrics {
@@ -35,7 +38,7 @@ struct metrics {
         struct http_server *cadvisor_port, *node_port;
         struct event_follower *followers[METRICS_FOLLOWERS_MAX];
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
-        unsigned storage_drivers;
+        struct push *push; /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
 };
 
@@ -54,16 +57,19 @@ struct metrics_statistics {
         double housekeeping_seconds;
         uint64_t events, events_dropped, watches, watches_refused, watch_overflows, refused;
         uint64_t requests, requests_refused, connections, scrapes;
+        uint64_t pushed, push_lost;
 };
 extern const struct record metrics_statistics_record;
 void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret);
 
-/* One event as a row: what `tarsier metrics` prints, and the agent's stream sends. */
+/* One event as a row: what `tarsier metrics` prints, and the agent's stream sends; or one sample of the storage driver
+ * stdout. */
 struct metrics_row {
         uint64_t id;
         int64_t time_ns;
-        int type;
+        int type; /* enum event_kind, or METRICS_ROW_SAMPLE */
         const char *container, *name, *process, *constraint, *command_line;
+        const char *line; /* a sample as text */
         int64_t pid;
         int64_t exit_code;
         struct {
@@ -71,5 +77,7 @@ struct metrics_row {
                 size_t count;
         } memory_before;
 };
+enum { METRICS_ROW_SAMPLE = EVENT_KINDS };
+extern const char *const metrics_row_types[];
 extern const struct record metrics_row_record;
 void metrics_row_fill(const struct metrics *metrics, const struct container_event *event, struct metrics_row *ret);

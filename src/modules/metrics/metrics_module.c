@@ -91,8 +91,7 @@ static void print_event(struct metrics *metrics, const struct container_event *e
 }
 
 /* A sample of the storage driver stdout is a row among the events. */
-static bool print_sample(
-        struct metrics *metrics, const struct container_ref *ref, int64_t time_ns, const char *line)
+static bool print_sample(struct metrics *metrics, const struct container_ref *ref, int64_t time_ns, const char *line)
 {
         struct foreground *foreground = metrics->owner;
         const struct metrics_row row = { .time_ns = time_ns,

@@ -65,6 +65,8 @@ static const struct field cadvisor_settings_fields[] = {
         FIELD_STRING(C, storage_driver_user, .def = "root", .help = "user of the storage driver"),
         FIELD_STRING(
                 C, storage_driver_password, .def = "root", .secret = true, .help = "password of the storage driver"),
+        FIELD_STRING(C, storage_driver_influxdb_retention_policy,
+                .help = "retention policy of the database; default is the database's own"),
         FIELD_BOOL(C, storage_driver_secure, .help = "taken for compatibility: refused when set, there is no TLS here"),
         FIELD_DURATION(C, storage_driver_buffer_ns, .json = "storage_driver_buffer_duration", .def = "60s", .min = 0,
                 .max = HOUR, .help = "how long samples gather before they are pushed"),

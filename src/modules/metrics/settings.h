@@ -48,7 +48,7 @@ struct cadvisor_settings {
         unsigned application_metrics_count_limit;
         /* where samples go besides */
         char *storage_driver, *storage_driver_host, *storage_driver_db, *storage_driver_table, *storage_driver_user,
-                *storage_driver_password;
+                *storage_driver_password, *storage_driver_influxdb_retention_policy;
         bool storage_driver_secure;
         int64_t storage_driver_buffer_ns;
         /* ours */

@@ -124,6 +124,20 @@ void sender_free(struct sender *sender)
         free(sender);
 }
 
+int sender_set_address(struct sender *sender, const struct sockaddr *address, socklen_t address_size, struct error *err)
+{
+        if (address_size == 0 || address_size > sizeof(sender->address))
+                return fail(err, E_INVALID, "no address to send to");
+        memset(&sender->address, 0, sizeof(sender->address));
+        memcpy(&sender->address, address, address_size);
+        sender->address_size = address_size;
+        if (sender->target)
+                return 0;
+        if (sender->fd >= 0)
+                close(sender->fd);
+        return open_datagrams(sender, err);
+}
+
 /* ---- datagrams ---- */
 
 static void send_packet(struct sender *sender, struct sv packet)
@@ -306,11 +320,12 @@ static int begin(struct sender *sender, struct error *err)
         if (result == 0 && !(sender->stream = connect_stream(sender, err)))
                 result = -1;
         /* on_close settles what happens from here on; it may do so within a write */
+        struct error why;
         if (result == 0 &&
-                (stream_write(sender->stream, buf_text(&head), head.len, NULL) < 0 || !sender->stream ||
-                        stream_write(sender->stream, batch->bytes, batch->size, NULL) < 0) &&
+                (stream_write(sender->stream, buf_text(&head), head.len, &why) < 0 || !sender->stream ||
+                        stream_write(sender->stream, batch->bytes, batch->size, &why) < 0) &&
                 sender->stream) {
-                note_error(sender, "the request could not be written");
+                note_error(sender, why.message);
                 stream_close(sender->stream);
         }
         buf_done(&head);

@@ -46,6 +46,10 @@ struct sender *sender_new(struct loop *loop, const struct sender_options *option
 /* What waits is lost. */
 void sender_free(struct sender *sender);
 
+/* Another address from the next request or packet on. */
+int sender_set_address(
+        struct sender *sender, const struct sockaddr *address, socklen_t address_size, struct error *err);
+
 /* Lines with their newlines; copied. -1 when the batch was refused (too large, no memory, queue full of one batch under
  * way), which is counted as lost. */
 int sender_put(struct sender *sender, struct sv lines, struct error *err);
