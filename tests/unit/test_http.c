@@ -1,6 +1,7 @@
 /* HTTP/1 as others may send it: parsers on texts, and the server over real sockets on a loop. */
 #include "base/cleanup.h"
 #include "lib/http/http_server.h"
+#include "loop/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,6 +144,7 @@ static void test_chunks(void **state)
 /* ---- the server ---- */
 
 struct world {
+        struct loop_fake_clock clock; /* where a test owns the time */
         struct loop *loop;
         struct http_server *server;
         int port, door;
@@ -180,15 +182,16 @@ static void handle(struct http_exchange *exchange, const struct http_request *re
         buf_done(&answer);
 }
 
-static void open_world(struct world *world)
+static void open_world_at(struct world *world, const struct loop_options *loop)
 {
         struct error err;
         static const char *const always[] = { "X-Always", "yes", NULL };
         struct http_server_options options = {
                 .handle = handle, .cookie = world, .body_max = 1000, .connections_max = 2, .header = always
         };
-        memset(world, 0, sizeof(*world));
-        world->loop = loop_new(NULL, &err);
+        world->held = NULL;
+        world->gone = false;
+        world->loop = loop_new(loop, &err);
         world->server = http_server_new(world->loop, &options, &err);
         world->door = http_bind("127.0.0.1:0", &err);
         assert_true(world->door >= 0);
@@ -197,6 +200,11 @@ static void open_world(struct world *world)
         getsockname(world->door, (struct sockaddr *)&at, &size);
         world->port = ntohs(at.sin_port);
         assert_int_equal(http_server_listen(world->server, world->door, &err), 0);
+}
+
+static void open_world(struct world *world)
+{
+        open_world_at(world, NULL);
 }
 
 static void close_world(struct world *world)
@@ -313,6 +321,50 @@ static void test_streamed_answer_and_a_client_that_leaves(void **state)
         close_world(&world);
 }
 
+/* Nothing happens for an hour, and the client still learns of what comes then; one that asks nothing is let go. */
+static void test_a_quiet_stream_stays(void **state)
+{
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        (void)state;
+        fake_clock_init(&world.clock, 0);
+        world.clock.manual = true;
+        open_world_at(&world, &(struct loop_options){ .clock = &world.clock.clock });
+        buf_init(&got, 1 << 20);
+        int fd = dial(&world), idle = dial(&world);
+        send_text(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(&world, fd, "5\r\nfirst\r\n", &got);
+        send_text(idle, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(&world, idle, "GET /a", &got);
+        for (int second = 0; second < 3600; second++) {
+                fake_clock_advance(&world.clock, SECOND);
+                loop_run_once(world.loop, 0, NULL);
+        }
+        assert_false(world.gone);
+        assert_true(http_write(world.held, SV("late")));
+        expect(&world, fd, "4\r\nlate\r\n", &got);
+        expect(&world, idle, NULL, &got);
+        close(fd);
+        close(idle);
+        close_world(&world);
+}
+
+/* What is wrong is said in full, though the request before wanted a head only. */
+static void test_a_bad_request_behind_a_head(void **state)
+{
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        (void)state;
+        open_world(&world);
+        buf_init(&got, 1 << 20);
+        int fd = dial(&world);
+        send_text(fd, "HEAD /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+        expect(&world, fd, NULL, &got);
+        assert_non_null(strstr(buf_text(&got), "missing required Host header"));
+        close(fd);
+        close_world(&world);
+}
+
 /* The answer is larger than every socket buffer, the client half-closed, and a third client waits for a place. */
 static void test_large_answer_and_a_full_house(void **state)
 {
@@ -369,6 +421,8 @@ int main(void)
                 cmocka_unit_test(test_keep_alive_and_pipelining),
                 cmocka_unit_test(test_bad_requests_are_answered),
                 cmocka_unit_test(test_streamed_answer_and_a_client_that_leaves),
+                cmocka_unit_test(test_a_quiet_stream_stays),
+                cmocka_unit_test(test_a_bad_request_behind_a_head),
                 cmocka_unit_test(test_large_answer_and_a_full_house),
                 cmocka_unit_test(test_addresses),
         };

@@ -87,6 +87,17 @@ static void name_client(struct http_exchange *exchange, const struct sockaddr_st
 
 static const struct stream_callbacks callbacks;
 
+/* A client that vanished without a word, while a quiet stream is all that is between us: found in some two minutes. */
+static void watch_over_peer(int fd)
+{
+        enum { QUIET_SECONDS = 60, ASK_SECONDS = 15, ASK_TIMES = 4 };
+        const int on = 1, quiet = QUIET_SECONDS, ask = ASK_SECONDS, times = ASK_TIMES;
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &quiet, sizeof(quiet));
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &ask, sizeof(ask));
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
+}
+
 static void open_connection(struct http_server *server, int fd, const struct sockaddr_storage *at)
 {
         int on = 1;
@@ -107,6 +118,7 @@ static void open_connection(struct http_server *server, int fd, const struct soc
         arena_init(&exchange->arena, REQUEST_MEMORY);
         buf_init(&exchange->body, server->options.body_max);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        watch_over_peer(fd);
         exchange->stream = stream_new(server->loop, fd, &options, NULL);
         if (!exchange->stream) {
                 close(fd);
@@ -209,7 +221,7 @@ static void refuse(struct http_exchange *exchange, int status, const struct erro
 {
         char text[sizeof(err->message) + 64];
         exchange->server->counters.refused++;
-        exchange->request.keep_alive = false;
+        exchange->request.keep_alive = exchange->head_only = false; /* head_only may be the request's before */
         exchange->phase = PHASE_ANSWERING;
         int n = snprintf(text, sizeof(text), "%d %s: %s", status, http_status_text(status), err->message);
         http_reply(exchange, status, "text/plain; charset=utf-8", NULL, sv_n(text, n > 0 ? (size_t)n : 0));
@@ -315,6 +327,16 @@ static void on_end(struct stream *stream, void *cookie)
         stream_finish(stream);
 }
 
+/* Nothing moved for long. That is the nature of an answer that comes piece by piece, whose next piece is ours to send;
+ * from a client it is too long. */
+static void on_idle(struct stream *stream, void *cookie)
+{
+        const struct http_exchange *exchange = cookie;
+        if (exchange->phase == PHASE_ANSWERING && stream_queued(stream) == 0)
+                return;
+        stream_close(stream);
+}
+
 static void on_close(struct stream *stream, void *cookie)
 {
         struct http_exchange *exchange = cookie;
@@ -338,7 +360,9 @@ static void on_close(struct stream *stream, void *cookie)
         set_doors(server);
 }
 
-static const struct stream_callbacks callbacks = { .on_read = on_read, .on_end = on_end, .on_close = on_close };
+static const struct stream_callbacks callbacks = {
+        .on_read = on_read, .on_end = on_end, .on_idle = on_idle, .on_close = on_close
+};
 
 /* ---- answers ---- */
 

@@ -19,7 +19,8 @@ struct http_server_options { /* zero: the default */
         size_t body_max;           /* 1 MiB */
         size_t reply_max;          /* 64 MiB queued for one client */
         int64_t head_timeout_ns;   /* 10 s for a whole request, slow bytes included */
-        int64_t idle_timeout_ns;   /* 75 s between requests, and for a client that does not read */
+        int64_t idle_timeout_ns;   /* 75 s between requests, and for a client that does not read; not for a quiet
+                                      http_begin */
         const char *const *header; /* names and values in turn, sent with every reply, NULL-terminated */
 };
 
