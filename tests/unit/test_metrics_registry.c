@@ -303,6 +303,45 @@ static void test_reconcile(void **state)
         end(&fixture);
 }
 
+/* Removed and made again while the queue overflowed: another group, whose samples are not mixed with the old one's. */
+static void test_replaced_unseen(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        char lost[4096];
+        begin(&fixture);
+        fixture.options.no_root_stats = true;
+        make_group(&fixture, "/a");
+        make_group(&fixture, "/a/b");
+        make_group(&fixture, "/same");
+        start(&fixture);
+        run_for(&fixture, 10 * SECOND);
+        assert_true(named(&fixture, "/a")->ring.count > 1);
+        size_t of_same = named(&fixture, "/same")->ring.count;
+        remove_group(&fixture, "/a/b");
+        remove_group(&fixture, "/a");
+        make_group(&fixture, "/a");
+        make_group(&fixture, "/a/b");
+        while (read(fixture.registry->inotify, lost, sizeof(lost)) > 0)
+                ;
+        size_t made = fixture.created;
+        size_t gone = fixture.deleted;
+        fixture.registry->counters.watch_overflows++;
+        discovery_reconcile(fixture.registry);
+        drain(&fixture);
+        assert_int_equal(fixture.deleted - gone, 2);
+        assert_int_equal(fixture.created - made, 2);
+        assert_true(named(&fixture, "/a")->ring.count <= 1);
+        assert_true(named(&fixture, "/a/b")->ring.count <= 1);
+        assert_int_equal(named(&fixture, "/same")->ring.count, of_same);
+        make_group(&fixture, "/a/b/c"); /* the new ones are watched */
+        drain(&fixture);
+        assert_non_null(named(&fixture, "/a/b/c"));
+        size_t watches = fixture.registry->watches.count;
+        assert_int_equal(watches, 5);
+        end(&fixture);
+}
+
 static void test_interval(void **state)
 {
         (void)state;
@@ -649,6 +688,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_discovery),
                 cmocka_unit_test(test_reconcile),
+                cmocka_unit_test(test_replaced_unseen),
                 cmocka_unit_test(test_interval),
                 cmocka_unit_test(test_jitter),
                 cmocka_unit_test(test_budget),

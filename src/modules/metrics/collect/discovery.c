@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 enum { EVENTS_BUFFER = 64 * 1024, DIRECTORY_BUFFER = 16 * 1024, STEP_NS = 3000000 };
+static const uint32_t WATCHED_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
 
 /* cAdvisor's controllers, and what containers may be in alone: machines and units on hybrid hosts. */
 static bool is_watched(const struct cgroup_hierarchy *hierarchy)
@@ -135,8 +136,7 @@ static void watch_directory(struct container *container, uint32_t hierarchy, con
         int n = snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", registry->options->root, path);
         if (container->watches[hierarchy] || n < 0 || (size_t)n >= sizeof(full))
                 return;
-        int wd = inotify_add_watch(
-                registry->inotify, full, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
+        int wd = inotify_add_watch(registry->inotify, full, WATCHED_EVENTS);
         if (wd < 0) {
                 if (errno == ENOENT) /* it was made and removed; its parent's watch tells so too */
                         return;
@@ -329,9 +329,48 @@ static void inotify_ready(struct loop *loop, loop_id id, uint32_t events, void *
 
 /* ---- looking for oneself ---- */
 
+/* Is there another directory at its place than the one that is watched? A watch is of an inode: the kernel gives the
+ * same number for the same one only. */
+static bool is_replaced(const struct container *container, uint32_t hierarchy, const char *path)
+{
+        const struct registry *registry = container->registry;
+        char full[PATH_MAX];
+        int n = snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", registry->options->root, path);
+        if (!container->watches[hierarchy] || container_is_root(container) || n < 0 || (size_t)n >= sizeof(full))
+                return false;
+        int wd = inotify_add_watch(registry->inotify, full, WATCHED_EVENTS);
+        if (wd < 0 || wd == container->watches[hierarchy])
+                return false;
+        inotify_rm_watch(registry->inotify, wd);
+        return true;
+}
+
+/* Groups that were removed and made again while events were lost: others, though they have the name. Those of all
+ * hierarchies go before the first comes, so that it is a new container and not the old one with two of its files. */
+static void replace_group(struct registry *registry, const char *name)
+{
+        uint32_t replaced = 0;
+        size_t index;
+        char path[PATH_MAX];
+        for (uint32_t i = 0; i < registry->watched_count && find_name(&registry->nodes, sv_of(name), &index); i++) {
+                struct container *container = registry->nodes.items[index];
+                const char *where = directory_of(container, i, path);
+                if (!(container->present & 1u << i) || !where || !is_replaced(container, i, where))
+                        continue;
+                replaced |= 1u << i;
+                directory_went(container, i);
+        }
+        for (uint32_t i = 0; i < registry->watched_count; i++)
+                if (replaced & 1u << i)
+                        directory_appeared(registry, sv_of(name), i);
+        scan_all(registry);
+}
+
 /* A group's directories: those that went, and children that nobody told of. */
 static void reconcile_group(struct registry *registry, const char *name)
 {
+        if (registry->counters.watch_overflows)
+                replace_group(registry, name);
         for (uint32_t i = 0; i < registry->watched_count; i++) {
                 size_t index;
                 char path[PATH_MAX];
