@@ -140,7 +140,16 @@ def test_errors_and_odd_paths(tarsier):
             assert metrics.ask(f'{prefix}/api/v1.0/nothere').text.strip() == 'unknown request type "nothere"'
         answer = metrics.ask('/')
         assert answer.status == 307 and answer.headers['Location'] == '/ca/containers/'
-        assert metrics.ask('/nothing').status == 404
+        for path in ('/nothing', '/metrics/', '/debug/pprof/', '/healthz/', '/apix'):  # the handler of "/" has them all
+            answer = metrics.ask(path)
+            assert (answer.status, answer.headers['Location']) == (307, '/ca/containers/'), path
+        assert metrics.ask('/static/bootstrap.css').status == 404
+        for path, clean in (('//metrics?x=1', '/metrics?x=1'), ('/containers', '/containers/'), ('/docker', '/docker/'),
+                            ('/podman', '/podman/'), ('/validate', '/validate/'), ('/api', '/api/'),
+                            ('/containers//a/./b', '/containers/a/b'), ('/containers/a/../../healthz', '/healthz'),
+                            ('/api/v1.3//machine', '/api/v1.3/machine'), ('/containers/a%20b//', '/containers/a%20b/')):
+            answer = metrics.ask(path)
+            assert (answer.status, answer.headers['Location']) == (301, '/ca' + clean), path
         assert metrics.ask('/api/v1.3/containers/%2e%2e/%00').status == 400
         assert metrics.ask('/metrics', headers={'Accept': 'application/openmetrics-text; version=1.0.0'}).text.endswith('# EOF\n')
         assert metrics.ask('/validate/').status == 200

@@ -96,6 +96,8 @@ static bool fill_reply(
         struct cadvisor_request asked = {
                 .method = request->method, .path = path, .query = request->query, .body = request->body
         };
+        if (cadvisor_redirect(cadvisor, &asked, reply))
+                return true;
         if (is_below(path, "/api"))
                 cadvisor_api(cadvisor, &asked, reply);
         else if (strcmp(path, metrics->options.prometheus_endpoint) == 0) {
@@ -122,14 +124,19 @@ static void answer_cadvisor(struct http_exchange *exchange, const struct http_re
                 http_reply(exchange, 200, TEXT, NULL, SV("ok"));
                 return;
         }
-        if (strcmp(path, "/") == 0 || *path == '\0') {
-                redirect(exchange, 307, prefix, "/containers/");
+        if (*path != '/' && *path) { /* "*" */
+                http_reply(exchange, 404, TEXT, NULL, SV(NOT_FOUND));
                 return;
         }
+        if (*path == '\0')
+                path = "/";
         struct cadvisor_reply reply = { .status = 200 };
         buf_init(&reply.body, METRICS_REPLY_MAX);
         if (!fill_reply(metrics, request, path, &reply)) {
-                http_reply(exchange, 404, TEXT, NULL, SV(NOT_FOUND));
+                if (is_below(path, "/static")) /* what cAdvisor's pages load; ours load nothing */
+                        http_reply(exchange, 404, TEXT, NULL, SV(NOT_FOUND));
+                else /* cAdvisor's handler of "/" has all that no other has */
+                        redirect(exchange, 307, prefix, "/containers/");
         } else if (reply.stream) {
                 follow(metrics, exchange, &reply);
         } else if (reply.body.failed) {

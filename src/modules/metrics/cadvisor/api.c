@@ -146,6 +146,16 @@ static void redirect(struct api_call *call, const char *path)
                 reply->content_type = "text/html; charset=utf-8";
 }
 
+/* Registered with a slash at their end: without it they are sent there. */
+static bool is_tree(const char *path)
+{
+        static const char *const trees[] = { "/api", "/containers", "/docker", "/podman", "/static", "/validate" };
+        for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+                if (strcmp(path, trees[i]) == 0)
+                        return true;
+        return false;
+}
+
 /* True when the path was not clean and has been answered. */
 static bool redirect_unclean(struct api_call *call)
 {
@@ -157,12 +167,19 @@ static bool redirect_unclean(struct api_call *call)
         }
         size_t length = strlen(clean);
         bool slash = length > 1 && path.n && path.p[path.n - 1] == '/';
-        if (slash || strcmp(clean, "/api") == 0)
+        if (slash || is_tree(clean))
                 memcpy(clean + length, "/", 2);
         if (sv_eq(sv_of(clean), path))
                 return false;
         redirect(call, clean);
         return true;
+}
+
+bool cadvisor_redirect(
+        const struct cadvisor *cadvisor, const struct cadvisor_request *request, struct cadvisor_reply *reply)
+{
+        struct api_call call = { .cadvisor = cadvisor, .request = request, .reply = reply, .out = &reply->body };
+        return redirect_unclean(&call);
 }
 
 /* ---- dispatch ---- */

@@ -34,6 +34,10 @@ struct cadvisor {
 /* Any path below /api, and exactly what cAdvisor says to wrong ones. */
 void cadvisor_api(
         const struct cadvisor *cadvisor, const struct cadvisor_request *request, struct cadvisor_reply *reply);
+/* Any path of the port: true when Go's mux would send it elsewhere ("//x", "/a/../b", "/containers" without its slash),
+ * and the reply does. */
+bool cadvisor_redirect(
+        const struct cadvisor *cadvisor, const struct cadvisor_request *request, struct cadvisor_reply *reply);
 /* One event as an object of the stream, with its newline. */
 void cadvisor_event_json(const struct container_event *event, struct buf *out);
 
