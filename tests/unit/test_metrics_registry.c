@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
@@ -342,6 +343,32 @@ static void test_replaced_unseen(void **state)
         end(&fixture);
 }
 
+/* The clock is set back by less than a second: figures are kept, but what was used is not divided by a nanosecond. */
+static void test_rate_when_the_clock_is_set_back(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin(&fixture);
+        fixture.options.no_root_stats = true;
+        make_group(&fixture, "/a");
+        start(&fixture);
+        run_for(&fixture, 2 * SECOND);
+        set_usage(&fixture, "/a", 101000, 1 << 20);
+        run_for(&fixture, SECOND);
+        struct container *a = named(&fixture, "/a");
+        assert_true(a->has_rate);
+        assert_in_range(a->rate_total, 90000000, 110000000); /* 100 ms in a second */
+        size_t kept = a->ring.count;
+        set_usage(&fixture, "/a", 201000, 1 << 20);
+        fixture.unix_base_ns -= 1500 * MILLISECOND;
+        run_for(&fixture, SECOND);
+        assert_true(a->ring.count > kept);
+        assert_true(!a->has_rate || a->rate_total < 4 * (uint64_t)SECOND);
+        run_for(&fixture, 2 * SECOND);
+        assert_true(a->has_rate);
+        end(&fixture);
+}
+
 static void test_interval(void **state)
 {
         (void)state;
@@ -393,14 +420,79 @@ static void test_budget(void **state)
                 make_group(&fixture, name);
         }
         fixture.options.cpu_budget = 0.01;
-        fixture.cpu_step_ns = 5 * MILLISECOND;
+        fixture.cpu_step_ns = 15 * MILLISECOND;
         start(&fixture);
         run_for(&fixture, 10 * MINUTE);
         registry_count_all(fixture.registry, &counters);
-        /* Each sample asks four times for the time, so it seems to take 15 ms: 1% of ten minutes pays for 400; the
-         * first of each is free and 10 s are lent. */
+        /* Each sample seems to take 15 ms: 1% of ten minutes pays for 400; the first of each is free and 10 s are
+         * lent. */
         assert_in_range(fixture.sampled, 380, 440);
         assert_true(counters.housekeeping_late > 20); /* eleven a turn */
+        end(&fixture);
+}
+
+static uint64_t memory_of(const struct container *container)
+{
+        struct arena arena;
+        struct container_stats stats = { 0 };
+        arena_init(&arena, 1 << 20);
+        assert_true(container_latest(container, &arena, &stats));
+        uint64_t usage = stats.cgroup.memory.usage;
+        arena_done(&arena);
+        return usage;
+}
+
+static size_t open_files(void)
+{
+        size_t count = 0;
+        cleanup(closedir) DIR *directory = opendir("/proc/self/fd");
+        while (readdir(directory))
+                count++;
+        return count;
+}
+
+/* While nothing runs in a group, what was read last is told again, for at most 10 s. */
+static void test_repeated(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct registry_counters counters;
+        begin(&fixture);
+        make_group(&fixture, "/a");
+        start(&fixture);
+        struct container *a = named(&fixture, "/a");
+        size_t files = open_files();
+        run_for(&fixture, 2 * MINUTE); /* no more looks for its name, and limits every 20 s */
+        assert_int_equal(a->ring.count, 121);
+        assert_int_equal(open_files(), files + 1);
+        registry_count_all(fixture.registry, &counters);
+        assert_in_range(counters.samples_repeated, 70, 110);
+        assert_int_equal(fixture.sampled, counters.samples);
+        assert_int_equal(memory_of(a), 1 << 20);
+
+        set_usage(&fixture, "/a", 1000, 2 << 20); /* others charged memory to it */
+        int64_t changed_ns = fixture.clock.now_ns;
+        while (memory_of(a) != 2 << 20)
+                run_for(&fixture, SECOND);
+        assert_true(fixture.clock.now_ns - changed_ns <= 10 * SECOND + SECOND / 2);
+        run_for(&fixture, SECOND);
+        set_usage(&fixture, "/a", 1500, 3 << 20); /* something ran: the next sample knows */
+        run_for(&fixture, SECOND);
+        assert_int_equal(memory_of(a), 3 << 20);
+        assert_true(a->has_rate && a->rate_total > 0);
+
+        run_for(&fixture, 3 * SECOND);
+        set_usage(&fixture, "/a", 1500, 4 << 20);
+        fixture.clock.manual = true;
+        fake_clock_advance(&fixture.clock, 100 * MILLISECOND);
+        assert_int_equal(registry_refresh(fixture.registry, a, 0, NULL), 0);
+        assert_int_equal(memory_of(a), 4 << 20); /* who asks for now gets now */
+        fixture.clock.manual = false;
+
+        remove_group(&fixture, "/a");
+        run_for(&fixture, SECOND);
+        assert_int_equal(fixture.deleted, 1);
+        assert_int_equal(open_files(), files);
         end(&fixture);
 }
 
@@ -689,9 +781,11 @@ int main(void)
                 cmocka_unit_test(test_discovery),
                 cmocka_unit_test(test_reconcile),
                 cmocka_unit_test(test_replaced_unseen),
+                cmocka_unit_test(test_rate_when_the_clock_is_set_back),
                 cmocka_unit_test(test_interval),
                 cmocka_unit_test(test_jitter),
                 cmocka_unit_test(test_budget),
+                cmocka_unit_test(test_repeated),
                 cmocka_unit_test(test_samples),
                 cmocka_unit_test(test_memory_limit),
                 cmocka_unit_test(test_identity),

@@ -9,6 +9,8 @@
 
 static const int64_t FILESYSTEMS_NS = 10 * SECOND;
 static const int64_t NAMESPACE_NS = MINUTE;
+/* A sample that the clock was set back before counts as just after the one before it: no time to divide by. */
+static const int64_t RATE_MIN_NS = MILLISECOND;
 
 void registry_read_filesystems(struct registry *registry)
 {
@@ -38,7 +40,7 @@ static bool rates_between(const struct container_stats *from, struct container_s
         const struct cgroup_cpu *a = &from->cgroup.cpu;
         const struct cgroup_cpu *b = &to->cgroup.cpu;
         int64_t time_ns = to->time_ns - from->time_ns;
-        if (time_ns <= 0 || a->per_cpu_count != b->per_cpu_count ||
+        if (time_ns < RATE_MIN_NS || a->per_cpu_count != b->per_cpu_count ||
                 !rate(a->total_ns, b->total_ns, time_ns, &to->rate_total) ||
                 !rate(a->user_ns, b->user_ns, time_ns, &to->rate_user) ||
                 !rate(a->system_ns, b->system_ns, time_ns, &to->rate_system))
