@@ -2,9 +2,11 @@
  */
 #include "history_fixture.h"
 
+#include "lib/segment/segment.h"
 #include "modules/metrics/history/history_file.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct answer answer;
@@ -562,13 +564,10 @@ static void test_what_is_no_history(void **state)
         assert_null(history_open(&options, FIXTURE_START, &err));
         assert_int_equal(err.code, E_UNAVAILABLE);
         history_close(history);
-        /* a newer version's file is not touched */
+        /* what is no history at all counts as damaged */
         char path[200];
-        struct buf head;
-        buf_init(&head, 4096);
-        history_put_head(&head, 0, 10 * SECOND, FIXTURE_START);
         file_path(fixture, 0, 9, path);
-        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_int_equal(write(fd, "scribble", 8), 8);
         close(fd);
         history = fixture_open(fixture, FIXTURE_START);
@@ -576,6 +575,35 @@ static void test_what_is_no_history(void **state)
         history_count(history, &counters);
         assert_int_equal(counters.corrupt, 1);
         history_close(history);
+}
+
+/* Files of a newer version are neither written beside nor read past, and stay as they are. */
+static void test_newer_version(void **state)
+{
+        const struct fixture *fixture = *state;
+        struct error err;
+        struct buf head;
+        struct history_file_head newer;
+        struct stat status;
+        char path[200];
+        buf_init(&head, 4096);
+        history_put_head(&head, 0, 10 * SECOND, FIXTURE_START);
+        memcpy(&newer, head.data + SEGMENT_HEADER, sizeof(newer));
+        newer.version = HISTORY_VERSION + 1;
+        memcpy(head.data + SEGMENT_HEADER, &newer, sizeof(newer));
+        segment_seal(head.data, head.len - SEGMENT_HEADER);
+        file_path(fixture, 0, 1, path);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(write(fd, head.data, head.len), head.len);
+        close(fd);
+        struct history_options options = { .directory = fixture->directory };
+        assert_null(history_open(&options, FIXTURE_START, &err));
+        assert_int_equal(err.code, E_UNSUPPORTED);
+        assert_non_null(strstr(err.message, "newer version"));
+        assert_null(history_open_read(fixture->directory, &err));
+        assert_int_equal(err.code, E_UNSUPPORTED);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_size, head.len);
         buf_done(&head);
 }
 
@@ -705,6 +733,7 @@ int main(void)
                 WITH(test_cut_anywhere),
                 WITH(test_damaged_anywhere),
                 WITH(test_what_is_no_history),
+                WITH(test_newer_version),
                 WITH(test_full_disk),
                 WITH(test_full_for_long),
                 WITH(test_clock_set_back),
