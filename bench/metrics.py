@@ -5,7 +5,7 @@ interval of 1 s (with its dynamic back-off, and again with every group sampled e
 scrape. Beside it Debian's prometheus-node-exporter, live, and `tarsier metrics --node`. cAdvisor itself cannot run here;
 its figures are those measured once on such a machine (v0.35.0, default flags). Needs root and writable cgroups.
 
-SECONDS (30) of each measurement, GROUPS (25,125,1000), SCRAPES (20)."""
+SECONDS (30) of each measurement, SETTLE (60) before it, GROUPS (25,125,1000), SCRAPES (20)."""
 import contextlib
 import os
 import pathlib
@@ -20,6 +20,7 @@ import metrics_harness as harness
 
 TARSIER = os.environ.get('TARSIER', 'build/tarsier')
 SECONDS = int(os.environ.get('SECONDS', '30'))
+SETTLE = int(os.environ.get('SETTLE', '60'))
 SCRAPES = int(os.environ.get('SCRAPES', '20'))
 COUNTS = [int(count) for count in os.environ.get('GROUPS', '25,125,1000').split(',')]
 CADVISOR = {25: 'cAdvisor 0.35: 33 MB, 0.47 %', 125: 'cAdvisor 0.35: 39-57 MB, 0.83 %, scrape 17-154 ms'}
@@ -66,7 +67,7 @@ def containers(count):
             with harness.Metrics(Program, *flags) as metrics:
                 harness.until(lambda: metrics.ask(f'/api/v1.3/containers/{groups.name}/group{count - 1:04}').status == 200,
                               'the last group')
-                time.sleep(15)  # the samples back off
+                time.sleep(SETTLE)  # the samples back off
                 measure(f'{count} groups, {"each every second" if flags else "dynamic"}', metrics.url + '/metrics',
                         metrics.worker(), CADVISOR.get(count, '') if not flags else '')
         with harness.Metrics(Program) as metrics:

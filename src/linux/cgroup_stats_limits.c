@@ -110,21 +110,33 @@ static void read_machine_memory(struct limits_call *call, int root)
         call->limits.swap_limit = info.swap_total;
 }
 
-static void read_others(struct limits_call *call)
+/* Has it files hugetlb.*? The root group of v2 is told all controllers and has none of the files. */
+static bool has_huge_v2(struct limits_call *call, int dir, bool is_root)
+{
+        char sizes[CGROUP_HUGE_SIZES_MAX][16];
+        struct sv rest;
+        struct sv controller;
+        if (is_root || !cgroup_reader_file(&call->reader, dir, "cgroup.controllers", &rest))
+                return cgroup_huge_sizes(dir, sizes, call->reader.refused) > 0;
+        while (sv_word(&rest, &controller))
+                if (sv_eq(controller, SV("hugetlb")))
+                        return true;
+        return false;
+}
+
+static void read_others(struct limits_call *call, bool is_root)
 {
         struct cgroup_reader *reader = &call->reader;
         struct cgroup_limits *limits = &call->limits;
         int unified = reader->dirs[CGROUP_ROLE_UNIFIED];
         int pids = reader->dirs[CGROUP_ROLE_PIDS];
         bool all = call->pure_v2 && unified >= 0;
-        char sizes[CGROUP_HUGE_SIZES_MAX][16];
         struct sv text;
         limits->has_pids = cgroup_reader_number(reader, pids >= 0 ? pids : unified, "pids.max", &limits->pids_limit) ||
                            pids >= 0 || all;
         limits->has_io =
                 reader->dirs[CGROUP_ROLE_BLKIO] >= 0 || all || cgroup_reader_file(reader, unified, "io.stat", &text);
-        limits->has_huge =
-                reader->dirs[CGROUP_ROLE_HUGETLB] >= 0 || cgroup_huge_sizes(unified, sizes, reader->refused) > 0;
+        limits->has_huge = reader->dirs[CGROUP_ROLE_HUGETLB] >= 0 || has_huge_v2(call, unified, is_root);
 }
 
 int cgroup_limits_read(int root, const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, bool is_root,
@@ -143,7 +155,7 @@ int cgroup_limits_read(int root, const struct cgroup_mounts *mounts, const struc
                 read_memory(&call);
                 if (is_root)
                         read_machine_memory(&call, root);
-                read_others(&call);
+                read_others(&call, is_root);
         }
         size_t files = call.reader.files;
         cgroup_reader_done(&call.reader);

@@ -475,6 +475,50 @@ static void test_ring_window(void **state)
         ring_scratch_done(&scratch);
 }
 
+/* A sample told again is the same as one that was added with the same figures. */
+static void test_ring_repeat(void **state)
+{
+        (void)state;
+        const int64_t begin_ns = 1700000000 * SECOND;
+        struct ring added = { 0 };
+        struct ring repeated = { 0 };
+        struct ring_scratch scratch;
+        struct container_stats stats;
+        struct net_interface_stats interface;
+        uint64_t per_cpu[2] = { 1, 2 };
+        bool same;
+        ring_scratch_init(&scratch);
+        plain_sample(&stats, &interface, per_cpu);
+        assert_int_equal(ring_repeat(&repeated, begin_ns, NULL), -1);
+        for (int i = 0; i < 100; i++) {
+                stats.time_ns = begin_ns + i * SECOND;
+                assert_int_equal(ring_add(&added, &scratch, &stats, &same, NULL), 0);
+                if (i % 10 == 0)
+                        assert_int_equal(ring_add(&repeated, &scratch, &stats, &same, NULL), 0);
+                else
+                        assert_int_equal(ring_repeat(&repeated, stats.time_ns, NULL), 0);
+                assert_int_equal(i == 0 || same, 1);
+        }
+        assert_int_equal(ring_repeat(&repeated, stats.time_ns, NULL), -1); /* not younger */
+        assert_int_equal(repeated.count, added.count);
+        assert_int_equal(repeated.bytes, added.bytes);
+        assert_int_equal(repeated.latest_size, added.latest_size);
+        assert_memory_equal(repeated.latest, added.latest, added.latest_size);
+        const struct ring_chunk *a = added.oldest;
+        for (const struct ring_chunk *b = repeated.oldest; b; a = a->next, b = b->next) {
+                assert_int_equal(b->used, a->used);
+                assert_int_equal(b->last_ns, a->last_ns);
+                assert_memory_equal(b->bytes, a->bytes, a->used);
+        }
+        while (ring_drop_oldest(&repeated))
+                ;
+        assert_int_equal(ring_repeat(&repeated, stats.time_ns + SECOND, NULL), 0); /* of the newest, which is left */
+        assert_int_equal(ring_count(&repeated, stats.time_ns + SECOND, INT64_MAX), 1);
+        ring_done(&added);
+        ring_done(&repeated);
+        ring_scratch_done(&scratch);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -482,6 +526,7 @@ int main(void)
                 cmocka_unit_test(test_malformed),
                 cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_ring_window),
+                cmocka_unit_test(test_ring_repeat),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

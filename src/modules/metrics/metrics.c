@@ -138,6 +138,13 @@ static void on_sampled(const struct container *container, const struct container
                 push_sample(metrics->push, container_ref(container), container_spec(container), stats);
 }
 
+/* Is anybody told of each sample? */
+static bool wants_repeated(void *cookie)
+{
+        const struct metrics *metrics = cookie;
+        return metrics->sink->sampled || metrics->push;
+}
+
 static bool on_line(const struct container_ref *ref, int64_t time_ns, const char *line, void *cookie)
 {
         struct metrics *metrics = cookie;
@@ -168,7 +175,11 @@ static void on_usage(struct loop *loop, loop_id id, void *cookie)
 int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, struct error *err)
 {
         const struct registry_hooks hooks = {
-                .event = on_event, .sampled = on_sampled, .log = on_log, .cookie = metrics
+                .event = on_event,
+                .sampled = on_sampled,
+                .wants_repeated = wants_repeated,
+                .log = on_log,
+                .cookie = metrics
         };
         metrics->loop = loop;
         arena_init(&metrics->arena, 1 << 20);

@@ -11,10 +11,11 @@
 enum {
         REGISTRY_CONTAINERS_MAX = 1 << 16,
         REGISTRY_WATCHES_MAX = 1 << 19,
-        REGISTRY_NAME_MAX = 4000,        /* bytes of a group's path */
-        REGISTRY_TEXTS_MAX = 64 * 1024,  /* bytes of one container's labels and the like */
-        REGISTRY_ENVS_MAX = 64,          /* variables kept of one container */
-        REGISTRY_SAMPLE_MEMORY = 8 << 20 /* arena of one sample */
+        REGISTRY_NAME_MAX = 4000,         /* bytes of a group's path */
+        REGISTRY_TEXTS_MAX = 64 * 1024,   /* bytes of one container's labels and the like */
+        REGISTRY_ENVS_MAX = 64,           /* variables kept of one container */
+        REGISTRY_SAMPLE_MEMORY = 8 << 20, /* arena of one sample */
+        REGISTRY_PROBES_MAX = 2000 /* files that stay open, of all containers; half of what the process may open */
 };
 
 /* What a test puts in the place of the machine's own. */
@@ -60,6 +61,10 @@ struct container {
         char *texts; /* id, names, image, labels, envs and their arrays: one block */
         char *cpu_mask;
         struct task_history history;
+        struct cgroup_probe probe; /* fd -1: none */
+        uint64_t probed;           /* its CPU time just before the newest sample that was read */
+        bool has_probed;
+        int64_t read_ns;   /* the loop's clock: when that was */
         int32_t watches[]; /* by watched hierarchy; 0: none */
 };
 
@@ -121,6 +126,7 @@ struct registry {
         loop_id housekeeping_timer;
         uint64_t random;
         int64_t cpu_debt_ns, cpu_debt_at_ns;
+        size_t probes, probes_max;
         struct ring_scratch scratch;
         size_t memory; /* of all rings and summaries */
 
@@ -182,6 +188,8 @@ void registry_add_event(struct registry *registry, struct container_event *event
 void identity_begin(struct container *container);
 /* Names, labels, image, environment from state files, when the time has come to look (again). */
 void identity_look_up(struct container *container, const struct cgroup_dirs *dirs);
+/* Has one of the two something to do now? */
+bool identity_is_due(const struct container *container, int64_t now_ns);
 void limits_look_up(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena);
 
 /* ---- sample.c ---- */
@@ -209,8 +217,10 @@ int sample_read(struct container *container, const struct cgroup_dirs *dirs, str
 int housekeeping_start(struct registry *registry, struct error *err);
 void housekeeping_add(struct container *container);
 void housekeeping_remove(struct container *container);
-/* Reads, keeps and tells one sample. */
-int housekeeping_do(struct container *container, struct error *err);
+/* Reads, keeps and tells one sample; never one that repeats the one before. */
+int housekeeping_now(struct container *container, struct error *err);
+/* Closes the file that stays open. */
+void housekeeping_drop_probe(struct container *container);
 void keep_below_memory_limit(struct registry *registry);
 
 /* ---- oom.c ---- */

@@ -3,9 +3,11 @@
  * next turn waits until what was taken is paid. */
 #include "modules/metrics/collect/collect_internal.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 static const int64_t TURN_NS = 4 * MILLISECOND;
+static const int64_t STALE_NS = 10 * SECOND; /* what a repeated sample tells is at most so old */
 static const int64_t BURST_NS = 10 * SECOND; /* what is saved up of the budget at most */
 
 static int64_t cpu_now_ns(const struct registry *registry)
@@ -72,6 +74,8 @@ static void settle(container_vec *heap, struct container *container)
 
 /* ---- the timer ---- */
 
+static void housekeeping_next(struct container *container);
+
 static int64_t debt_ns(const struct registry *registry, int64_t now_ns)
 {
         double paid = (double)(now_ns - registry->cpu_debt_at_ns) * registry->options->cpu_budget;
@@ -105,9 +109,11 @@ static void housekeeping_due(struct loop *loop, loop_id id, void *cookie)
                 struct container *container = registry->heap.items[0];
                 bool first = container->ring.count == 0; /* new ones are not made to wait for their figures */
                 int64_t before_ns = cpu_now_ns(registry);
-                housekeeping_do(container, NULL);
+                housekeeping_next(container);
+                int64_t taken_ns = cpu_now_ns(registry) - before_ns;
+                registry->counters.housekeeping_ns += (uint64_t)taken_ns;
                 if (!first && registry->options->cpu_budget > 0) {
-                        registry->cpu_debt_ns = debt_ns(registry, now_ns) + cpu_now_ns(registry) - before_ns;
+                        registry->cpu_debt_ns = debt_ns(registry, now_ns) + taken_ns;
                         registry->cpu_debt_at_ns = now_ns;
                 }
                 if (time_monotonic_ns() >= until_ns)
@@ -118,6 +124,10 @@ static void housekeeping_due(struct loop *loop, loop_id id, void *cookie)
 
 int housekeeping_start(struct registry *registry, struct error *err)
 {
+        struct rlimit files;
+        registry->probes_max = REGISTRY_PROBES_MAX;
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < registry->probes_max)
+                registry->probes_max = (size_t)files.rlim_cur / 2;
         registry->cpu_debt_at_ns = loop_now_ns(registry->loop);
         return loop_add_timer_at(
                 registry->loop, LOOP_NEVER, 0, housekeeping_due, registry, &registry->housekeeping_timer, err);
@@ -152,10 +162,9 @@ void housekeeping_remove(struct container *container)
         settle(heap, last);
 }
 
-static void set_next(struct container *container, bool same)
+static int64_t following_interval(const struct container *container, bool same)
 {
-        struct registry *registry = container->registry;
-        const struct metrics_options *options = registry->options;
+        const struct metrics_options *options = container->registry->options;
         int64_t interval_ns = options->interval_ns > 0 ? options->interval_ns : SECOND;
         if (options->dynamic && same) {
                 interval_ns = container->interval_ns * 2;
@@ -163,6 +172,14 @@ static void set_next(struct container *container, bool same)
                         interval_ns = options->max_interval_ns > container->interval_ns ? options->max_interval_ns
                                                                                         : container->interval_ns;
         }
+        return interval_ns;
+}
+
+static void set_next(struct container *container, bool same)
+{
+        struct registry *registry = container->registry;
+        const struct metrics_options *options = registry->options;
+        int64_t interval_ns = following_interval(container, same);
         container->interval_ns = interval_ns;
         double jitter = options->jitter > 0 ? options->jitter : 0;
         container->due_ns = loop_now_ns(registry->loop) + interval_ns +
@@ -239,19 +256,23 @@ static int64_t sample_time_ns(struct container *container)
         return now_ns;
 }
 
-static int keep(struct container *container, struct container_stats *stats, bool *ret_same, struct error *err)
+static int note_kept(struct container *container, int64_t time_ns, struct error *err)
 {
         struct registry *registry = container->registry;
         const struct metrics_options *options = registry->options;
+        /* the minute under way is what the summary is made of */
+        int64_t span_ns = options->storage_ns > 2 * MINUTE ? options->storage_ns : 2 * MINUTE;
+        ring_expire(&container->ring, time_ns - span_ns);
+        return summary_note(&container->summary, time_ns, &container->ring, &registry->scratch.before, err);
+}
+
+static int keep(struct container *container, struct container_stats *stats, bool *ret_same, struct error *err)
+{
+        struct registry *registry = container->registry;
         size_t before = container->ring.bytes + container->summary.bytes;
         int kept = ring_add(&container->ring, &registry->scratch, stats, ret_same, err);
-        if (kept == 0) {
-                /* the minute under way is what the summary is made of */
-                int64_t span_ns = options->storage_ns > 2 * MINUTE ? options->storage_ns : 2 * MINUTE;
-                ring_expire(&container->ring, stats->time_ns - span_ns);
-                kept = summary_note(
-                        &container->summary, stats->time_ns, &container->ring, &registry->scratch.before, err);
-        }
+        if (kept == 0)
+                kept = note_kept(container, stats->time_ns, err);
         registry->memory += container->ring.bytes + container->summary.bytes - before;
         keep_below_memory_limit(registry);
         return kept;
@@ -280,13 +301,45 @@ static int take_sample(struct container *container, const struct cgroup_dirs *di
         return 0;
 }
 
-int housekeeping_do(struct container *container, struct error *err)
+void housekeeping_drop_probe(struct container *container)
+{
+        if (container->probe.fd < 0)
+                return;
+        cgroup_probe_close(&container->probe);
+        container->registry->probes--;
+}
+
+/* The CPU time just before a sample is read. The file is opened when a group stood still between two samples. */
+static void probe_before_reading(struct container *container)
 {
         struct registry *registry = container->registry;
-        int64_t began_ns = cpu_now_ns(registry);
+        uint64_t total;
+        bool idle = container->has_rate && container->rate_total == 0;
+        container->read_ns = loop_now_ns(registry->loop);
+        container->has_probed = false;
+        if (container->probe.fd < 0 && idle && registry->probes < registry->probes_max &&
+                !container_is_root(container) && !registry->options->load_reader &&
+                registry_collects(registry, METRIC_CPU) &&
+                cgroup_probe_open(
+                        registry->options->root, &registry->mounts, container->name, &container->probe, NULL) == 0)
+                registry->probes++;
+        if (container->probe.fd < 0)
+                return;
+        if (cgroup_probe_read(&container->probe, &total, NULL) < 0) {
+                housekeeping_drop_probe(container);
+                return;
+        }
+        container->probed = total;
+        container->has_probed = true;
+}
+
+static int housekeeping_do(struct container *container, struct error *err)
+{
+        struct registry *registry = container->registry;
         struct cgroup_dirs dirs;
         struct arena arena;
         bool same = false;
+        probe_before_reading(container);
         arena_init(&arena, REGISTRY_SAMPLE_MEMORY);
         int taken = cgroup_dirs_open(registry->options->root, &registry->mounts, container->name, &dirs, err);
         if (taken == 0) {
@@ -294,9 +347,77 @@ int housekeeping_do(struct container *container, struct error *err)
                 cgroup_dirs_close(&dirs);
         }
         arena_done(&arena);
-        if (taken < 0)
+        if (taken < 0) {
+                container->has_probed = false;
                 registry->counters.housekeeping_failed++;
+        }
         set_next(container, same);
-        registry->counters.housekeeping_ns += (uint64_t)(cpu_now_ns(registry) - began_ns);
         return taken;
+}
+
+/* ---- repeating ---- */
+
+/* May the newest sample stand for what is now, and for all the time until the next one? */
+static bool may_repeat(const struct container *container)
+{
+        const struct registry *registry = container->registry;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        double jitter = registry->options->jitter > 0 ? registry->options->jitter : 0;
+        int64_t next_ns = (int64_t)((double)following_interval(container, true) * (1 + jitter));
+        uint64_t total;
+        return container->has_probed && container->has_rate && now_ns - container->read_ns + next_ns <= STALE_NS &&
+               !identity_is_due(container, now_ns) && registry_unix_ns(registry) > container->latest_ns &&
+               cgroup_probe_read(&container->probe, &total, NULL) == 0 && total == container->probed;
+}
+
+static void tell_repeated(const struct container *container)
+{
+        const struct registry *registry = container->registry;
+        const struct registry_hooks *hooks = &registry->hooks;
+        struct container_stats stats;
+        struct arena arena;
+        if (!hooks->sampled || (hooks->wants_repeated && !hooks->wants_repeated(hooks->cookie)))
+                return;
+        arena_init(&arena, REGISTRY_SAMPLE_MEMORY);
+        if (container_latest(container, &arena, &stats))
+                hooks->sampled(container, &stats, hooks->cookie);
+        arena_done(&arena);
+}
+
+static int repeat(struct container *container, int64_t time_ns)
+{
+        struct registry *registry = container->registry;
+        size_t before = container->ring.bytes + container->summary.bytes;
+        int kept = ring_repeat(&container->ring, time_ns, NULL);
+        if (kept == 0)
+                kept = note_kept(container, time_ns, NULL);
+        registry->memory += container->ring.bytes + container->summary.bytes - before;
+        if (kept < 0)
+                return -1;
+        keep_below_memory_limit(registry);
+        container->latest_ns = time_ns;
+        container->rate_total = container->rate_user = container->rate_system = 0;
+        if (container->per_cpu)
+                memset(container->per_cpu, 0, container->per_cpu_count * sizeof(*container->per_cpu));
+        registry->counters.samples++;
+        registry->counters.samples_repeated++;
+        tell_repeated(container);
+        set_next(container, true);
+        return 0;
+}
+
+/* When its time has come: the sample before stands for this one too, or another is read. */
+static void housekeeping_next(struct container *container)
+{
+        if (!may_repeat(container) || repeat(container, registry_unix_ns(container->registry)) < 0)
+                housekeeping_do(container, NULL);
+}
+
+int housekeeping_now(struct container *container, struct error *err)
+{
+        struct registry *registry = container->registry;
+        int64_t before_ns = cpu_now_ns(registry);
+        int done = housekeeping_do(container, err);
+        registry->counters.housekeeping_ns += (uint64_t)(cpu_now_ns(registry) - before_ns);
+        return done;
 }

@@ -221,12 +221,22 @@ static int find_state(struct container *container, pid_t pid, struct arena *aren
         return 0;
 }
 
+static bool names_are_due(const struct container *container, int64_t now_ns)
+{
+        unsigned max = container->engine == CONTAINER_NONE ? LOOKUPS_NAMELESS_MAX : LOOKUPS_MAX;
+        return container->lookups < max && now_ns >= container->lookup_ns && !container_is_root(container);
+}
+
+bool identity_is_due(const struct container *container, int64_t now_ns)
+{
+        return now_ns >= container->limits_ns || names_are_due(container, now_ns);
+}
+
 void identity_look_up(struct container *container, const struct cgroup_dirs *dirs)
 {
         struct registry *registry = container->registry;
         int64_t now_ns = loop_now_ns(registry->loop);
-        unsigned max = container->engine == CONTAINER_NONE ? LOOKUPS_NAMELESS_MAX : LOOKUPS_MAX;
-        if (container->lookups >= max || now_ns < container->lookup_ns || container_is_root(container))
+        if (!names_are_due(container, now_ns))
                 return;
         container->lookup_ns = now_ns + (SECOND << container->lookups);
         container->lookups++;

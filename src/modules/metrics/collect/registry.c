@@ -73,6 +73,7 @@ struct container *container_new(struct registry *registry, struct sv name, struc
         container->spec.image = "";
         container->interval_ns = registry->options->interval_ns;
         container->load = container->load_d = -1;
+        container->probe.fd = -1;
         identity_begin(container);
         if (insert_container(&registry->nodes, container, err) < 0)
                 goto refuse;
@@ -99,6 +100,7 @@ static void container_free(struct container *container)
         registry->memory -= container->ring.bytes + container->summary.bytes;
         ring_done(&container->ring);
         summary_done(&container->summary);
+        housekeeping_drop_probe(container);
         task_history_done(&container->history);
         free(container->per_cpu);
         free(container->cpu_mask);
@@ -268,7 +270,7 @@ int registry_refresh(struct registry *registry, struct container *container, int
                 return 0;
         if (container->latest_ns == now_ns)
                 return 0;
-        return housekeeping_do(container, err);
+        return housekeeping_now(container, err);
 }
 
 /* ---- events ---- */

@@ -4,7 +4,12 @@
  *
  * Samples lie packed (packed.h): the difference to the one before, so that an idle container costs a few bytes a
  * sample. All rings together keep below options->memory_limit: then the oldest samples of the largest go first, and
- * are counted. */
+ * are counted.
+ *
+ * While the CPU time of a group stands still, nothing in it ran, and its figures move only by what others do to it:
+ * reclaim, writeback, packets that nobody takes, averages of PSI that fall. Then the newest sample is repeated with the
+ * new time; what it tells was read at most 10 s before. registry_refresh always reads, and so does everything with
+ * --enable_load_reader, whose averages move by time. */
 #pragma once
 
 #include "loop/loop.h"
@@ -28,6 +33,8 @@ struct container_event {
 
 struct registry_hooks { /* all may be NULL */
         void (*sampled)(const struct container *container, const struct container_stats *stats, void *cookie);
+        /* NULL: always. False: `sampled` need not be called with a sample that repeats the one before. */
+        bool (*wants_repeated)(void *cookie);
         void (*created)(const struct container *container, void *cookie);
         void (*deleted)(const struct container *container, void *cookie);
         void (*event)(const struct container_event *event, void *cookie);
@@ -109,7 +116,8 @@ int registry_events(const struct registry *registry, const struct event_query *q
 
 struct registry_counters {
         uint64_t containers, created, deleted, missed_created, missed_deleted; /* missed: came by reconciliation only */
-        uint64_t samples, samples_bytes, samples_dropped, housekeeping_ns, housekeeping_late, housekeeping_failed;
+        uint64_t samples, samples_repeated, samples_bytes, samples_dropped, housekeeping_ns, housekeeping_late,
+                housekeeping_failed;
         uint64_t events, events_dropped, watch_overflows, watches, watches_refused, oom_lines, refused;
 };
 void registry_count_all(const struct registry *registry, struct registry_counters *ret);

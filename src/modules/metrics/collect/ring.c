@@ -146,6 +146,57 @@ int ring_add(struct ring *ring, struct ring_scratch *scratch, const struct conta
         return 0;
 }
 
+/* Where the time of the newest sample stands: it is the first value, and a full sample has its values as differences
+ * from zeros. */
+static bool find_time(const struct ring *ring, size_t *ret_at, size_t *ret_size, int64_t *ret_ns)
+{
+        uint64_t shape;
+        uint64_t count;
+        uint64_t skip;
+        uint64_t time;
+        size_t size = ring->latest_size;
+        size_t at = packed_get_varint(ring->latest, size, &shape);
+        if (!at || shape > size - at)
+                return false;
+        at += shape;
+        size_t n = packed_get_varint(ring->latest + at, size - at, &count);
+        at += n;
+        size_t m = n ? packed_get_varint(ring->latest + at, size - at, &skip) : 0;
+        at += m;
+        size_t o = m && skip == PACKED_TIME ? packed_get_varint(ring->latest + at, size - at, &time) : 0;
+        if (!o)
+                return false;
+        *ret_at = at;
+        *ret_size = o;
+        *ret_ns = packed_unzigzag(time);
+        return true;
+}
+
+int ring_repeat(struct ring *ring, int64_t time_ns, struct error *err)
+{
+        uint8_t varint[PACKED_BYTES_MAX];
+        uint8_t difference[1 + PACKED_BYTES_MAX] = { PACKED_TIME };
+        size_t at;
+        size_t size;
+        int64_t before_ns;
+        if (!find_time(ring, &at, &size, &before_ns))
+                return fail(err, E_NOT_FOUND, "there is no sample yet");
+        if (time_ns <= before_ns)
+                return fail(err, E_INVALID, "the clock went back");
+        /* nine bytes for all times of 1980 to 2116 */
+        if (packed_put_varint(packed_zigzag(time_ns), varint) != size)
+                return fail(err, E_INVALID, "a time of another length");
+        const struct ring_chunk *chunk = ring->newest;
+        bool full = !chunk || chunk->count >= RING_CHUNK_SAMPLES || chunk->used >= RING_CHUNK_BYTES;
+        if (!full) {
+                size_t n = packed_put_varint(packed_zigzag(time_ns - before_ns), difference + 1);
+                if (add_record(ring, sv_n((const char *)difference, n + 1), false, time_ns, err) < 0)
+                        return -1;
+        }
+        memcpy(ring->latest + at, varint, size);
+        return full ? add_record(ring, sv_n((const char *)ring->latest, ring->latest_size), true, time_ns, err) : 0;
+}
+
 size_t ring_drop_oldest(struct ring *ring)
 {
         struct ring_chunk *chunk = ring->oldest;

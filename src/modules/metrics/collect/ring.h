@@ -38,6 +38,8 @@ void ring_scratch_done(struct ring_scratch *scratch);
  * refused (E_INVALID). */
 int ring_add(struct ring *ring, struct ring_scratch *scratch, const struct container_stats *stats, bool *ret_same,
         struct error *err);
+/* The newest sample once more at a later time, without taking it apart. -1 without a newest sample. */
+int ring_repeat(struct ring *ring, int64_t time_ns, struct error *err);
 /* Gives back the oldest chunk while all its samples are older than before_ns; how many samples went. */
 size_t ring_expire(struct ring *ring, int64_t before_ns);
 /* Gives back the oldest chunk, the only one too (then the newest sample alone is left, and is seen by ring_latest). */
