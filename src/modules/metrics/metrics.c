@@ -40,6 +40,7 @@ const char *const metrics_row_types[] = { [EVENT_OOM] = "oom",
         [EVENT_CREATION] = "containerCreation",
         [EVENT_DELETION] = "containerDeletion",
         [METRICS_ROW_SAMPLE] = "sample",
+        [METRICS_ROW_VERSION] = "version",
         NULL };
 
 #define ROW struct metrics_row

@@ -67,9 +67,9 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
 struct metrics_row {
         uint64_t id;
         int64_t time_ns;
-        int type; /* enum event_kind, or METRICS_ROW_SAMPLE */
+        int type; /* enum event_kind, or METRICS_ROW_… */
         const char *container, *name, *process, *constraint, *command_line;
-        const char *line; /* a sample as text */
+        const char *line; /* a sample as text, or the version */
         int64_t pid;
         int64_t exit_code;
         struct {
@@ -77,7 +77,7 @@ struct metrics_row {
                 size_t count;
         } memory_before;
 };
-enum { METRICS_ROW_SAMPLE = EVENT_KINDS };
+enum { METRICS_ROW_SAMPLE = EVENT_KINDS, METRICS_ROW_VERSION };
 extern const char *const metrics_row_types[];
 extern const struct record metrics_row_record;
 void metrics_row_fill(const struct metrics *metrics, const struct container_event *event, struct metrics_row *ret);

@@ -2,6 +2,7 @@
  * binary of cAdvisor, or of node_exporter with --node; in the agent it keeps a history as well. */
 #include "modules/metrics/metrics_module.h"
 
+#include "base/timefmt.h"
 #include "module/lines.h"
 
 struct metrics_params {
@@ -12,6 +13,7 @@ struct metrics_params {
         struct string_list listen_address;
         int64_t duration_ns;
         struct metrics_ignored ignored;
+        bool version;
 };
 
 #define IGNORED(T)                                                                                                     \
@@ -37,6 +39,26 @@ static const struct field metrics_ignored_fields[] = {
         FIELD_STRING(G, referenced_reset_interval, .help = "see docker"),
         FIELD_STRING(G, resctrl_interval, .help = "see docker"),
         FIELD_BOOL(G, profiling, .help = "see docker"),
+        FIELD_STRING(G, bq_account, .help = "BigQuery is no storage driver here; so the others of this name"),
+        FIELD_STRING(G, bq_credentials_file, .help = "see bq_account"),
+        FIELD_STRING(G, bq_id, .help = "see bq_account"),
+        FIELD_STRING(G, bq_project_id, .help = "see bq_account"),
+        FIELD_STRING(G, bq_secret, .secret = true, .help = "see bq_account"),
+        FIELD_STRING(G, es_host, .option = "storage_driver_es_host", .help = "Elasticsearch: see bq_account"),
+        FIELD_STRING(G, es_index, .option = "storage_driver_es_index", .help = "see bq_account"),
+        FIELD_STRING(G, es_type, .option = "storage_driver_es_type", .help = "see bq_account"),
+        FIELD_BOOL(G, es_enable_sniffer, .option = "storage_driver_es_enable_sniffer", .help = "see bq_account"),
+        FIELD_STRING(G, kafka_broker_list, .option = "storage_driver_kafka_broker_list", .help = "see bq_account"),
+        FIELD_STRING(G, kafka_ssl_ca, .option = "storage_driver_kafka_ssl_ca", .help = "see bq_account"),
+        FIELD_STRING(G, kafka_ssl_cert, .option = "storage_driver_kafka_ssl_cert", .help = "see bq_account"),
+        FIELD_STRING(G, kafka_ssl_key, .option = "storage_driver_kafka_ssl_key", .help = "see bq_account"),
+        FIELD_BOOL(G, kafka_ssl_verify, .option = "storage_driver_kafka_ssl_verify", .help = "see bq_account"),
+        FIELD_STRING(G, kafka_topic, .option = "storage_driver_kafka_topic", .help = "see bq_account"),
+        FIELD_STRING(G, http_auth_file, .help = "refused: there is no password on the pages"),
+        FIELD_STRING(G, http_auth_realm, .help = "see http_auth_file"),
+        FIELD_STRING(G, http_digest_file, .help = "see http_auth_file"),
+        FIELD_STRING(G, http_digest_realm, .help = "see http_auth_file"),
+        FIELD_STRING(G, perf_events_config, .help = "refused: perf events are not read"),
         FIELD_BOOL(G, logtostderr, .help = "glog's flags: taken for compatibility"),
         FIELD_BOOL(G, alsologtostderr, .help = "see logtostderr"),
         FIELD_STRING(G, stderrthreshold, .help = "see logtostderr"),
@@ -44,6 +66,12 @@ static const struct field metrics_ignored_fields[] = {
         FIELD_STRING(G, vmodule, .help = "see logtostderr"),
         FIELD_STRING(G, log_dir, .help = "see logtostderr"),
         FIELD_STRING(G, log_file, .help = "see logtostderr"),
+        FIELD_STRING(G, log_file_max_size, .help = "see logtostderr"),
+        FIELD_STRING(G, log_backtrace_at, .help = "see logtostderr"),
+        FIELD_BOOL(G, add_dir_header, .help = "see logtostderr"),
+        FIELD_BOOL(G, one_output, .help = "see logtostderr"),
+        FIELD_BOOL(G, skip_headers, .help = "see logtostderr"),
+        FIELD_BOOL(G, skip_log_headers, .help = "see logtostderr"),
         FIELD_STRING(G, log_level, .option = "log.level", .help = "see logtostderr"),
         FIELD_STRING(G, log_format, .option = "log.format", .help = "see logtostderr"),
 };
@@ -57,6 +85,7 @@ static const struct field params_fields[] = {
                 .help = "addresses to listen on, instead of listen_ip and port"),
         FIELD_DURATION(P, duration_ns, .json = "duration", .min = 0, .max = 365 * DAY,
                 .help = "end after this time; 0 is never"),
+        FIELD_BOOL(P, version, .help = "print the version and end"),
         METRICS_SETTINGS(P),
         IGNORED(P),
 };
@@ -64,6 +93,14 @@ static const struct field params_fields[] = {
 static int metrics_validate(const void *given, struct error *err)
 {
         const struct metrics_params *params = given;
+        const struct metrics_ignored *ignored = &params->ignored;
+        if ((ignored->http_auth_file && *ignored->http_auth_file) ||
+                (ignored->http_digest_file && *ignored->http_digest_file))
+                return fail(err, E_UNSUPPORTED,
+                        "http_auth_file, http_digest_file: there is no password here; put a proxy before the port, or "
+                        "use the agent's doors");
+        if (ignored->perf_events_config && *ignored->perf_events_config)
+                return fail(err, E_UNSUPPORTED, "perf_events_config: perf events are not read");
         return metrics_settings_check(&params->settings, err);
 }
 
@@ -189,6 +226,13 @@ static int metrics_run(struct run *run, struct error *err)
         struct metrics *metrics = &foreground.metrics;
         int doors[DOORS_MAX] = { -1, -1, -1, -1, -1, -1, -1, -1 };
         *metrics = (struct metrics){ .settings = &params->settings, .sink = &sink, .owner = &foreground };
+        if (params->version)
+                return run_emit(run, NULL,
+                        &(struct metrics_row){ .time_ns = time_unix_ns(),
+                                .type = METRICS_ROW_VERSION,
+                                .container = "/",
+                                .line = "cAdvisor's API by Tarsier version " TARSIER_VERSION },
+                        err);
         struct loop *loop = foreground.loop = loop_new(NULL, err);
         if (!loop)
                 return -1;

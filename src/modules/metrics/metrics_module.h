@@ -39,7 +39,15 @@ struct metrics_ignored {
         char *docker, *docker_tls_ca, *docker_tls_cert, *docker_tls_key, *docker_env_metadata_whitelist;
         char *containerd, *containerd_namespace, *containerd_env_metadata_whitelist, *crio_client_timeout, *podman;
         char *collector_cert, *collector_key, *referenced_reset_interval, *resctrl_interval;
-        char *stderrthreshold, *v, *vmodule, *log_dir, *log_file, *log_level, *log_format;
+        char *bq_account, *bq_credentials_file, *bq_id, *bq_project_id, *bq_secret;
+        char *es_host, *es_index, *es_type, *kafka_broker_list, *kafka_ssl_ca, *kafka_ssl_cert, *kafka_ssl_key,
+                *kafka_topic;
+        char *http_auth_realm, *http_digest_realm;
+        char *stderrthreshold, *v, *vmodule, *log_dir, *log_file, *log_file_max_size, *log_backtrace_at, *log_level,
+                *log_format;
         unsigned max_procs;
-        bool docker_tls, profiling, logtostderr, alsologtostderr;
+        bool docker_tls, profiling, es_enable_sniffer, kafka_ssl_verify;
+        bool logtostderr, alsologtostderr, add_dir_header, one_output, skip_headers, skip_log_headers;
+        /* refused when they are not empty: to pass over them would promise what is not so */
+        char *http_auth_file, *http_digest_file, *perf_events_config;
 };
