@@ -369,6 +369,40 @@ static void test_rate_when_the_clock_is_set_back(void **state)
         end(&fixture);
 }
 
+/* A node with thousands of tmpfs (secrets of pods, /dev/shm of containers): the root group is sampled all the same. */
+static void test_thousands_of_filesystems(void **state)
+{
+        (void)state;
+        enum { MOUNTS = 2500 };
+        struct fixture fixture;
+        cleanup(buf_done) struct buf mountinfo;
+        begin(&fixture);
+        buf_init(&mountinfo, 4 << 20);
+        fixture.options.kinds |= 1u << METRIC_DISK;
+        buf_puts(&mountinfo, "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+        for (int i = 0; i < MOUNTS; i++) {
+                char point[300];
+                char full[512];
+                snprintf(point, sizeof(point),
+                        "/pods/%08d-0000-0000-0000-000000000000-volumes-kubernetes.io~projected-%s", i,
+                        "kube-api-access-with-a-name-that-is-as-long-as-they-are");
+                snprintf(full, sizeof(full), "%s%s", fixture.root, point);
+                assert_int_equal(path_make(full, 0755, NULL), 0);
+                buf_printf(&mountinfo, "%d 20 0:%d / %s rw - tmpfs tmpfs rw\n", i + 100, i + 100, point);
+        }
+        assert_false(mountinfo.failed);
+        put(&fixture, "proc/1/mountinfo", buf_text(&mountinfo));
+        start(&fixture);
+        run_for(&fixture, 3 * SECOND);
+        assert_true(fixture.registry->filesystem_count > 2000);
+        assert_true(named(&fixture, "/")->ring.count > 0);
+        struct registry_counters counters;
+        registry_count_all(fixture.registry, &counters);
+        assert_int_equal(counters.housekeeping_failed, 0);
+        assert_true(counters.refused > 0);
+        end(&fixture);
+}
+
 static void test_interval(void **state)
 {
         (void)state;
@@ -782,6 +816,7 @@ int main(void)
                 cmocka_unit_test(test_reconcile),
                 cmocka_unit_test(test_replaced_unseen),
                 cmocka_unit_test(test_rate_when_the_clock_is_set_back),
+                cmocka_unit_test(test_thousands_of_filesystems),
                 cmocka_unit_test(test_interval),
                 cmocka_unit_test(test_jitter),
                 cmocka_unit_test(test_budget),

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 static const int64_t FILESYSTEMS_NS = 10 * SECOND;
+enum { FILESYSTEM_SHAPE = 8 }; /* bytes beside its texts in a sample's shape, at most */
 static const int64_t NAMESPACE_NS = MINUTE;
 /* A sample that the clock was set back before counts as just after the one before it: no time to divide by. */
 static const int64_t RATE_MIN_NS = MILLISECOND;
@@ -206,6 +207,20 @@ static void read_load(struct container *container, const struct cgroup_dirs *dir
         stats->load_d_average = (int32_t)(container->load_d * 1000);
 }
 
+/* As many as one sample has room for beside the rest of it: with thousands of tmpfs the names alone would be too much,
+ * and the root group would have no sample at all. They are sorted, so that "/dev/…" are kept. */
+static size_t filesystems_that_fit(const struct registry *registry)
+{
+        size_t bytes = 0;
+        for (size_t i = 0; i < registry->filesystem_count; i++) {
+                const struct filesystem_stats *filesystem = &registry->filesystems[i];
+                bytes += strlen(filesystem->device) + strlen(filesystem->type) + FILESYSTEM_SHAPE;
+                if (bytes > PACKED_SHAPE_MAX / 2)
+                        return i;
+        }
+        return registry->filesystem_count;
+}
+
 int sample_read(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena,
         struct container_stats *ret, struct error *err)
 {
@@ -225,7 +240,8 @@ int sample_read(struct container *container, const struct cgroup_dirs *dirs, str
         if (root && (registry_collects(registry, METRIC_DISK) || registry_collects(registry, METRIC_DISK_IO))) {
                 registry_read_filesystems(registry);
                 stats.filesystems = registry->filesystems;
-                stats.filesystem_count = registry->filesystem_count;
+                stats.filesystem_count = filesystems_that_fit(registry);
+                registry->counters.refused += registry->filesystem_count - stats.filesystem_count;
                 stats.has_filesystems = registry->filesystem_count > 0;
         }
         stats.oom_events = container->oom_events;
