@@ -25,6 +25,13 @@ static const struct field statistics_fields[] = {
         COUNT(requests_refused, "requests that were malformed or too large"),
         COUNT(connections, "connections to the compatibility ports"),
         COUNT(scrapes, "expositions that were made"),
+        COUNT(exits, "threads that ended, as the kernel told"),
+        COUNT(exits_lost, "of those: lost, since too many ended at once"),
+        COUNT(exits_refused, "of those: not understood"),
+        COUNT(ended_processes, "processes in the ledger of those that ended"),
+        COUNT(ended_rows, "rows of that ledger: a container and program each"),
+        COUNT(ended_refused, "processes and threads that it had no row for"),
+        COUNT(ended_unknown_group, "processes that were gone before their group could be read"),
         COUNT(pushed, "requests, packets and lines of the storage drivers that were delivered"),
         COUNT(push_lost, "those that were not"),
 #undef COUNT
@@ -84,6 +91,23 @@ void metrics_row_fill(const struct metrics *metrics, const struct container_even
         ret->memory_before.count = event->memory_before_count;
 }
 
+static void count_exits(const struct metrics *metrics, struct metrics_statistics *ret)
+{
+        struct taskstats_counters exits;
+        struct ledger_counters ended;
+        if (!metrics->ended || !metrics->exits)
+                return;
+        taskstats_count(metrics->exits, &exits);
+        ledger_count_all(metrics->ended, &ended);
+        ret->exits = exits.received;
+        ret->exits_lost = exits.dropped;
+        ret->exits_refused = exits.refused;
+        ret->ended_processes = ended.processes;
+        ret->ended_rows = ledger_count(metrics->ended);
+        ret->ended_refused = ended.rows_refused + ended.pending_refused;
+        ret->ended_unknown_group = ended.unknown_group;
+}
+
 void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret)
 {
         struct registry_counters counters = { 0 };
@@ -118,6 +142,7 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 ret->requests_refused += http.refused;
                 ret->connections += http.connections;
         }
+        count_exits(metrics, ret);
 }
 
 /* ---- hooks of the registry ---- */

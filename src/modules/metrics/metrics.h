@@ -6,6 +6,7 @@
 #include "module/run.h"
 #include "module/service.h"
 #include "modules/metrics/cadvisor/cadvisor.h"
+#include "modules/metrics/collect/top.h"
 #include "modules/metrics/history/history.h"
 #include "modules/metrics/settings.h"
 
@@ -40,6 +41,9 @@ struct metrics {
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
         struct push *push; /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
+        struct ledger *ended; /* of processes, and where they are told; NULL: not kept */
+        struct taskstats_listener *exits;
+        loop_id exits_id;
 };
 
 /* containers: the registry and what stands on it. settings and sink must live as long. */
@@ -57,6 +61,7 @@ struct metrics_statistics {
         double housekeeping_seconds;
         uint64_t events, events_dropped, watches, watches_refused, watch_overflows, refused;
         uint64_t requests, requests_refused, connections, scrapes;
+        uint64_t exits, exits_lost, exits_refused, ended_processes, ended_rows, ended_refused, ended_unknown_group;
         uint64_t pushed, push_lost;
 };
 extern const struct record metrics_statistics_record;

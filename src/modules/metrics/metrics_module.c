@@ -286,6 +286,8 @@ static const struct field config_fields[] = {
                 .help = "finest step of the history"),
         FIELD_STRINGS(F, history_labels, .max_items = 24, .metavar = "LABEL",
                 .help = "labels of containers that the history keeps; default: those of Compose and Kubernetes"),
+        FIELD_BOOL(F, short_lived, .def = "true",
+                .help = "keep a ledger of what processes cost that ended"),
         METRICS_SETTINGS(F),
 };
 

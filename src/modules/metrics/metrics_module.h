@@ -3,11 +3,13 @@
 #pragma once
 
 #include "modules/metrics/metrics.h"
+#include "modules/metrics/top_answer.h"
 
 struct metrics_config {
         struct metrics_settings settings;
         uint64_t history_bytes;
         int64_t history_ns, history_step_ns;
+        bool short_lived;
         struct string_list history_labels;
 };
 
@@ -18,6 +20,10 @@ struct metrics_service {
         bool history_told; /* that it has a problem */
         loop_id tick_id;
         struct row_follower *rows; /* of the agent's stream of events */
+        struct top *top;           /* while somebody asks who uses most */
+        int diag;                  /* netlink socket of connections, with top; else -1 */
+        int64_t ended_since_ns, room_ns;
+        char ended_problem[200]; /* why there is no ledger; "" */
 };
 
 int metrics_start(struct service *service, struct error *err);
@@ -27,6 +33,19 @@ void metrics_rows_end(struct metrics_service *metrics);
 
 /* GET /query (metrics_ask.c) */
 void metrics_on_query(struct service *service, struct request *request);
+
+/* metrics_processes.c. Without the right to it the ledger is not kept: that is logged, and told to who asks. */
+void metrics_processes_start(struct metrics_service *metrics, bool short_lived);
+void metrics_processes_tick(struct metrics_service *metrics);
+void metrics_processes_stop(struct metrics_service *metrics);
+void metrics_on_top(struct service *service, struct request *request);
+void metrics_on_short_lived(struct service *service, struct request *request);
+/* What the processes used since the last look, or in the last quarter of a second when there was none. */
+int metrics_top(struct metrics_service *metrics, const struct top_asked *asked, top_told_fn *each, void *cookie,
+        struct top_figures *ret, struct error *err);
+/* What ended since the start of the service. */
+int metrics_ended(struct metrics_service *metrics, const struct top_asked *asked, top_told_fn *each, void *cookie,
+        struct top_figures *ret, struct error *err);
 
 /* For modules that ask. */
 struct history *metrics_service_history(struct service *service);

@@ -27,6 +27,7 @@ static void on_tick(struct loop *loop, loop_id id, void *cookie)
         (void)loop;
         (void)id;
         history_tick(metrics->history, time_unix_ns());
+        metrics_processes_tick(metrics);
         const char *problem = history_problem(metrics->history);
         if (problem && !metrics->history_told)
                 service_log(metrics->service, "the history is not written: %s", problem);
@@ -60,6 +61,7 @@ int metrics_start(struct service *service, struct error *err)
         for (size_t i = 0; i < config->history_labels.count; i++)
                 labels[i] = config->history_labels.items[i];
         metrics.service = service;
+        metrics.diag = -1;
         service->state = &metrics;
         if (!service->state_directory)
                 return fail(err, E_INVALID, "metrics keeps its history in a state directory, and has none");
@@ -77,6 +79,7 @@ int metrics_start(struct service *service, struct error *err)
                 metrics_stop(service);
                 return -1;
         }
+        metrics_processes_start(&metrics, config->short_lived);
         return 0;
 }
 
@@ -87,6 +90,7 @@ void metrics_stop(struct service *service)
                 loop_remove(service->loop, metrics->tick_id);
         metrics->tick_id = 0;
         metrics_rows_end(metrics);
+        metrics_processes_stop(metrics);
         metrics_close(&metrics->metrics);
         history_close(metrics->history);
         metrics->history = NULL;

@@ -3,13 +3,15 @@
 
 extern const struct module metrics_module;
 extern const struct module metrics_query_module;
+extern const struct module metrics_top_module;
 
 const struct module *const metrics_modules[] = {
         &metrics_module,
         &metrics_query_module,
+        &metrics_top_module,
         NULL,
 };
 
 /* Those that ask metrics where it runs. */
 extern const struct module *const metrics_queries[];
-const struct module *const metrics_queries[] = { &metrics_query_module, NULL };
+const struct module *const metrics_queries[] = { &metrics_query_module, &metrics_top_module, NULL };

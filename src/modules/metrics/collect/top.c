@@ -151,6 +151,8 @@ static struct top_row rates_of(const struct top *top, const struct top_process *
 {
         const struct top_sample *sample = &process->sample;
         struct top_row row = { .pid = sample->pid,
+                .group = sample->group,
+                .start_ticks = sample->start_ticks,
                 .start_unix_ns = sample->start_unix_ns,
                 .uid = sample->uid,
                 .rss = sample->rss,
@@ -202,8 +204,7 @@ static double weight_of(const struct top_row *row, enum top_order order)
 }
 
 /* Keeps ret sorted, the most first; equal ones by pid, as they come. */
-static size_t insert_row(
-        struct top_row *ret, size_t count, size_t limit, const struct top_row *row, enum top_order order)
+size_t top_insert(struct top_row *ret, size_t count, size_t limit, const struct top_row *row, enum top_order order)
 {
         double weight = weight_of(row, order);
         if (count == limit && (limit == 0 || weight <= weight_of(&ret[count - 1], order)))
@@ -224,17 +225,34 @@ static int compare_sockets(const void *a, const void *b)
         return (x->cookie > y->cookie) - (x->cookie < y->cookie);
 }
 
-size_t top_finish(struct top *top, enum top_order order, struct top_row *ret, size_t limit)
+void top_finish_each(struct top *top, void (*each)(const struct top_row *row, void *cookie), void *cookie)
 {
-        size_t count = 0;
         vec_foreach (process, &top->now.processes) {
                 struct top_row row = rates_of(top, process);
-                count = insert_row(ret, count, limit, &row, order);
+                each(&row, cookie);
         }
         if (top->now.sockets.count)
                 qsort(top->now.sockets.items, top->now.sockets.count, sizeof(struct top_socket), compare_sockets);
         struct top_view view = top->before; /* its memory serves the next look */
         top->before = top->now;
         top->now = view;
-        return count;
+}
+
+struct chosen {
+        struct top_row *rows;
+        size_t count, limit;
+        enum top_order order;
+};
+
+static void choose(const struct top_row *row, void *cookie)
+{
+        struct chosen *chosen = cookie;
+        chosen->count = top_insert(chosen->rows, chosen->count, chosen->limit, row, chosen->order);
+}
+
+size_t top_finish(struct top *top, enum top_order order, struct top_row *ret, size_t limit)
+{
+        struct chosen chosen = { ret, 0, limit, order };
+        top_finish_each(top, choose, &chosen);
+        return chosen.count;
 }

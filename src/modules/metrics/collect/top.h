@@ -31,10 +31,13 @@ struct top_sample { /* counters of one process as they are */
         int64_t cpu_ns;
         uint64_t rss, read_bytes, write_bytes; /* bytes; of the storage layer */
         bool has_io, has_network;              /* may be read; its sockets are told */
+        uint32_t group;                        /* the caller's number of it */
 };
 
 struct top_row {
         pid_t pid;
+        uint32_t group;
+        uint64_t start_ticks;
         int64_t start_unix_ns;
         char comm[TOP_NAME_MAX];
         uint32_t uid;
@@ -65,6 +68,9 @@ bool top_add(struct top *top, const struct top_sample *sample);
 void top_add_socket(struct top *top, pid_t pid, uint64_t cookie, uint64_t received, uint64_t sent);
 /* The first `limit` in that order, the most first; how many. */
 size_t top_finish(struct top *top, enum top_order order, struct top_row *ret, size_t limit);
+/* The same for a caller that chooses: every process by pid, and the place of one among the most. */
+void top_finish_each(struct top *top, void (*each)(const struct top_row *row, void *cookie), void *cookie);
+size_t top_insert(struct top_row *rows, size_t count, size_t limit, const struct top_row *row, enum top_order order);
 
 /* Sockets are told by a netlink socket of the network namespace they are in (linux/netns.h). */
 struct top_netlink {
@@ -82,8 +88,12 @@ struct top_query {
         size_t netlink_count;
         enum top_order order;
         size_t limit;
+        uint32_t (*number)(const char *group, void *cookie);   /* of a process's group, for top_row; NULL: 0 */
+        void (*each)(const struct top_row *row, void *cookie); /* NULL: order and limit say what comes to ret */
+        void *cookie;
 };
 
+/* With each, ret and ret_count are not used. */
 int top_look(struct top *top, const struct top_query *query, struct top_row *ret, size_t *ret_count, struct error *err);
 
 /* ---- the ledger of processes that ended ---- */

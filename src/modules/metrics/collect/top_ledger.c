@@ -10,7 +10,11 @@
 
 #include <fcntl.h>
 
-enum { KEY_MAX = LEDGER_GROUP_MAX + 1 + TASKSTATS_COMM_MAX, CGROUP_FILE_MAX = 32 * 1024 };
+enum {
+        KEY_MAX = LEDGER_GROUP_MAX + 1 + TASKSTATS_COMM_MAX,
+        CGROUP_FILE_MAX = 32 * 1024,
+        PARENTS_MAX = 16 /* a power of two */
+};
 
 /* Threads that ended before their process. */
 struct pending {
@@ -22,11 +26,22 @@ struct pending {
         uint64_t elapsed_ns;
 };
 
+/* Programs run in rows by one shell: its group is read once a drain, and once more when its children were told of only
+ * after its own end. */
+struct parent_group {
+        pid_t pid;
+        uint64_t drain; /* that read it */
+        bool known;
+        char group[LEDGER_GROUP_MAX];
+};
+
 struct ledger {
         struct map rows;    /* key: group, NUL, program */
         struct map pending; /* key: bytes of the process's number */
         struct ledger_row *overflow;
         struct ledger_counters counters;
+        struct parent_group parents[PARENTS_MAX]; /* each at its pid's place */
+        uint64_t drains;
 };
 
 struct ledger *ledger_new(size_t max_rows, struct error *err)
@@ -240,23 +255,28 @@ static bool read_group(int proc, pid_t pid, char *ret)
         return true;
 }
 
-/* The parent of the last one: programs run in rows by one shell. For as long as one drain lasts only. */
-struct parent_group {
-        pid_t pid;
-        bool known;
+/* When the parent is gone as well, what it was in when it was last read must do. */
+static bool find_parent(int proc, pid_t pid, struct parent_group *parent, uint64_t drain)
+{
         char group[LEDGER_GROUP_MAX];
-};
+        if (parent->pid == pid && parent->drain == drain)
+                return parent->known;
+        bool told = read_group(proc, pid, group);
+        if (told || parent->pid != pid) {
+                parent->known = told;
+                snprintf(parent->group, sizeof(parent->group), "%s", told ? group : "/");
+        }
+        parent->pid = pid;
+        parent->drain = drain;
+        return parent->known;
+}
 
-static bool find_group(int proc, const struct task_usage *usage, struct parent_group *parent, char *ret)
+static bool find_group(int proc, const struct task_usage *usage, struct parent_group *parent, uint64_t drain, char *ret)
 {
         bool own = usage->tgid > 0 && read_group(proc, usage->tgid, ret);
         if (own && strcmp(ret, "/") != 0)
                 return true;
-        if (usage->ppid > 0 && parent->pid != usage->ppid) {
-                parent->pid = usage->ppid;
-                parent->known = read_group(proc, usage->ppid, parent->group);
-        }
-        bool told = usage->ppid > 0 && parent->known;
+        bool told = usage->ppid > 0 && find_parent(proc, usage->ppid, parent, drain);
         snprintf(ret, LEDGER_GROUP_MAX, "%s", told ? parent->group : "/");
         return own || told;
 }
@@ -264,21 +284,23 @@ static bool find_group(int proc, const struct task_usage *usage, struct parent_g
 bool ledger_group_of(int proc, const struct task_usage *usage, char *ret)
 {
         struct parent_group parent = { 0 };
-        return find_group(proc, usage, &parent, ret);
+        return find_group(proc, usage, &parent, 1, ret);
 }
 
 bool ledger_drain(struct ledger *ledger, struct taskstats_listener *listener, int proc, size_t batches)
 {
         struct task_usage batch[TASKSTATS_BATCH];
-        struct parent_group parent = { 0 };
         bool more = true;
+        ledger->drains++;
         for (size_t round = 0; round < batches && more; round++) {
                 size_t count = taskstats_receive(listener, batch, &more);
                 int64_t now = count ? time_unix_ns() : 0;
                 for (size_t i = 0; i < count; i++) {
                         char group[LEDGER_GROUP_MAX] = "/";
+                        struct parent_group *parent = &ledger->parents[(unsigned)batch[i].ppid % PARENTS_MAX];
                         if (batch[i].last)
-                                ledger->counters.unknown_group += !find_group(proc, &batch[i], &parent, group);
+                                ledger->counters.unknown_group +=
+                                        !find_group(proc, &batch[i], parent, ledger->drains, group);
                         ledger_add(ledger, &batch[i], sv_of(group), now);
                 }
         }

@@ -71,7 +71,8 @@ static int each_row(const struct process_row *row, void *cookie)
                 .start_unix_ns = row->start_unix_ns,
                 .uid = row->uid,
                 .cpu_ns = row->cpu_ns,
-                .rss = row->rss };
+                .rss = row->rss,
+                .group = look->query->number ? look->query->number(row->group, look->query->cookie) : 0 };
         snprintf(sample.comm, sizeof(sample.comm), "%s", row->comm);
         snprintf(name, sizeof(name), "%d", row->pid);
         struct process process = { row->pid, openat(look->query->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC) };
@@ -134,6 +135,9 @@ int top_look(struct top *top, const struct top_query *query, struct top_row *ret
         vec_done(&look.held);
         if (verdict < 0)
                 return -1;
-        *ret_count = top_finish(top, query->order, ret, query->limit);
+        if (query->each)
+                top_finish_each(top, query->each, query->cookie);
+        else
+                *ret_count = top_finish(top, query->order, ret, query->limit);
         return 0;
 }
