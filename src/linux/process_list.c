@@ -141,6 +141,23 @@ static ssize_t read_file(struct listing *listing, int dir, const char *name, cha
         return -1;
 }
 
+/* A group of one hierarchy alone, as a service's of systemd is where controllers are mounted without it. */
+static bool find_wanted(const struct process_list_query *query, struct sv cgroup_text, struct sv *ret)
+{
+        struct sv line;
+        while (!sv_eq(sv_of(query->group), SV("/")) && sv_line(&cgroup_text, &line)) {
+                size_t first = sv_find(line, ':');
+                struct sv rest = first < line.n ? sv_n(line.p + first + 1, line.n - first - 1) : SV("");
+                size_t second = sv_find(rest, ':');
+                struct sv path = second < rest.n ? sv_n(rest.p + second + 1, rest.n - second - 1) : SV("");
+                if (is_wanted(query, path)) {
+                        *ret = path;
+                        return true;
+                }
+        }
+        return false;
+}
+
 static bool read_group(struct listing *listing, int dir)
 {
         char text[CGROUP_FILE_MAX];
@@ -152,7 +169,8 @@ static bool read_group(struct listing *listing, int dir)
                 listing->result.refused++;
                 return false;
         }
-        if (!is_wanted(listing->query, group))
+        if (!is_wanted(listing->query, group) &&
+                (!find_wanted(listing->query, sv_n(text, (size_t)got), &group) || group.n >= sizeof(listing->group)))
                 return false;
         memcpy(listing->group, group.p, group.n);
         listing->group[group.n] = '\0';

@@ -47,13 +47,13 @@ struct process_row {
         char time[24];                      /* "00:20:00", "3-04:05:06" */
         char comm[16];                      /* as ps: control characters are '?', "sh <defunct>" */
         int processor;
-        const char *group;     /* process_group_path */
+        const char *group;     /* the one asked for, else process_group_path */
         uint64_t files;        /* open files, 0 when not asked for or not told */
         const char *arguments; /* joined by spaces, "" when not asked for */
 };
 
 struct process_list_query {
-        const char *group; /* NULL: all; else the processes whose group is this one … */
+        const char *group; /* NULL: all; else the processes whose group, in any hierarchy, is this one … */
         bool subgroups;    /* … or below it */
         const pid_t *pids; /* NULL: all of /proc; else these only (cgroup.procs is cheaper) */
         size_t pid_count;

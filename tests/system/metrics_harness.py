@@ -6,6 +6,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -49,14 +50,18 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Metrics:
-    """`tarsier metrics` on a port of loopback; ask() it. The rows it printed are in `rows` after stop()."""
+    """`tarsier metrics` on a port of loopback; ask() it. The rows it printed are in `rows` after stop(). behind: a
+    command that it is started by, nsenter for example."""
 
-    def __init__(self, tarsier, *flags, port=None):
+    def __init__(self, tarsier, *flags, port=None, behind=()):
         self.port = port or free_port()
         self.process = subprocess.Popen(
-            [tarsier.path, 'metrics', '--listen_ip', '127.0.0.1', '--port', str(self.port), '--json', *map(str, flags)],
+            [*behind, tarsier.path, 'metrics', '--listen_ip', '127.0.0.1', '--port', str(self.port), '--json', *map(str, flags)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.rows, self.stderr = [], ''
+        self.printed = []
+        self.reader = threading.Thread(target=lambda: self.printed.extend(self.process.stdout), daemon=True)
+        self.reader.start()  # a pipe that nobody reads would stop it as soon as it is full
         self.opener = urllib.request.build_opener(NoRedirect)
 
     def __enter__(self):
@@ -69,7 +74,7 @@ class Metrics:
 
     def answers(self):
         if self.process.poll() is not None:
-            raise AssertionError(self.process.communicate()[1])
+            raise AssertionError(self.process.stderr.read())
         with contextlib.suppress(OSError):
             socket.create_connection(('127.0.0.1', self.port), 1).close()
             return True
@@ -106,8 +111,12 @@ class Metrics:
 
     def stop(self):
         self.process.send_signal(2)
-        out, self.stderr = self.process.communicate(timeout=PATIENCE)
-        self.rows = [json.loads(line) for line in out.splitlines() if line.startswith('{')]
+        self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        self.stderr = self.process.stderr.read()
+        self.process.stderr.close()
+        self.process.stdout.close()
+        self.rows = [json.loads(line) for line in self.printed if line.startswith('{')]
         return self.process.returncode
 
 
@@ -128,7 +137,7 @@ def parse(text):
     return found
 
 
-def value(series, name, **labels):
+def value(series, name, /, **labels):
     """The one value of this name whose labels hold these."""
     found = [v for (n, l), v in series.items() if n == name and set(labels.items()) <= set(l)]
     assert len(found) == 1, f'{name} {labels}: {found}'
@@ -140,11 +149,11 @@ class Groups:
 
     CONTROLLERS = ('memory', 'cpu', 'cpuacct', 'blkio', 'pids', 'cpuset')
 
-    def __init__(self, name):
+    def __init__(self, name, *more):
         self.name = name
         self.roots = []
         seen = set()
-        for controller in self.CONTROLLERS:
+        for controller in (*self.CONTROLLERS, *more):
             root = V1 / controller
             if root.is_dir() and root.resolve() not in seen:
                 seen.add(root.resolve())

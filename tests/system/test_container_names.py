@@ -1,125 +1,19 @@
 """Real engines: a container is started, and from one of its processes its name, image and labels are found in the state
-files, with no engine asked. Each engine runs in a mount namespace of its own with empty /run and /var/lib, so that its
-default places are those that are looked at."""
+files, with no engine asked."""
 
 import json
 import os
-import pathlib
-import shutil
 import subprocess
 import time
 
 import pytest
 from conftest import PROGRAM
-
-PROBE = pathlib.Path(PROGRAM).parent / "src" / "linux" / "container_probe"
-CGROUPS = pathlib.Path("/sys/fs/cgroup")
-TIMEOUT = 60
+from container_engines import CGROUPS, PROBE, TIMEOUT, archive, bundle, docker, need, podman_command, rootfs, space
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not PROBE.exists(), reason="needs the build's container_probe"),
 ]
-
-
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"needs {program}")
-
-
-class Space:
-    """Mount and network namespaces, and the daemons started in them; all ended by their pids."""
-
-    def __init__(self, path):
-        self.path = path
-        self.daemons = []
-        self.undo = []
-        setup = "mount -t tmpfs t /run && mount -t tmpfs t /var/lib && mkdir -p /run/lock && echo ready && exec sleep 600"
-        self.holder = subprocess.Popen(["unshare", "-mn", "sh", "-c", setup], stdout=subprocess.PIPE, text=True)
-        if self.holder.stdout.readline().strip() != "ready":
-            self.holder.wait()
-            pytest.skip("needs mount and network namespaces")
-
-    def enter(self, *command):
-        return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", "--", *map(str, command)]
-
-    def run(self, *command, check=True, **options):
-        done = subprocess.run(self.enter(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=TIMEOUT, **options)
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def daemon(self, *command, ready):
-        log = open(self.path / f"{command[0]}.log", "w")
-        process = subprocess.Popen(self.enter(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        log.close()
-        self.daemons.append(process)
-        deadline = time.monotonic() + TIMEOUT
-        while subprocess.run(self.enter(*ready), stdin=subprocess.DEVNULL, capture_output=True).returncode:
-            assert process.poll() is None and time.monotonic() < deadline, (self.path / f"{command[0]}.log").read_text()
-            time.sleep(0.05)
-
-    def probe(self, pid, *more, check=True):
-        text = self.run(PROBE, pid, *more, check=check)
-        return json.loads(text) if text else None
-
-    def close(self):
-        for undo in reversed(self.undo):
-            undo()
-        for process in reversed(self.daemons):
-            process.terminate()
-            process.wait(TIMEOUT)
-        self.holder.kill()
-        self.holder.wait()
-
-
-def groups():
-    """Those that the engines here make."""
-    ours = {"docker", "libpod_parent", "default"}
-    every = CGROUPS.rglob("*") if CGROUPS.is_dir() else ()
-    return {path for path in every if path.is_dir() and (ours & set(path.parts) or "tarsier-names" in str(path))}
-
-
-@pytest.fixture
-def space(tmp_path):
-    """Removes the control groups that the engines leave."""
-    before = groups()
-    space = Space(tmp_path)
-    yield space
-    space.close()
-    deadline = time.monotonic() + 10
-    left = sorted(groups() - before, key=lambda path: -len(path.parts))
-    while left and time.monotonic() < deadline:  # a monitor may end after its container
-        for path in left:
-            try:
-                path.rmdir()
-            except OSError:
-                pass
-        left = [path for path in left if path.exists()]
-        time.sleep(0.05 if left else 0)
-
-
-@pytest.fixture
-def rootfs(tmp_path):
-    busybox = shutil.which("busybox")
-    if not busybox or "dynamically" in subprocess.run(["file", "-L", busybox], capture_output=True, text=True).stdout:
-        pytest.skip("needs busybox-static")
-    root = tmp_path / "rootfs"
-    (root / "bin").mkdir(parents=True)
-    for name in ("etc", "proc", "sys", "dev", "tmp"):
-        (root / name).mkdir()
-    shutil.copy(busybox, root / "bin" / "busybox")
-    for name in ("sh", "sleep"):
-        (root / "bin" / name).symlink_to("busybox")
-    return root
-
-
-@pytest.fixture
-def archive(rootfs, tmp_path):
-    path = tmp_path / "rootfs.tar"
-    subprocess.run(["tar", "-C", rootfs, "-cf", path, "."], check=True)
-    return path
 
 
 def is_recent(nanoseconds):
@@ -133,19 +27,6 @@ def in_tree(space, pid):
 
 
 # --- Docker ------------------------------------------------------------------------------------------------------------
-
-
-def docker(space, archive, *options):
-    need("dockerd", "containerd", "docker")
-    space.daemon("containerd", "--config", "/dev/null", ready=("test", "-S", "/run/containerd/containerd.sock"))
-    space.daemon("dockerd", "--containerd", "/run/containerd/containerd.sock", "--iptables=false", "--ip6tables=false",
-                 "--bridge=none", "--storage-driver=overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs", *options,
-                 ready=("docker", "info"))
-    space.run("docker", "import", archive, "example.org/tiny:1")
-    identity = space.run("docker", "run", "-d", "--name", "web", "--network=none", "--label", "tier=front",
-                         "example.org/tiny:1", "/bin/sleep", "600")
-    space.undo.append(lambda: space.run("docker", "rm", "-f", "web", check=False))
-    return identity, int(space.run("docker", "inspect", "-f", "{{.State.Pid}}", "web"))
 
 
 @pytest.mark.parametrize("place", ["default", "elsewhere"])
@@ -202,14 +83,10 @@ def test_containerd(space, rootfs):
 
 @pytest.mark.parametrize("place", ["default", "elsewhere"])
 def test_podman(space, archive, tmp_path, place):
-    need("podman", "conmon", "runc")
-    conf = tmp_path / "containers.conf"
-    conf.write_text('[containers]\ndefault_ulimits=["nofile=1024:4096","nproc=1024:1024"]\n')
     places = []
     if place == "elsewhere":
         places = ["--root", "/var/lib/far/graph", "--runroot", "/run/far", "--tmpdir", "/run/far/tmp"]
-    podman = ["env", f"CONTAINERS_CONF={conf}", "podman", "--cgroup-manager=cgroupfs", "--runtime",
-              shutil.which("runc"), *places]
+    podman = podman_command(tmp_path, *places)
     space.run("mkdir", "-p", "/var/lib/far")
     space.run(*podman, "import", archive, "example.org/tiny:1")
     for name, more in (("pweb", []), ("gone", ["--rm"])):
@@ -227,16 +104,6 @@ def test_podman(space, archive, tmp_path, place):
 
 
 # --- runtimes by hand --------------------------------------------------------------------------------------------------
-
-
-def bundle(rootfs, tmp_path):
-    subprocess.run(["runc", "spec", "-b", tmp_path], check=True)
-    config = json.loads((tmp_path / "config.json").read_text())
-    config["process"] |= {"terminal": False, "args": ["/bin/sleep", "600"]}
-    config["root"]["path"] = str(rootfs)
-    config["annotations"] = {"org.example.tier": "back"}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    return tmp_path
 
 
 def test_runc(space, rootfs, tmp_path):

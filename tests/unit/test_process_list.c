@@ -197,7 +197,7 @@ static void a_made_proc(void **state)
         fixture_text(&fixture, "meminfo", "MemTotal:         204800 kB\nMemFree: 1 kB\n");
         make_process(&fixture, 5, "one", "0::/a\n", 33);
         make_process(&fixture, 6, "two ) x", "0::/a/b\n", 7);
-        make_process(&fixture, 7, "three", "0::/ab\n", 33);
+        make_process(&fixture, 7, "three", "4:memory:/ab\n1:name=systemd:/s/foo.service\n", 33);
         fixture_text(&fixture, "7/cmdline", "");
         fixture_bytes(&fixture, "5/cmdline", "nginx\0-g\0daemon off;\0", 21);
         fixture_link(&fixture, "5/fd/0", "/dev/null");
@@ -216,6 +216,10 @@ static void a_made_proc(void **state)
         assert_int_equal(list(fixture.root, (struct process_list_query){ .group = "/", .subgroups = true }, &rows), 3);
         assert_int_equal(list(fixture.root, (struct process_list_query){ .group = "/a", .subgroups = true }, &rows), 2);
         assert_int_equal(list(fixture.root, (struct process_list_query){ .group = "/nope" }, &rows), 0);
+        /* in one hierarchy alone */
+        assert_int_equal(list(fixture.root, (struct process_list_query){ .group = "/s/foo.service" }, &rows), 1);
+        assert_string_equal(rows.groups[0], "/s/foo.service");
+        assert_int_equal(list(fixture.root, (struct process_list_query){ .group = "/ab" }, &rows), 1);
         assert_int_equal(
                 list(fixture.root,
                         (struct process_list_query){ .group = "/a", .users = &users, .files = true, .arguments = true },

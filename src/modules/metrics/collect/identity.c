@@ -13,7 +13,8 @@ enum {
         LOOKUPS_MAX = 7,         /* the first at once, then after 1, 2, 4 … 32 s */
         LOOKUPS_NAMELESS_MAX = 3 /* of a group that no engine's name is in */
 };
-static const int64_t LIMITS_NS = 20 * SECOND;
+/* An engine writes the limits after it made the group, so those of a young one are read again soon. */
+static const int64_t LIMITS_NS = 20 * SECOND, LIMITS_YOUNG_NS = SECOND;
 
 static bool in_prefixes(const char *const *prefixes, struct sv text)
 {
@@ -28,11 +29,19 @@ static bool has_prefixes(const char *const *prefixes)
         return prefixes && prefixes[0] && prefixes[0][0];
 }
 
+/* Made of an image by an engine. Machines (nspawn, LXC) and what builds images are to cAdvisor groups as any other. */
+static bool is_of_engine(enum container_engine engine)
+{
+        return engine == CONTAINER_DOCKER || engine == CONTAINER_CONTAINERD || engine == CONTAINER_PODMAN ||
+               engine == CONTAINER_CRIO || engine == CONTAINER_KUBERNETES || engine == CONTAINER_TARSIER ||
+               engine == CONTAINER_OCI;
+}
+
 /* As cAdvisor's factories decide: engines' containers always; *.mount units never; others unless --docker_only, and
  * only below the prefixes when there are some. */
 static bool is_hidden(const struct metrics_options *options, struct sv name, enum container_engine engine)
 {
-        if (name.n == 1 || engine != CONTAINER_NONE)
+        if (name.n == 1 || is_of_engine(engine))
                 return false;
         if (sv_ends(name, SV(".mount")))
                 return true;
@@ -199,26 +208,43 @@ static bool is_nameless(const struct container *container)
                !sv_ends(name, SV(".socket"));
 }
 
-static int find_state(struct container *container, pid_t pid, struct arena *arena, struct container_state *ret)
+/* A runtime's container whose group is `name` or one above it. */
+static int match_path(const struct container_places *places, struct sv name, struct arena *arena,
+        struct container_identity *ret_identity, struct container_state *ret)
 {
-        struct registry *registry = container->registry;
-        const struct container_places places = { .root = registry->options->root,
-                .docker_root = registry->options->docker_root };
-        struct container_identity identity;
-        if (container->engine != CONTAINER_NONE)
-                return identify(container, &identity) ? container_state_find(&places, &identity, pid, arena, ret, NULL)
-                                                      : -1;
-        char path[64];
-        cleanup(buf_done) struct buf text;
-        buf_init(&text, CGROUP_TEXT_MAX);
-        snprintf(path, sizeof(path), "%d/cgroup", (int)pid);
-        if (pid <= 0 || !is_nameless(container) || file_read(registry->options->proc, path, &text, NULL) < 0 ||
-                container_state_match(&places, sv_n(buf_text(&text), text.len), arena, &identity, ret, NULL) < 0)
+        char text[REGISTRY_NAME_MAX + 8];
+        int n = snprintf(text, sizeof(text), "0::%.*s\n", SV_ARG(name));
+        return n > 0 && (size_t)n < sizeof(text)
+                       ? container_state_match(places, sv_n(text, (size_t)n), arena, ret_identity, ret, NULL)
+                       : -1;
+}
+
+/* By the group's own path, not by that of a process found in it: that one may be in a container below. */
+static int match_state(struct container *container, const struct container_places *places, struct arena *arena,
+        struct container_state *ret)
+{
+        struct sv name = sv_n(container->name, container->name_size);
+        struct container_identity identity, above_identity;
+        struct container_state above;
+        if (match_path(places, name, arena, &identity, ret) < 0)
                 return -1;
+        if (path_dir(name).n > 1 && match_path(places, path_dir(name), arena, &above_identity, &above) == 0 &&
+                above_identity.engine == identity.engine && strcmp(above_identity.id, identity.id) == 0)
+                return -1; /* a group inside a container */
         container->engine = (uint8_t)identity.engine;
         if (!ret->id)
                 ret->id = arena_strdup(arena, identity.id);
         return 0;
+}
+
+static int find_state(struct container *container, pid_t pid, struct arena *arena, struct container_state *ret)
+{
+        const struct metrics_options *options = container->registry->options;
+        const struct container_places places = { .root = options->root, .docker_root = options->docker_root };
+        struct container_identity identity;
+        if (container->engine == CONTAINER_NONE)
+                return pid > 0 && is_nameless(container) ? match_state(container, &places, arena, ret) : -1;
+        return identify(container, &identity) ? container_state_find(&places, &identity, pid, arena, ret, NULL) : -1;
 }
 
 static bool names_are_due(const struct container *container, int64_t now_ns)
@@ -246,7 +272,8 @@ void identity_look_up(struct container *container, const struct cgroup_dirs *dir
         sample_find_process(container, dirs);
         if (find_state(container, container->pid, &arena, &state) == 0) {
                 take_state(container, &state, container->pid, &arena);
-                if (state.name)
+                /* before the container's program runs, its first process has the runtime's variables */
+                if (state.name && (!has_prefixes(registry->options->env_prefixes) || container->spec.env_count > 0))
                         container->lookups = LOOKUPS_MAX;
         }
         arena_done(&arena);
@@ -264,7 +291,8 @@ void limits_look_up(struct container *container, const struct cgroup_dirs *dirs,
         if (cgroup_limits_read(registry->options->root, &registry->mounts, dirs, root, registry->machine.cores, arena,
                     &limits, NULL) < 0)
                 return;
-        container->limits_ns = now_ns + LIMITS_NS;
+        bool young = registry_unix_ns(registry) - spec->created_ns < LIMITS_NS;
+        container->limits_ns = now_ns + (young ? LIMITS_YOUNG_NS : LIMITS_NS);
         const char *mask = limits.cpu_mask ? limits.cpu_mask : "";
         if (!container->cpu_mask || strcmp(container->cpu_mask, mask) != 0) {
                 free(container->cpu_mask);
