@@ -32,6 +32,7 @@ struct cgroup_mounts {
         struct cgroup_hierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
         size_t count;
         size_t refused;
+        unsigned absent_io; /* files of blkio that no group has: cgroup_mounts_probe */
 };
 
 /* Pure. The texts belong to mounts. */

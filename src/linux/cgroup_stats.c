@@ -327,6 +327,7 @@ int cgroup_stats_read(int root, const struct cgroup_mounts *mounts, const struct
         call.root = root;
         call.is_root = is_root;
         call.flags = flags;
+        call.absent_io = mounts->absent_io;
         call.lost = false;
         call.arena = arena;
         call.err = err;

@@ -129,6 +129,12 @@ struct cgroup_dirs {
 /* Opens path ("/docker/ID", "/" for the root) below the mount points; E_NOT_FOUND when no hierarchy has it. */
 int cgroup_dirs_open(
         int root, const struct cgroup_mounts *mounts, const char *path, struct cgroup_dirs *ret, struct error *err);
+/* Only those that cgroup_stats_read with these flags looks into; all, when the group is in none of them. */
+int cgroup_dirs_open_for(int root, const struct cgroup_mounts *mounts, const char *path, unsigned flags,
+        struct cgroup_dirs *ret, struct error *err);
+/* Looks which files of blkio this kernel has, so that no sample asks for the others. They come with schedulers, which
+ * are modules: to be called now and then. */
+void cgroup_mounts_probe(int root, struct cgroup_mounts *mounts);
 void cgroup_dirs_close(struct cgroup_dirs *dirs);
 
 enum cgroup_read_flags { /* what may be left out, since it costs */

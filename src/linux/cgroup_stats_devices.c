@@ -1,6 +1,9 @@
 /* The part of a sample that has a row a device: I/O, huge pages, RDMA. */
 #include "linux/cgroup_stats_internal.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 /* The files of v1 that tell of I/O. BFQ counts more in a kernel with CONFIG_BFQ_CGROUP_DEBUG; CFQ was the scheduler
  * before Linux 5.0; the throttling layer sees all devices. As cAdvisor, the first set with a row is taken, and the
  * first file of a set stands for it. */
@@ -63,6 +66,8 @@ static int read_io_v1(struct cgroup_read_call *call, int dir)
 {
         for (size_t set = 0; set < IO_SETS; set++) {
                 const struct io_file *files = io_sets[set];
+                if (call->absent_io & 1U << set)
+                        continue;
                 int there = read_io_file(call, dir, &files[0]);
                 if (there < 0)
                         return -1;
@@ -78,6 +83,18 @@ static int read_io_v1(struct cgroup_read_call *call, int dir)
                 return 0;
         }
         return 0;
+}
+
+void cgroup_mounts_probe(int root, struct cgroup_mounts *mounts)
+{
+        const struct cgroup_hierarchy *blkio = cgroup_mounts_find(mounts, "blkio");
+        char path[PATH_MAX];
+        mounts->absent_io = 0;
+        for (size_t set = 0; blkio && set < IO_SETS; set++) {
+                int n = snprintf(path, sizeof(path), ".%s/%s", blkio->mount_point, io_sets[set][0].name);
+                if (n > 0 && (size_t)n < sizeof(path) && faccessat(root, path, F_OK, 0) < 0 && errno == ENOENT)
+                        mounts->absent_io |= 1U << set;
+        }
 }
 
 int cgroup_read_io(struct cgroup_read_call *call)

@@ -23,43 +23,6 @@ bool cgroup_path_is_plain(const char *path)
         return true;
 }
 
-int cgroup_dirs_open(
-        int root, const struct cgroup_mounts *mounts, const char *path, struct cgroup_dirs *ret, struct error *err)
-{
-        struct cgroup_dirs found;
-        size_t count = 0;
-        int errnum = ENOENT;
-        if (!cgroup_path_is_plain(path))
-                return fail(err, E_INVALID, "control group \"%s\": no absolute path", path);
-        for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
-                found.dirs[i] = -1;
-        for (size_t i = 0; i < mounts->count; i++) {
-                char full[PATH_MAX];
-                int length = snprintf(full, sizeof(full), ".%s%s", mounts->hierarchies[i].mount_point, path);
-                if (length < 0 || (size_t)length >= sizeof(full)) {
-                        errnum = ENAMETOOLONG;
-                        continue;
-                }
-                found.dirs[i] = openat(root, full, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (found.dirs[i] >= 0)
-                        count++;
-                else if (errno != ENOENT)
-                        errnum = errno;
-        }
-        if (count == 0) {
-                errno = errnum;
-                return fail_errno(err, "control group %s", path);
-        }
-        *ret = found;
-        return 0;
-}
-
-void cgroup_dirs_close(struct cgroup_dirs *dirs)
-{
-        for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
-                fd_close(&dirs->dirs[i]);
-}
-
 static bool find_role(struct sv controller, enum cgroup_role *ret)
 {
         static const struct sv names[] = {
@@ -79,6 +42,93 @@ static bool find_role(struct sv controller, enum cgroup_role *ret)
                         return true;
                 }
         return false;
+}
+
+/* What a controller of v1 is looked into for; 0: nothing. */
+static unsigned flags_of_role(enum cgroup_role role)
+{
+        static const unsigned flags[CGROUP_ROLES] = {
+                [CGROUP_ROLE_CPU] = CGROUP_READ_CPU,
+                [CGROUP_ROLE_CPUACCT] = CGROUP_READ_CPU,
+                [CGROUP_ROLE_CPUSET] = CGROUP_READ_CPUSET,
+                [CGROUP_ROLE_MEMORY] = CGROUP_READ_MEMORY,
+                [CGROUP_ROLE_BLKIO] = CGROUP_READ_IO,
+                [CGROUP_ROLE_PIDS] = CGROUP_READ_PIDS,
+                [CGROUP_ROLE_HUGETLB] = CGROUP_READ_HUGE,
+                [CGROUP_ROLE_RDMA] = CGROUP_READ_RDMA,
+                [CGROUP_ROLE_FREEZER] = CGROUP_READ_FREEZER,
+        };
+        return flags[role];
+}
+
+static bool is_read_for(const struct cgroup_hierarchy *hierarchy, unsigned flags)
+{
+        struct sv rest = sv_of(hierarchy->controllers);
+        struct sv controller;
+        enum cgroup_role role;
+        if (hierarchy->unified)
+                return true;
+        while (sv_split(&rest, ',', &controller))
+                if (find_role(controller, &role) && (flags_of_role(role) & flags))
+                        return true;
+        return false;
+}
+
+/* How many hierarchies have it. */
+static size_t open_dirs(int root, const struct cgroup_mounts *mounts, const char *path, unsigned flags, bool all,
+        struct cgroup_dirs *ret, int *errnum)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                ret->dirs[i] = -1;
+        for (size_t i = 0; i < mounts->count; i++) {
+                char full[PATH_MAX];
+                if (!all && !is_read_for(&mounts->hierarchies[i], flags))
+                        continue;
+                int length = snprintf(full, sizeof(full), ".%s%s", mounts->hierarchies[i].mount_point, path);
+                if (length < 0 || (size_t)length >= sizeof(full)) {
+                        *errnum = ENAMETOOLONG;
+                        continue;
+                }
+                ret->dirs[i] = openat(root, full, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (ret->dirs[i] >= 0)
+                        count++;
+                else if (errno != ENOENT)
+                        *errnum = errno;
+        }
+        return count;
+}
+
+int cgroup_dirs_open(
+        int root, const struct cgroup_mounts *mounts, const char *path, struct cgroup_dirs *ret, struct error *err)
+{
+        struct cgroup_dirs found;
+        int errnum = ENOENT;
+        if (!cgroup_path_is_plain(path))
+                return fail(err, E_INVALID, "control group \"%s\": no absolute path", path);
+        if (open_dirs(root, mounts, path, 0, true, &found, &errnum) == 0) {
+                errno = errnum;
+                return fail_errno(err, "control group %s", path);
+        }
+        *ret = found;
+        return 0;
+}
+
+int cgroup_dirs_open_for(int root, const struct cgroup_mounts *mounts, const char *path, unsigned flags,
+        struct cgroup_dirs *ret, struct error *err)
+{
+        struct cgroup_dirs found;
+        int errnum = ENOENT;
+        if (!cgroup_path_is_plain(path) || open_dirs(root, mounts, path, flags, false, &found, &errnum) == 0)
+                return cgroup_dirs_open(root, mounts, path, ret, err);
+        *ret = found;
+        return 0;
+}
+
+void cgroup_dirs_close(struct cgroup_dirs *dirs)
+{
+        for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                fd_close(&dirs->dirs[i]);
 }
 
 void cgroup_reader_init(struct cgroup_reader *reader, const struct cgroup_mounts *mounts,

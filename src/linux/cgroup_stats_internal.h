@@ -60,6 +60,7 @@ struct cgroup_read_call {
         int root;
         bool is_root;
         unsigned flags;
+        unsigned absent_io;
         bool lost; /* some directory was found removed */
         struct arena *arena;
         struct cgroup_stats stats;

@@ -270,6 +270,72 @@ static void io_preference(void **state)
         fixture_remove(&fixture);
 }
 
+/* What no group has is not asked for; what comes later is seen at the next look. */
+static void io_probe(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        fixture_make(&fixture);
+        struct cgroup_mounts mounts = full_v1;
+        fixture_text(&fixture, "cg/blkio/blkio.throttle.io_serviced", "Total 0\n");
+        fixture_text(&fixture, "cg/blkio/web/blkio.throttle.io_serviced", "8:0 Read 1\nTotal 1\n");
+        fixture_text(&fixture, "cg/blkio/web/blkio.bfq.io_serviced_recursive", "8:0 Read 26\n");
+        cgroup_mounts_probe(fixture.root, &mounts);
+        assert_int_equal(mounts.absent_io, 0xf); /* all sets but the last */
+        struct cgroup_stats stats = stats_of(&fixture, &mounts, "/web", false, CGROUP_READ_IO);
+        assert_int_equal(stats.io[CGROUP_IO_SERVICED].rows[0].values[CGROUP_IO_READ], 1);
+        fixture_text(&fixture, "cg/blkio/blkio.bfq.io_serviced_recursive", "");
+        cgroup_mounts_probe(fixture.root, &mounts);
+        stats = stats_of(&fixture, &mounts, "/web", false, CGROUP_READ_IO);
+        assert_int_equal(stats.io[CGROUP_IO_SERVICED].rows[0].values[CGROUP_IO_READ], 26);
+        fixture_remove(&fixture);
+}
+
+static size_t count_dirs(const struct cgroup_dirs *dirs)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                count += dirs->dirs[i] >= 0;
+        return count;
+}
+
+/* Only the hierarchies that tell what is asked for are opened, unless the group is in others alone. */
+static void dirs_for(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct cgroup_dirs dirs;
+        static const struct cgroup_mounts mounts = { .layout = CGROUP_V1,
+                .count = 4,
+                .hierarchies = { { .controllers = "cpu,cpuacct", .mount_point = "/cg/cpu", .mount_root = "/" },
+                        { .controllers = "devices", .mount_point = "/cg/devices", .mount_root = "/" },
+                        { .controllers = "name=systemd", .mount_point = "/cg/systemd", .mount_root = "/" },
+                        { .controllers = "memory", .mount_point = "/cg/memory", .mount_root = "/" } } };
+        fixture_make(&fixture);
+        fixture_text(&fixture, "cg/cpu/web/cpu.shares", "1024\n");
+        fixture_text(&fixture, "cg/devices/web/tasks", "");
+        fixture_text(&fixture, "cg/systemd/web/tasks", "");
+        fixture_text(&fixture, "cg/memory/web/tasks", "");
+        fixture_text(&fixture, "cg/systemd/unit/tasks", "");
+        assert_int_equal(cgroup_dirs_open_for(fixture.root, &mounts, "/web", CGROUP_READ_CPU, &dirs, &err), 0);
+        assert_int_equal(count_dirs(&dirs), 1);
+        assert_true(dirs.dirs[0] >= 0);
+        cgroup_dirs_close(&dirs);
+        assert_int_equal(
+                cgroup_dirs_open_for(fixture.root, &mounts, "/web", CGROUP_READ_CPU | CGROUP_READ_MEMORY, &dirs, &err),
+                0);
+        assert_int_equal(count_dirs(&dirs), 2);
+        cgroup_dirs_close(&dirs);
+        assert_int_equal(cgroup_dirs_open_for(fixture.root, &mounts, "/unit", CGROUP_READ_CPU, &dirs, &err), 0);
+        assert_true(dirs.dirs[2] >= 0);
+        cgroup_dirs_close(&dirs);
+        assert_int_equal(cgroup_dirs_open_for(fixture.root, &mounts, "/none", CGROUP_READ_CPU, &dirs, &err), -1);
+        assert_int_equal(err.code, E_NOT_FOUND);
+        assert_int_equal(cgroup_dirs_open_for(fixture.root, &mounts, "/../web", CGROUP_READ_CPU, &dirs, &err), -1);
+        assert_int_equal(err.code, E_INVALID);
+        fixture_remove(&fixture);
+}
+
 static const char psi[] = "some avg10=1.50 avg60=0.00 avg300=0.00 total=9000\nfull avg10=0.00 avg60=0.00 avg300=0.00 "
                           "total=2000\n";
 
@@ -693,7 +759,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = { TEST(limits_cadvisor_v1), TEST(limits_cadvisor_v2), TEST(group_v1),
                 TEST(io_preference), TEST(group_v2), TEST(group_without_controllers), TEST(root_v2), TEST(group_hybrid),
-                TEST(broken_files), TEST(no_memory), TEST(directories), TEST(vanished), TEST(created), TEST(processes),
-                TEST(probes), TEST(own_machine) };
+                TEST(io_probe), TEST(dirs_for), TEST(broken_files), TEST(no_memory), TEST(directories), TEST(vanished),
+                TEST(created), TEST(processes), TEST(probes), TEST(own_machine) };
         return cmocka_run_group_tests_name("cgroup_stats", tests, NULL, NULL);
 }

@@ -208,6 +208,8 @@ bool sample_has_network(const struct container *container);
 /* cpu_inst: into per_cpu (as many as stats has) and stats; none when a counter fell or the CPUs changed. */
 void sample_rates(const struct container_stats *before, struct container_stats *stats, uint64_t *per_cpu);
 
+/* What of a group is read: bits of cgroup_read_flags. */
+unsigned sample_group_flags(const struct registry *registry);
 /* One sample of the container as it is now, into the arena. */
 int sample_read(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena,
         struct container_stats *ret, struct error *err);

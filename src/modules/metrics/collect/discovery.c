@@ -419,6 +419,7 @@ static void reconcile_step(struct loop *loop, loop_id id, void *cookie)
                 return;
         }
         registry->reconcile_at[0] = '\0';
+        cgroup_mounts_probe(registry->options->root, &registry->mounts);
         int64_t wait_ns = registry->options->global_interval_ns;
         loop_rearm_timer(loop, registry->reconcile_timer,
                 registry->reconcile_again ? 0
@@ -437,6 +438,7 @@ int discovery_start(struct registry *registry, struct error *err)
 {
         if (cgroup_read_mounts(registry->options->root, &registry->mounts_arena, &registry->mounts, err) < 0)
                 return -1;
+        cgroup_mounts_probe(registry->options->root, &registry->mounts);
         for (uint32_t i = 0; i < registry->mounts.count; i++) {
                 const struct cgroup_hierarchy *hierarchy = &registry->mounts.hierarchies[i];
                 if (is_watched(hierarchy))

@@ -333,6 +333,18 @@ static void probe_before_reading(struct container *container)
         container->has_probed = true;
 }
 
+/* Of all hierarchies only when limits are read or a process is looked for. */
+static int open_dirs(const struct container *container, struct cgroup_dirs *ret, struct error *err)
+{
+        const struct registry *registry = container->registry;
+        int root = registry->options->root;
+        int64_t now_ns = loop_now_ns(registry->loop);
+        bool looks_at_namespace = container->engine == CONTAINER_NONE && now_ns >= container->netns_ns;
+        if (identity_is_due(container, now_ns) || looks_at_namespace)
+                return cgroup_dirs_open(root, &registry->mounts, container->name, ret, err);
+        return cgroup_dirs_open_for(root, &registry->mounts, container->name, sample_group_flags(registry), ret, err);
+}
+
 static int housekeeping_do(struct container *container, struct error *err)
 {
         struct registry *registry = container->registry;
@@ -341,7 +353,7 @@ static int housekeeping_do(struct container *container, struct error *err)
         bool same = false;
         probe_before_reading(container);
         arena_init(&arena, REGISTRY_SAMPLE_MEMORY);
-        int taken = cgroup_dirs_open(registry->options->root, &registry->mounts, container->name, &dirs, err);
+        int taken = open_dirs(container, &dirs, err);
         if (taken == 0) {
                 taken = take_sample(container, &dirs, &arena, &same, err);
                 cgroup_dirs_close(&dirs);

@@ -97,7 +97,7 @@ pid_t sample_find_process(struct container *container, const struct cgroup_dirs 
         return container->pid;
 }
 
-static unsigned group_flags(const struct registry *registry)
+unsigned sample_group_flags(const struct registry *registry)
 {
         static const struct {
                 enum metric_kind kind;
@@ -229,7 +229,7 @@ int sample_read(struct container *container, const struct cgroup_dirs *dirs, str
         struct container_stats stats = { .health = "" };
         bool root = container_is_root(container);
         if (!(root && options->no_root_stats) && cgroup_stats_read(options->root, &registry->mounts, dirs, root,
-                                                         group_flags(registry), arena, &stats.cgroup, err) < 0)
+                                                         sample_group_flags(registry), arena, &stats.cgroup, err) < 0)
                 return -1;
         read_network(container, dirs, arena, &stats);
         unsigned flags = task_flags(registry);
