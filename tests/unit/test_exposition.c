@@ -285,6 +285,60 @@ static void test_sorting(void **state)
         }
 }
 
+/* Ten containers with labels around each sample's own ones; some have no sample in a family. */
+static struct exposition *containers_make(bool follow, int manner)
+{
+        enum { CONTAINERS = 10 };
+        struct exposition *exposition = exposition_new(16 * MEMORY, NULL);
+        struct exposition_labels *sets[CONTAINERS];
+        for (int i = 0; i < CONTAINERS; i++) {
+                char a[16], z[16];
+                snprintf(a, sizeof(a), "%d", i / 3);
+                snprintf(z, sizeof(z), "%d", i);
+                sets[i] = exposition_labels(exposition, LABELS({ "b", a }, { "m", i % 3 ? "y" : "x" }, { "z", z }), 3);
+                if (follow && i > 0)
+                        exposition_labels_follow(sets[i], sets[i - 1]);
+        }
+        static const char *const own[] = { "a", "c", "n", "zz" };
+        for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++) {
+                struct exposition_family *family = exposition_family(exposition, own[k], EXPOSITION_GAUGE, NULL);
+                for (int i = 0; i < CONTAINERS; i++) {
+                        const struct exposition_labels *set = sets[manner == 0 ? i : manner == 1 ? 9 - i : i * 7 % 10];
+                        exposition_add_to(family, set, LABELS({ own[k], "2" }), 1, i, EXPOSITION_NO_TIME);
+                        exposition_add_to(family, set, LABELS({ own[k], "1" }), 1, i, EXPOSITION_NO_TIME);
+                        if (i % 4 == 0)
+                                exposition_add_to(family, set, NULL, 0, i, EXPOSITION_NO_TIME);
+                        if (i == 5)
+                                exposition_add_to(family, set, LABELS({ own[k], "1" }), 1, i, EXPOSITION_NO_TIME);
+                }
+        }
+        return exposition;
+}
+
+/* What is told of the order of sets changes nothing but the time; nor do pieces. */
+static void test_neighbours_and_pieces(void **state)
+{
+        (void)state;
+        for (int manner = 0; manner < 3; manner++) {
+                EXPOSITION plain = containers_make(false, manner);
+                EXPOSITION told = containers_make(true, manner);
+                BUF expected = { .max = MEMORY };
+                BUF got = { .max = MEMORY };
+                assert_int_equal(exposition_write(plain, EXPOSITION_OPENMETRICS, &expected, NULL), 0);
+                assert_int_equal(exposition_write_begin(told, EXPOSITION_OPENMETRICS, NULL), 0);
+                int pieces = 0;
+                for (bool again = true; again; pieces++) {
+                        BUF piece = { .max = MEMORY };
+                        again = exposition_write_more(told, &piece, 1);
+                        buf_puts(&got, buf_text(&piece));
+                }
+                assert_true(pieces > 90);
+                assert_string_equal(buf_text(&got), buf_text(&expected));
+                assert_int_equal(exposition_refused(plain), 4);
+                assert_int_equal(exposition_refused(told), 4);
+        }
+}
+
 static void test_label_names(void **state)
 {
         (void)state;
@@ -308,6 +362,6 @@ int main(void)
                 cmocka_unit_test(test_order), cmocka_unit_test(test_sets), cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_bytes_of_others), cmocka_unit_test(test_openmetrics),
                 cmocka_unit_test(test_histogram), cmocka_unit_test(test_ceilings), cmocka_unit_test(test_sorting),
-                cmocka_unit_test(test_label_names) };
+                cmocka_unit_test(test_label_names), cmocka_unit_test(test_neighbours_and_pieces) };
         return cmocka_run_group_tests_name("exposition", tests, NULL, NULL);
 }

@@ -150,11 +150,25 @@ struct world {
         int port, door;
         struct http_exchange *held;
         bool gone;
+        size_t pieces, pulled; /* to come; told the end of */
 };
 
 static void gone(void *cookie)
 {
         ((struct world *)cookie)->gone = true;
+}
+
+static bool more(struct buf *out, void *cookie)
+{
+        struct world *world = cookie;
+        memset(buf_reserve(out, 64 << 10), 'p', 64 << 10);
+        out->len += 64 << 10;
+        return --world->pieces > 0;
+}
+
+static void all_pulled(void *cookie)
+{
+        ((struct world *)cookie)->pulled++;
 }
 
 static void handle(struct http_exchange *exchange, const struct http_request *request, void *cookie)
@@ -174,6 +188,10 @@ static void handle(struct http_exchange *exchange, const struct http_request *re
                 free(bytes);
                 return;
         }
+        if (strncmp(request->path, "/pull", 5) == 0) {
+                http_pull(exchange, 200, "text/plain", NULL, more, all_pulled, world);
+                return;
+        }
         struct buf answer;
         buf_init(&answer, 1 << 20);
         buf_printf(&answer, "%s %s %.*s", request->method, request->path, SV_ARG(request->body));
@@ -191,6 +209,7 @@ static void open_world_at(struct world *world, const struct loop_options *loop)
         };
         world->held = NULL;
         world->gone = false;
+        world->pulled = 0;
         world->loop = loop_new(loop, &err);
         world->server = http_server_new(world->loop, &options, &err);
         world->door = http_bind("127.0.0.1:0", &err);
@@ -391,6 +410,71 @@ static void test_large_answer_and_a_full_house(void **state)
         close_world(&world);
 }
 
+/* An answer of 16 MB, of which the client's slowness and not the server's memory decides how much is made; a client
+ * that leaves in the middle; a small answer, which is whole; and the next request behind each. */
+static void test_pulled_answer(void **state)
+{
+        enum { PIECES = 256 };
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        (void)state;
+        open_world(&world);
+        buf_init(&got, 64 << 20);
+        int fd = dial(&world);
+        world.pieces = PIECES;
+        send_text(fd, "GET /pull HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 50; i++)
+                loop_run_once(world.loop, 0, NULL);
+        assert_true(world.pieces > PIECES / 4); /* nobody reads: the kernel's buffers are full */
+        assert_int_equal(world.pulled, 0);
+        expect(&world, fd, "GET /next", &got);
+        assert_int_equal(world.pulled, 1);
+        assert_int_equal(world.pieces, 0);
+        assert_true(got.len > (size_t)PIECES << 16);
+        assert_non_null(strstr(buf_text(&got), "Transfer-Encoding: chunked"));
+        assert_non_null(strstr(buf_text(&got), "\r\n0\r\n\r\nHTTP/1.1 200 OK"));
+        buf_clear(&got);
+        world.pieces = 1;
+        send_text(fd, "GET /pull HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(&world, fd, "pppp", &got);
+        assert_non_null(strstr(buf_text(&got), "Content-Length: 65536\r\n"));
+        assert_int_equal(world.pulled, 2);
+        close(fd);
+        fd = dial(&world); /* who has sent all that it wants to */
+        world.pieces = PIECES;
+        send_text(fd, "GET /pull HTTP/1.0\r\n\r\n");
+        shutdown(fd, SHUT_WR);
+        buf_clear(&got);
+        expect(&world, fd, NULL, &got);
+        assert_true(got.len > (size_t)PIECES << 16);
+        assert_int_equal(world.pulled, 3);
+        close(fd);
+        fd = dial(&world);
+        world.pieces = PIECES;
+        send_text(fd, "HEAD /pull HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+        buf_clear(&got);
+        expect(&world, fd, "GET /next", &got);
+        assert_true(got.len < 2000);
+        assert_int_equal(world.pulled, 4);
+        world.pieces = PIECES;
+        send_text(fd, "GET /pull HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 50; i++)
+                loop_run_once(world.loop, 0, NULL);
+        close(fd);
+        for (int i = 0; i < 1000 && world.pulled < 5; i++)
+                loop_run_once(world.loop, 10 * MILLISECOND, NULL);
+        assert_int_equal(world.pulled, 5);
+        assert_true(world.pieces > 0);
+        world.pieces = PIECES; /* and a server that ends */
+        fd = dial(&world);
+        send_text(fd, "GET /pull HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 50; i++)
+                loop_run_once(world.loop, 0, NULL);
+        close_world(&world);
+        assert_int_equal(world.pulled, 6);
+        close(fd);
+}
+
 static void test_addresses(void **state)
 {
         static const char *const wrong[] = { "", "x", "1:2:3", "::1:80", "[::1]", "127.0.0.1:70000", "host.invalid:80",
@@ -424,6 +508,7 @@ int main(void)
                 cmocka_unit_test(test_a_quiet_stream_stays),
                 cmocka_unit_test(test_a_bad_request_behind_a_head),
                 cmocka_unit_test(test_large_answer_and_a_full_house),
+                cmocka_unit_test(test_pulled_answer),
                 cmocka_unit_test(test_addresses),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { DOORS_MAX = 8, ACCEPTS_MAX = 32, REQUEST_MEMORY = 256 * 1024, DATE_SIZE = 32 };
+enum { DOORS_MAX = 8, ACCEPTS_MAX = 32, REQUEST_MEMORY = 256 * 1024, DATE_SIZE = 32, HIGH_WATER = 256 * 1024 };
 
 enum phase {
         PHASE_HEAD, /* a request is awaited or comes */
@@ -34,6 +34,9 @@ struct http_exchange {
         bool ended; /* the client sends no more */
         void (*closed)(void *cookie);
         void *closed_cookie;
+        http_more_fn *more; /* what is pulled; NULL: nothing, or its end was reached */
+        void (*more_done)(void *cookie);
+        void *more_cookie;
         char address[INET6_ADDRSTRLEN + 16];
 };
 
@@ -110,7 +113,7 @@ static void open_connection(struct http_server *server, int fd, const struct soc
                 .cookie = exchange,
                 .read_max = HTTP_HEAD_MAX + (64 << 10),
                 .write_max = server->options.reply_max,
-                .high_water = server->options.reply_max, /* a client that pipelines waits for its answers anyway */
+                .high_water = HIGH_WATER, /* a client that pipelines waits for its answers anyway */
                 .idle_ns = server->options.idle_timeout_ns };
         exchange->server = server;
         exchange->deadline_ns = loop_now_ns(server->loop) + server->options.head_timeout_ns;
@@ -322,7 +325,7 @@ static void on_end(struct stream *stream, void *cookie)
 {
         struct http_exchange *exchange = cookie;
         exchange->ended = true;
-        if (exchange->phase == PHASE_ANSWERING && !exchange->begun)
+        if (exchange->phase == PHASE_ANSWERING && (!exchange->begun || exchange->more))
                 return; /* the client has sent all and waits */
         stream_finish(stream);
 }
@@ -337,6 +340,42 @@ static void on_idle(struct stream *stream, void *cookie)
         stream_close(stream);
 }
 
+/* Nothing more is pulled. */
+static void pulled(struct http_exchange *exchange)
+{
+        bool pulling = exchange->more;
+        exchange->more = NULL;
+        if (pulling && exchange->more_done)
+                exchange->more_done(exchange->more_cookie);
+}
+
+/* Until the client has enough for now, or has it all. */
+static void pull(struct http_exchange *exchange)
+{
+        cleanup(buf_done) struct buf piece;
+        buf_init(&piece, HTTP_PIECE_MAX);
+        for (bool again = true; again && stream_queued(exchange->stream) <= HIGH_WATER;) {
+                buf_clear(&piece);
+                again = exchange->more(&piece, exchange->more_cookie);
+                if (piece.failed || !http_write(exchange, sv_n(piece.data, piece.len))) {
+                        stream_close(exchange->stream);
+                        return;
+                }
+                if (again)
+                        continue;
+                pulled(exchange);
+                http_end(exchange);
+        }
+}
+
+static void on_drain(struct stream *stream, void *cookie)
+{
+        struct http_exchange *exchange = cookie;
+        (void)stream;
+        if (exchange->more)
+                pull(exchange);
+}
+
 static void on_close(struct stream *stream, void *cookie)
 {
         struct http_exchange *exchange = cookie;
@@ -345,6 +384,7 @@ static void on_close(struct stream *stream, void *cookie)
         stream_read_counters(stream, &counters);
         server->counters.bytes_in += counters.bytes_read;
         server->counters.bytes_out += counters.bytes_written;
+        pulled(exchange);
         if (exchange->phase == PHASE_ANSWERING && exchange->closed)
                 exchange->closed(exchange->closed_cookie);
         if (exchange->previous)
@@ -361,7 +401,7 @@ static void on_close(struct stream *stream, void *cookie)
 }
 
 static const struct stream_callbacks callbacks = {
-        .on_read = on_read, .on_end = on_end, .on_idle = on_idle, .on_close = on_close
+        .on_read = on_read, .on_drain = on_drain, .on_end = on_end, .on_idle = on_idle, .on_close = on_close
 };
 
 /* ---- answers ---- */
@@ -471,6 +511,33 @@ void http_end(struct http_exchange *exchange)
                 return;
         }
         answered(exchange);
+}
+
+void http_pull(struct http_exchange *exchange, int status, const char *content_type, const char *const *headers,
+        http_more_fn *more, void (*done)(void *cookie), void *cookie)
+{
+        cleanup(buf_done) struct buf piece;
+        buf_init(&piece, HTTP_PIECE_MAX);
+        exchange->more = more;
+        exchange->more_done = done;
+        exchange->more_cookie = cookie;
+        bool again = more(&piece, cookie);
+        if (piece.failed) {
+                stream_close(exchange->stream);
+        } else if (!again) {
+                pulled(exchange);
+                http_reply(exchange, status, content_type, headers, sv_n(piece.data, piece.len));
+        } else {
+                http_begin(exchange, status, content_type, headers);
+                if (exchange->head_only) {
+                        pulled(exchange);
+                        http_end(exchange);
+                } else if (http_write(exchange, sv_n(piece.data, piece.len))) {
+                        pull(exchange);
+                } else {
+                        stream_close(exchange->stream);
+                }
+        }
 }
 
 void http_on_close(struct http_exchange *exchange, void (*closed)(void *cookie), void *cookie)

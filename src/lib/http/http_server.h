@@ -46,6 +46,15 @@ void http_begin(struct http_exchange *exchange, int status, const char *content_
 /* false when the client reads too slowly and its queue is full: nothing of it was sent. */
 bool http_write(struct http_exchange *exchange, struct sv bytes);
 void http_end(struct http_exchange *exchange);
+/* … or as fast as the client takes it, so that no answer waits whole: `more` appends some to out (HTTP_PIECE_MAX at
+ * most; beyond is an abort) and returns whether there is more to come; it is called again when the client has taken
+ * most of it. A small answer, all in the first piece, is sent whole. `done` follows the last call, also when the client
+ * left; it may be NULL. The exchange is over as with http_end. */
+enum { HTTP_PIECE_MAX = 1 << 20 };
+typedef bool http_more_fn(struct buf *out, void *cookie);
+void http_pull(struct http_exchange *exchange, int status, const char *content_type, const char *const *headers,
+        http_more_fn *more, void (*done)(void *cookie), void *cookie);
+
 /* When the client is gone before http_end; the exchange is over. */
 void http_on_close(struct http_exchange *exchange, void (*closed)(void *cookie), void *cookie);
 /* Now, without an orderly end: so that nobody takes half of an answer for all of it. */

@@ -10,7 +10,7 @@
 #include "modules/metrics/history/history.h"
 #include "modules/metrics/settings.h"
 
-enum { METRICS_FOLLOWERS_MAX = 64, METRICS_REPLY_MAX = 64 << 20 };
+enum { METRICS_FOLLOWERS_MAX = 64, METRICS_REPLY_MAX = 64 << 20, METRICS_SCRAPES_MAX = 16 };
 
 struct metrics;
 struct event_follower;
@@ -39,6 +39,7 @@ struct metrics {
         struct http_server *cadvisor_port, *node_port;
         struct event_follower *followers[METRICS_FOLLOWERS_MAX];
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
+        unsigned scraping;                                                       /* of cAdvisor's port: under way */
         struct push *push; /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
         struct ledger *ended; /* of processes, and where they are told; NULL: not kept */
@@ -54,6 +55,11 @@ void metrics_close(struct metrics *metrics);
 int metrics_serve_cadvisor(struct metrics *metrics, int fd, struct error *err);
 int metrics_serve_node(struct metrics *metrics, int fd, struct error *err);
 void metrics_tell_followers(struct metrics *metrics, const struct container_event *event);
+
+/* metrics_scrape.c: answers with cAdvisor's metrics. At most METRICS_SCRAPES_MAX at once: a client that does not read
+ * holds its builder. */
+void metrics_scrape(struct metrics *metrics, struct http_exchange *exchange, const struct http_request *request,
+        enum exposition_format format);
 
 struct metrics_statistics {
         uint64_t containers, created, deleted, missed_created, missed_deleted;

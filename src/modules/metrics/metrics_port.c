@@ -100,10 +100,7 @@ static bool fill_reply(
                 return true;
         if (is_below(path, "/api"))
                 cadvisor_api(cadvisor, &asked, reply);
-        else if (strcmp(path, metrics->options.prometheus_endpoint) == 0) {
-                metrics->scrapes++;
-                cadvisor_metrics(cadvisor, request->query, format_of(request), reply);
-        } else if (is_below(path, "/validate"))
+        else if (is_below(path, "/validate"))
                 cadvisor_validate(cadvisor, reply);
         else if (is_below(path, "/containers") || is_below(path, "/docker") || is_below(path, "/podman"))
                 cadvisor_page(cadvisor, &asked, reply);
@@ -130,6 +127,10 @@ static void answer_cadvisor(struct http_exchange *exchange, const struct http_re
         }
         if (*path == '\0')
                 path = "/";
+        if (strcmp(path, metrics->options.prometheus_endpoint) == 0) {
+                metrics_scrape(metrics, exchange, request, format_of(request));
+                return;
+        }
         struct cadvisor_reply reply = { .status = 200 };
         buf_init(&reply.body, METRICS_REPLY_MAX);
         if (!fill_reply(metrics, request, path, &reply)) {

@@ -44,6 +44,8 @@ void cadvisor_event_json(const struct container_event *event, struct buf *out);
 /* /metrics: all containers and the machine (prometheus_http.c). The query takes ?type= and ?max_age= as v2 does. */
 void cadvisor_metrics(const struct cadvisor *cadvisor, const char *query, enum exposition_format format,
         struct cadvisor_reply *reply);
+/* The same, not yet written; the caller's. NULL: the reply says why. */
+struct exposition *cadvisor_gather(const struct cadvisor *cadvisor, const char *query, struct cadvisor_reply *reply);
 /* The parts of it, for tests with data of their own. */
 struct cadvisor_container_metrics { /* one container as the exposition sees it */
         const struct container_ref *ref;

@@ -172,6 +172,8 @@ static int order_make(
                 exposer->order[exposer->count++] = (struct ordered){ .index = i, .labels = labels };
         }
         qsort(exposer->order, exposer->count, sizeof(*exposer->order), by_labels);
+        for (size_t i = 1; i < exposer->count; i++)
+                exposition_labels_follow(exposer->order[i].labels, exposer->order[i - 1].labels);
         *ret_refused = columns.refused;
         return 0;
 }

@@ -73,8 +73,7 @@ static void exposition_free_p(struct exposition **exposition)
         exposition_free(*exposition);
 }
 
-void cadvisor_metrics(
-        const struct cadvisor *cadvisor, const char *query, enum exposition_format format, struct cadvisor_reply *reply)
+struct exposition *cadvisor_gather(const struct cadvisor *cadvisor, const char *query, struct cadvisor_reply *reply)
 {
         struct error err;
         cleanup(buf_done) struct buf problem;
@@ -82,15 +81,30 @@ void cadvisor_metrics(
         struct api_call call = { .cadvisor = cadvisor, .reply = reply, .out = &reply->body, .name = "/" };
         if (api_options_parse(query ? query : "", &call.options, &problem) < 0) {
                 answer_error(reply, buf_text(&problem));
-                return;
+                return NULL;
         }
         call.options.recursive = true;
         cleanup(api_selection_done) struct api_selection selection = { 0 };
         if (api_select(&call, "", &selection) < 0)
-                return;
+                return NULL;
         cleanup(exposition_free) struct exposition *out = exposition_new(METRICS_MEMORY_MAX, &err);
-        if (!out || expose_all(cadvisor, &selection, out, &err) < 0 ||
-                exposition_write(out, format, &reply->body, &err) < 0) {
+        if (!out || expose_all(cadvisor, &selection, out, &err) < 0) {
+                answer_error(reply, err.message);
+                return NULL;
+        }
+        struct exposition *ret = out;
+        out = NULL;
+        return ret;
+}
+
+void cadvisor_metrics(
+        const struct cadvisor *cadvisor, const char *query, enum exposition_format format, struct cadvisor_reply *reply)
+{
+        struct error err;
+        cleanup(exposition_free) struct exposition *out = cadvisor_gather(cadvisor, query, reply);
+        if (!out)
+                return;
+        if (exposition_write(out, format, &reply->body, &err) < 0) {
                 buf_clear(&reply->body);
                 answer_error(reply, err.message);
                 return;

@@ -48,6 +48,9 @@ struct exposition_labels *exposition_labels(
         struct exposition *exposition, const struct exposition_label *labels, size_t count);
 /* In the order of writing, for two sets of the same names: sets used in this order need no sorting later. */
 int exposition_labels_compare(const struct exposition_labels *a, const struct exposition_labels *b);
+/* This set is behind that one in the order, and they have the same names: then samples of the two are compared by their
+ * own labels at most. */
+void exposition_labels_follow(struct exposition_labels *set, const struct exposition_labels *before);
 /* A sample with the labels of the set and some of its own. set NULL: its own only. */
 void exposition_add_to(struct exposition_family *family, const struct exposition_labels *set,
         const struct exposition_label *labels, size_t count, double value, int64_t time_ms);
@@ -63,6 +66,10 @@ void exposition_put(
 /* All families into out; those without samples are left out. -1 when there was no room somewhere (E_TOO_LARGE): a
  * scrape is whole or an error. Sorts, and counts duplicates as refused. */
 int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err);
+/* The same in pieces, for text that goes out as it is made: begin says whether there was room for all, more appends until
+ * out has `enough` bytes or somewhat more; false: that was the end. Only a failed out can go wrong in between. */
+int exposition_write_begin(struct exposition *exposition, enum exposition_format format, struct error *err);
+bool exposition_write_more(struct exposition *exposition, struct buf *out, size_t enough);
 uint64_t exposition_refused(const struct exposition *exposition); /* duplicates, invalid names */
 
 size_t exposition_samples(const struct exposition *exposition); /* taken so far */

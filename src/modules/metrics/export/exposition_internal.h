@@ -18,6 +18,8 @@ struct exposition_labels {
         size_t text_length;
         const uint32_t *ends; /* of each label in text, without its comma */
         const struct stored_label *labels;
+        const struct exposition_labels *before; /* the set before this one in the order of writing; NULL: not told */
+        size_t differs;                         /* the first label that is another than before's */
 };
 
 struct sample {
@@ -45,6 +47,12 @@ struct exposition {
         size_t samples;
         uint64_t refused;
         bool no_room;
+        struct { /* where the writing is */
+                enum exposition_format format;
+                struct exposition_family **families; /* by name */
+                size_t count, at;
+                struct sample *next; /* of families[at]; NULL: it has not begun */
+        } writer;
 };
 
 enum { NUMBER_MAX = 32 };

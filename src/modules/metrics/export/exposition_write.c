@@ -48,6 +48,39 @@ int exposition_labels_compare(const struct exposition_labels *a, const struct ex
         return a->count < b->count ? -1 : a->count > b->count;
 }
 
+void exposition_labels_follow(struct exposition_labels *set, const struct exposition_labels *before)
+{
+        if (set->count != before->count)
+                return;
+        size_t differs = set->count;
+        for (size_t i = set->count; i-- > 0;) {
+                if (strcmp(set->labels[i].name, before->labels[i].name) != 0)
+                        return;
+                if (values_compare(&set->labels[i], &before->labels[i]) != 0)
+                        differs = i;
+        }
+        if (differs == set->count || values_compare(&before->labels[differs], &set->labels[differs]) > 0)
+                return;
+        set->before = before;
+        set->differs = differs;
+}
+
+enum { SETS_BEFORE_MAX = 16 };
+
+/* a's set is known to be some sets before b's: the first label in which they differ. */
+static bool sets_follow(const struct exposition_labels *a, const struct exposition_labels *b, size_t *ret_differs)
+{
+        size_t differs = SIZE_MAX;
+        for (size_t i = 0; b && i < SETS_BEFORE_MAX; b = b->before, i++) {
+                if (b == a) {
+                        *ret_differs = differs;
+                        return i > 0;
+                }
+                differs = b->differs < differs ? b->differs : differs;
+        }
+        return false;
+}
+
 /* client_golang's order: fewer labels first, then the values one after the other. */
 static int labels_compare(const struct sample *a, const struct sample *b, const char *but)
 {
@@ -95,10 +128,10 @@ static int grouped_compare(const struct sample *a, const struct sample *b, const
         return labels_compare(a, b, NULL);
 }
 
-/* Two samples of one set, as often in a row: only their own labels can differ. */
-static bool same_places(const struct sample *a, const struct sample *b)
+/* Of their own labels. */
+static bool same_names(const struct sample *a, const struct sample *b)
 {
-        if (a->set != b->set || a->count != b->count)
+        if (a->count != b->count)
                 return false;
         for (size_t i = 0; i < a->count; i++)
                 if (a->labels[i].name != b->labels[i].name)
@@ -110,14 +143,17 @@ int sample_compare(const struct exposition_family *family, const struct sample *
 {
         if (family->type == EXPOSITION_HISTOGRAM || family->type == EXPOSITION_SUMMARY)
                 return grouped_compare(a, b, family->type == EXPOSITION_HISTOGRAM ? "le" : "quantile");
-        if (!same_places(a, b))
+        /* two samples of one set: only their own labels can differ; of two in a row: those before their sets do */
+        size_t differs = SIZE_MAX;
+        bool one = a->set == b->set;
+        if (!same_names(a, b) || (!one && !(a->set && sets_follow(a->set, b->set, &differs))))
                 return labels_compare(a, b, NULL);
-        for (size_t i = 0; i < a->count; i++) {
+        for (size_t i = 0; i < a->count && a->labels[i].at <= differs; i++) {
                 int order = values_compare(&a->labels[i], &b->labels[i]);
                 if (order)
                         return order;
         }
-        return 0;
+        return one ? 0 : -1;
 }
 
 static struct sample *merge(const struct exposition_family *family, struct sample *a, struct sample *b)
@@ -325,13 +361,11 @@ static void write_head(const struct exposition_family *family, enum exposition_f
                 put_unit(out, name);
 }
 
-static void write_family(struct exposition_family *family, enum exposition_format format, struct buf *out)
+/* From this sample on, until there is enough; the next sample or NULL. */
+static struct sample *write_samples(struct exposition_family *family, struct sample *sample,
+        enum exposition_format format, struct buf *out, size_t enough)
 {
-        if (!family->first)
-                return;
-        samples_sort(family);
-        write_head(family, format, out);
-        for (struct sample *sample = family->first; sample; sample = sample->next) {
+        for (; sample && out->len < enough && !out->failed; sample = sample->next) {
                 while (sample->next && sample_compare(family, sample, sample->next) == 0) {
                         family->exposition->refused++;
                         sample->next = sample->next->next;
@@ -339,6 +373,7 @@ static void write_family(struct exposition_family *family, enum exposition_forma
                 write_sample(family, sample, format, out);
                 family->last = sample;
         }
+        return sample;
 }
 
 static int by_family_name(const void *a, const void *b)
@@ -347,7 +382,7 @@ static int by_family_name(const void *a, const void *b)
         return strcmp((*x)->name, (*y)->name);
 }
 
-int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err)
+int exposition_write_begin(struct exposition *exposition, enum exposition_format format, struct error *err)
 {
         size_t count = 0;
         struct exposition_family **families =
@@ -357,10 +392,40 @@ int exposition_write(struct exposition *exposition, enum exposition_format forma
         map_foreach (entry, &exposition->families)
                 families[count++] = entry->value;
         qsort(families, count, sizeof(struct exposition_family *), by_family_name);
-        for (size_t i = 0; i < count; i++)
-                write_family(families[i], format, out);
+        exposition->writer.format = format;
+        exposition->writer.families = families;
+        exposition->writer.count = count;
+        exposition->writer.at = 0;
+        exposition->writer.next = NULL;
+        return 0;
+}
+
+bool exposition_write_more(struct exposition *exposition, struct buf *out, size_t enough)
+{
+        enum exposition_format format = exposition->writer.format;
+        while (exposition->writer.at < exposition->writer.count) {
+                struct exposition_family *family = exposition->writer.families[exposition->writer.at];
+                struct sample *sample = exposition->writer.next;
+                if (out->len >= enough || out->failed)
+                        return !out->failed;
+                if (!sample && family->first) {
+                        samples_sort(family);
+                        write_head(family, format, out);
+                        sample = family->first;
+                }
+                exposition->writer.next = write_samples(family, sample, format, out, enough);
+                exposition->writer.at += !exposition->writer.next;
+        }
         if (format == EXPOSITION_OPENMETRICS)
                 buf_puts(out, "# EOF\n");
+        return false;
+}
+
+int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err)
+{
+        if (exposition_write_begin(exposition, format, err) < 0)
+                return -1;
+        exposition_write_more(exposition, out, SIZE_MAX);
         if (out->failed)
                 return fail(err, E_TOO_LARGE, "the text of the metrics does not fit into %zu bytes", out->max);
         return 0;
