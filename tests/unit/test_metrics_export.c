@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/timefmt.h"
 #include "loop/stream.h"
+#include "modules/metrics/export/address.h"
 #include "modules/metrics/export/influx.h"
 #include "modules/metrics/export/json.h"
 #include "modules/metrics/export/sender.h"
@@ -14,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
 enum { TEXT_MAX = 1 << 20 };
@@ -478,6 +480,48 @@ static void test_datagrams(void **state)
         sender_free(sender);
 }
 
+static void test_address(void **state)
+{
+        static const char hosts[] =
+                "127.0.0.1\tlocalhost\n# 10.0.0.9 influx\nnonsense other\n10.0.0.1  db influx.lan Influx # main\n"
+                "10.0.0.2 influx\nfd00::7 six";
+        static const struct {
+                const char *text, *address; /* NULL: refused */
+                uint16_t port;
+                bool named;
+        } cases[] = { { "10.1.2.3:8086", "10.1.2.3", 8086, false }, { "[fd00::1]:8125", "fd00::1", 8125, false },
+                { "influx:1", "10.0.0.1", 1, true }, { "INFLUX.LAN:65535", "10.0.0.1", 65535, true },
+                { "six:9", "fd00::7", 9, true }, { "localhost:80", "127.0.0.1", 80, true },
+                { "other:1", NULL, 0, false }, { "main:1", NULL, 0, false }, { "influx.example:1", NULL, 0, false },
+                { "10.1.2.3", NULL, 0, false }, { "10.1.2.3:", NULL, 0, false }, { "10.1.2.3:0", NULL, 0, false },
+                { "10.1.2.3:65536", NULL, 0, false }, { ":8086", NULL, 0, false }, { "fd00::1:8086", NULL, 0, false },
+                { "", NULL, 0, false } };
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct sockaddr_storage address;
+                socklen_t size;
+                bool named = false;
+                struct error err;
+                int status = address_resolve(cases[i].text, SV(hosts), &address, &size, &named, &err);
+                if ((status == 0) != (cases[i].address != NULL))
+                        fail_msg("%s: %d", cases[i].text, status);
+                if (status < 0)
+                        continue;
+                char host[NI_MAXHOST], port[NI_MAXSERV];
+                assert_int_equal(getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
+                                         NI_NUMERICHOST | NI_NUMERICSERV),
+                        0);
+                assert_string_equal(host, cases[i].address);
+                assert_int_equal(strtol(port, NULL, 10), cases[i].port);
+                assert_int_equal(named, cases[i].named);
+        }
+        struct sockaddr_storage address;
+        socklen_t size;
+        bool named;
+        assert_int_equal(
+                address_resolve("localhost:1", SV(""), &address, &size, &named, NULL), 0); /* without the file */
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_influx), cmocka_unit_test(test_influx_target),
@@ -486,6 +530,6 @@ int main(void)
                 cmocka_unit_test(test_sender_tries_again), cmocka_unit_test(test_sender_gives_up),
                 cmocka_unit_test(test_sender_silence), cmocka_unit_test(test_sender_queue),
                 cmocka_unit_test(test_sender_nobody), cmocka_unit_test(test_sender_options),
-                cmocka_unit_test(test_datagrams) };
+                cmocka_unit_test(test_datagrams), cmocka_unit_test(test_address) };
         return cmocka_run_group_tests_name("metrics_export", tests, NULL, NULL);
 }
