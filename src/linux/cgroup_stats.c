@@ -299,6 +299,9 @@ static int read_parts(struct cgroup_read_call *call)
                 return -1;
         if ((call->flags & CGROUP_READ_MEMORY) && read_memory(call) < 0)
                 return -1;
+        if ((call->flags & (CGROUP_READ_MEMORY | CGROUP_READ_NUMA)) == CGROUP_READ_NUMA &&
+                read_numa(call, call->reader.dirs[CGROUP_ROLE_MEMORY] >= 0) < 0)
+                return -1;
         if ((call->flags & CGROUP_READ_IO) && cgroup_read_io(call) < 0)
                 return -1;
         if (call->flags & CGROUP_READ_PIDS)

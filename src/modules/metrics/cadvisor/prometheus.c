@@ -110,12 +110,22 @@ static void expose_apps(
         }
 }
 
-static unsigned has_of(const struct cadvisor_container_metrics *container)
+/* What a sample cannot say because that option is off, while other options have families of it (sched, pressure,
+ * memory_numa), the specification says. */
+static bool has_part(const struct metrics_options *options, enum metric_kind kind, bool sampled, bool specified)
+{
+        return options->kinds & 1u << kind ? sampled : specified;
+}
+
+static unsigned has_of(const struct metrics_options *options, const struct cadvisor_container_metrics *container)
 {
         const struct container_stats *stats = container->stats;
-        return (stats->cgroup.has_cpu ? NEED_CPU : 0) | (stats->cgroup.has_memory ? NEED_MEMORY : 0) |
-               (stats->cgroup.has_io ? NEED_IO : 0) | (stats->has_net ? NEED_NET : 0) |
-               (stats->has_tasks ? NEED_TASKS : 0) | (container->spec->limits.cpu_quota_us ? NEED_QUOTA : 0);
+        const struct container_spec *spec = container->spec;
+        return (has_part(options, METRIC_CPU, stats->cgroup.has_cpu, spec->has_cpu) ? NEED_CPU : 0) |
+               (has_part(options, METRIC_MEMORY, stats->cgroup.has_memory, spec->has_memory) ? NEED_MEMORY : 0) |
+               (has_part(options, METRIC_DISK_IO, stats->cgroup.has_io, spec->has_diskio) ? NEED_IO : 0) |
+               (stats->has_net ? NEED_NET : 0) | (stats->has_tasks ? NEED_TASKS : 0) |
+               (spec->limits.cpu_quota_us ? NEED_QUOTA : 0);
 }
 
 static void expose_one(struct exposer *exposer, const struct cadvisor_container_metrics *container,
@@ -132,7 +142,7 @@ static void expose_one(struct exposer *exposer, const struct cadvisor_container_
                 .time_ms = time_of(exposer->options, container->stats->time_ns),
                 .now_ms = time_of(exposer->options, exposer->now_ns),
                 .now_s = seconds_of(exposer->now_ns) };
-        unsigned has = has_of(container);
+        unsigned has = has_of(exposer->options, container);
         for (size_t i = 0; metric_rows[i].name && i < METRIC_ROWS_MAX; i++) {
                 const struct metric_row *row = &metric_rows[i];
                 if (exposer->families[i] && (row->need & has) == row->need)
