@@ -39,6 +39,7 @@ MODULES = {
     'memory': (LONG, {'searches': {'s': {'names': ['.'], 'contents': [NOTHING], 'bytes': ['00112233445566778899']}}}),
     'metrics-client': (STREAM, {'what': 'events', 'stream': True, 'url': 'http://127.0.0.1:8080'}),
     'metrics-query': (SHORT, {'query': 'cpu'}),
+    'metrics-top': (SHORT, {}),
     'netstat': (SHORT, {'all': True}),
     'ping': (ENDLESS, {'destination': '127.0.0.1', 'protocol': 'tcp', 'count': 1000, 'interval': '1s'}),
     'pkg': (SHORT, {'pkgmatch': {'matches': ['.']}}),

@@ -1,7 +1,7 @@
 /* The agent's metrics on processes: what each uses while somebody asks, and the ledger of those that end, which is
  * kept all the time.
  *
- *      GET /top          ?container=&sort=&count=&sum=    {"interval": "1s", "processes": 211, "rows": [{…}]}
+ *      GET /top          ?container=&sort=&count=&group=    {"interval": "1s", "processes": 211, "rows": [{…}]}
  *      GET /short-lived  the same */
 #include "base/cleanup.h"
 #include "linux/netlink_dump.h"
@@ -205,7 +205,7 @@ static int read_asked(const struct request *request, struct arena *arena, struct
         if (text && (!sv_parse_u64(sv_of(text), 10, &count) || count < 1 || count > TOP_COUNT_MAX))
                 return fail(err, E_INVALID, "count: \"%.60s\" is no number of 1 to %d", text, TOP_COUNT_MAX);
         if (read_word(request, "sort", top_order_names, &order, err) < 0 ||
-                read_word(request, "sum", top_sum_names, &sum, err) < 0)
+                read_word(request, "group", top_sum_names, &sum, err) < 0)
                 return -1;
         *ret = (struct top_asked){ arena_strdup(arena, request_query(request, "container")), (enum top_order)order,
                 (size_t)count, (enum top_sum)sum };

@@ -5,7 +5,7 @@
  *      GET  /cadvisor/…                            cAdvisor's API: /cadvisor/api/v1.3/containers/ …
  *      POST /cadvisor/…                            the same with a body
  *      GET  /query        ?query=&since=&start=&end=&step=
- *      GET  /top          ?container=&sort=&count=&sum=    the processes that use most
+ *      GET  /top          ?container=&sort=&count=&group=  the processes that use most
  *      GET  /short-lived  the same: what processes cost that ended
  *      GET  /stream                                events of containers as they happen; server-sent events
  *      GET  /status                                counters */
@@ -217,8 +217,8 @@ const struct route metrics_routes[] = {
         { "GET", "/cadvisor/*", ROLE_VIEWER, "cAdvisor's API: /cadvisor/api/v1.3/containers/ and so on", on_cadvisor },
         { "POST", "/cadvisor/*", ROLE_VIEWER, "the same, with a request as the body", on_cadvisor },
         { "GET", "/query", ROLE_VIEWER, "ask the history: query, since, start, end, step", metrics_on_query },
-        { "GET", "/top", ROLE_VIEWER, "the processes that use most: container, sort, count, sum", metrics_on_top },
-        { "GET", "/short-lived", ROLE_VIEWER, "what processes cost that ended: container, sort, count, sum",
+        { "GET", "/top", ROLE_VIEWER, "the processes that use most: container, sort, count, group", metrics_on_top },
+        { "GET", "/short-lived", ROLE_VIEWER, "what processes cost that ended: container, sort, count, group",
                 metrics_on_short_lived },
         { "GET", "/stream", ROLE_VIEWER, "events of containers as they happen; server-sent events", on_stream },
         { "GET", "/status", ROLE_VIEWER, "counters of metrics", on_status },

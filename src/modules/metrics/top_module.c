@@ -286,7 +286,8 @@ static void put_duration(struct buf *out, int64_t duration_ns)
 
 static void print_ended(struct buf *line, const struct top_told *told)
 {
-        buf_printf(line, "%7llu", (unsigned long long)(told->execs + told->forks));
+        const uint64_t count = told->execs + told->forks;
+        buf_printf(line, "%7llu", (unsigned long long)count);
         put_duration(line, told->cpu_time_ns);
         put_duration(line, told->cpu_each_ns);
         put_duration(line, told->lived_each_ns);
