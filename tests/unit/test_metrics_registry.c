@@ -713,6 +713,70 @@ static void test_identity(void **state)
         end(&fixture);
 }
 
+/* What changes while a container lives is known soon, though its interval has backed off. */
+static void test_changes(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin(&fixture);
+        make_group(&fixture, "/docker");
+        make_group(&fixture, "/docker/" ID);
+        put(&fixture, "var/lib/docker/containers/" ID "/config.v2.json",
+                "{\"ID\":\"" ID "\",\"Name\":\"/web\",\"Config\":{\"Image\":\"nginx\"}}");
+        fixture.options.dynamic = true;
+        fixture.options.global_interval_ns = MINUTE;
+        start(&fixture);
+        run_for(&fixture, 10 * MINUTE);
+        struct container *web = named(&fixture, "/docker/" ID);
+        assert_int_equal(web->interval_ns, MINUTE);
+        assert_string_equal(container_ref(web)->aliases[0], "web");
+        assert_int_equal(container_spec(web)->limits.memory_limit, 104857600);
+
+        put(&fixture, "sys/fs/cgroup/docker/" ID "/memory.max", "52428800\n");
+        run_for(&fixture, 2 * SECOND);
+        assert_int_equal(container_spec(web)->limits.memory_limit, 52428800);
+
+        put(&fixture, "var/lib/docker/containers/" ID "/config.v2.json",
+                "{\"ID\":\"" ID "\",\"Name\":\"/other\",\"Config\":{\"Image\":\"nginx\"}}");
+        run_for(&fixture, MINUTE + SECOND);
+        assert_string_equal(container_ref(web)->aliases[0], "other");
+        assert_ptr_equal(registry_find_alias(fixture.registry, "docker", SV("other")), web);
+        assert_null(registry_find_alias(fixture.registry, "docker", SV("web")));
+        end(&fixture);
+}
+
+/* A hierarchy that is mounted later. */
+static void test_mounted_later(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct arena arena;
+        struct container_stats stats;
+        begin(&fixture);
+        make_group(&fixture, "/a");
+        fixture.options.global_interval_ns = MINUTE;
+        fixture.options.kinds |= 1u << METRIC_PROCESS;
+        start(&fixture);
+        run_for(&fixture, SECOND);
+        put(&fixture, "sys/fs/cgroup/pids/a/pids.current", "7\n");
+        put(&fixture, "sys/fs/cgroup/pids/alone/pids.current", "8\n");
+        put(&fixture, "proc/self/mountinfo",
+                "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
+                "31 23 0:27 / /sys/fs/cgroup/pids rw,nosuid - cgroup cgroup rw,pids\n");
+        run_for(&fixture, 2 * MINUTE + SECOND);
+        assert_non_null(named(&fixture, "/alone"));
+        arena_init(&arena, 1 << 20);
+        assert_true(container_latest(named(&fixture, "/a"), &arena, &stats));
+        assert_true(stats.cgroup.has_pids);
+        assert_int_equal(stats.cgroup.pids, 7);
+        assert_int_equal(fixture.registry->mounts.count, 2);
+        make_group(&fixture, "/pids/young"); /* its directories are watched */
+        run_for(&fixture, SECOND);
+        assert_non_null(named(&fixture, "/young"));
+        arena_done(&arena);
+        end(&fixture);
+}
+
 static void test_filters(void **state)
 {
         (void)state;
@@ -824,6 +888,8 @@ int main(void)
                 cmocka_unit_test(test_samples),
                 cmocka_unit_test(test_memory_limit),
                 cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_changes),
+                cmocka_unit_test(test_mounted_later),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_oom_counter),
                 cmocka_unit_test(test_clock_set_back),

@@ -11,6 +11,7 @@
 enum {
         REGISTRY_CONTAINERS_MAX = 1 << 16,
         REGISTRY_WATCHES_MAX = 1 << 19,
+        REGISTRY_HIERARCHIES_SPARE = 4,   /* that may be mounted later */
         REGISTRY_NAME_MAX = 4000,         /* bytes of a group's path */
         REGISTRY_TEXTS_MAX = 64 * 1024,   /* bytes of one container's labels and the like */
         REGISTRY_ENVS_MAX = 64,           /* variables kept of one container */
@@ -108,7 +109,7 @@ struct registry {
         struct arena mounts_arena;
         struct cgroup_mounts mounts;
         struct watched watched[CGROUP_HIERARCHIES_MAX];
-        uint32_t watched_count;
+        uint32_t watched_count, watched_room;
 
         container_vec nodes;   /* all groups, sorted */
         container_vec visible; /* those that are containers, sorted */
@@ -188,6 +189,8 @@ void registry_add_event(struct registry *registry, struct container_event *event
 void identity_begin(struct container *container);
 /* Names, labels, image, environment from state files, when the time has come to look (again). */
 void identity_look_up(struct container *container, const struct cgroup_dirs *dirs);
+/* Containers are renamed while they live. */
+void identity_look_again(struct container *container);
 /* Has one of the two something to do now? */
 bool identity_is_due(const struct container *container, int64_t now_ns);
 void limits_look_up(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena);
@@ -221,6 +224,8 @@ void housekeeping_add(struct container *container);
 void housekeeping_remove(struct container *container);
 /* Reads, keeps and tells one sample; never one that repeats the one before. */
 int housekeeping_now(struct container *container, struct error *err);
+/* Within a second instead of when its interval ends. */
+void housekeeping_soon(struct container *container);
 /* Closes the file that stays open. */
 void housekeeping_drop_probe(struct container *container);
 void keep_below_memory_limit(struct registry *registry);

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 enum { EVENTS_BUFFER = 64 * 1024, DIRECTORY_BUFFER = 16 * 1024, STEP_NS = 3000000 };
-static const uint32_t WATCHED_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
+static const uint32_t WATCHED_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR;
 
 /* cAdvisor's controllers, and what containers may be in alone: machines and units on hybrid hosts. */
 static bool is_watched(const struct cgroup_hierarchy *hierarchy)
@@ -283,6 +283,33 @@ static void scan_all(struct registry *registry)
 
 /* ---- events ---- */
 
+/* Files that limits_look_up reads. */
+static bool is_limit(const char *name)
+{
+        static const char *const names[] = { "cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.weight",
+                "cpu.weight.nice", "cpu.max", "cpuset.cpus", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
+                "memory.soft_limit_in_bytes", "memory.max", "memory.min", "memory.swap.max", "pids.max" };
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+                if (strcmp(name, names[i]) == 0)
+                        return true;
+        return false;
+}
+
+/* Somebody wrote a limit: it is read soon, however far the interval has backed off. The processors of v2 are those of
+ * all groups below, too. */
+static void file_was_written(struct container *container, const char *name)
+{
+        struct registry *registry = container->registry;
+        size_t index;
+        if (!is_limit(name) || !find_name(&registry->nodes, sv_n(container->name, container->name_size), &index))
+                return;
+        size_t end = strcmp(name, "cpuset.cpus") == 0 ? end_of_descendants(&registry->nodes, index) : index + 1;
+        for (; index < end; index++) {
+                registry->nodes.items[index]->limits_ns = 0;
+                housekeeping_soon(registry->nodes.items[index]);
+        }
+}
+
 static void take_event(struct registry *registry, const struct inotify_record *record)
 {
         char name[REGISTRY_NAME_MAX + 1];
@@ -299,6 +326,10 @@ static void take_event(struct registry *registry, const struct inotify_record *r
         if (record->mask & IN_IGNORED) {
                 container->watches[hierarchy] = 0;
                 remove_watch(&registry->watches, record->wd);
+                return;
+        }
+        if (record->mask & IN_MODIFY) {
+                file_was_written(container, record->name);
                 return;
         }
         if (!(record->mask & IN_ISDIR) || !child_name(container, record->name, name))
@@ -366,9 +397,12 @@ static void replace_group(struct registry *registry, const char *name)
         scan_all(registry);
 }
 
-/* A group's directories: those that went, and children that nobody told of. */
+/* A group's directories: those that went, and children that nobody told of; and its name. */
 static void reconcile_group(struct registry *registry, const char *name)
 {
+        size_t at;
+        if (find_name(&registry->nodes, sv_of(name), &at))
+                identity_look_again(registry->nodes.items[at]);
         if (registry->counters.watch_overflows)
                 replace_group(registry, name);
         for (uint32_t i = 0; i < registry->watched_count; i++) {
@@ -395,6 +429,62 @@ static void reconcile_group(struct registry *registry, const char *name)
         }
 }
 
+static void watch_hierarchy(struct registry *registry, uint32_t index)
+{
+        const struct cgroup_hierarchy *hierarchy = &registry->mounts.hierarchies[index];
+        if (is_watched(hierarchy))
+                registry->watched[registry->watched_count++] =
+                        (struct watched){ .mount_point = hierarchy->mount_point, .index = index };
+}
+
+static bool is_known(const struct cgroup_mounts *mounts, const struct cgroup_hierarchy *hierarchy)
+{
+        for (size_t i = 0; i < mounts->count; i++)
+                if (strcmp(mounts->hierarchies[i].controllers, hierarchy->controllers) == 0 &&
+                        mounts->hierarchies[i].unified == hierarchy->unified)
+                        return true;
+        return false;
+}
+
+static bool keep_hierarchy(struct registry *registry, const struct cgroup_hierarchy *hierarchy)
+{
+        struct cgroup_hierarchy kept = { .unified = hierarchy->unified,
+                .controllers = arena_strdup(&registry->mounts_arena, hierarchy->controllers),
+                .mount_point = arena_strdup(&registry->mounts_arena, hierarchy->mount_point),
+                .mount_root = arena_strdup(&registry->mounts_arena, hierarchy->mount_root) };
+        if (!kept.controllers || !kept.mount_point || !kept.mount_root ||
+                registry->mounts.count == CGROUP_HIERARCHIES_MAX || registry->watched_count == registry->watched_room)
+                return false;
+        registry->mounts.hierarchies[registry->mounts.count++] = kept;
+        return true;
+}
+
+/* Hierarchies that were mounted meanwhile come behind those that are known. What was unmounted keeps its place: it has
+ * no groups then. */
+static void look_at_mounts(struct registry *registry)
+{
+        struct arena arena;
+        struct cgroup_mounts now;
+        arena_init(&arena, 4 << 20);
+        size_t before = registry->mounts.count;
+        if (cgroup_read_mounts(registry->options->root, &arena, &now, NULL) == 0) {
+                for (size_t i = 0; i < now.count; i++)
+                        if (!is_known(&registry->mounts, &now.hierarchies[i]) &&
+                                !keep_hierarchy(registry, &now.hierarchies[i]))
+                                registry->counters.refused++;
+                registry->mounts.layout = now.layout != CGROUP_NONE ? now.layout : registry->mounts.layout;
+        }
+        arena_done(&arena);
+        for (size_t i = before; i < registry->mounts.count; i++) {
+                uint32_t watched = registry->watched_count;
+                watch_hierarchy(registry, (uint32_t)i);
+                if (registry->watched_count > watched)
+                        directory_appeared(registry, SV("/"), watched);
+        }
+        scan_all(registry);
+        cgroup_mounts_probe(registry->options->root, &registry->mounts);
+}
+
 static void reconcile_step(struct loop *loop, loop_id id, void *cookie)
 {
         struct registry *registry = cookie;
@@ -419,7 +509,9 @@ static void reconcile_step(struct loop *loop, loop_id id, void *cookie)
                 return;
         }
         registry->reconcile_at[0] = '\0';
-        cgroup_mounts_probe(registry->options->root, &registry->mounts);
+        registry->reconciling = true;
+        look_at_mounts(registry);
+        registry->reconciling = false;
         int64_t wait_ns = registry->options->global_interval_ns;
         loop_rearm_timer(loop, registry->reconcile_timer,
                 registry->reconcile_again ? 0
@@ -439,12 +531,10 @@ int discovery_start(struct registry *registry, struct error *err)
         if (cgroup_read_mounts(registry->options->root, &registry->mounts_arena, &registry->mounts, err) < 0)
                 return -1;
         cgroup_mounts_probe(registry->options->root, &registry->mounts);
-        for (uint32_t i = 0; i < registry->mounts.count; i++) {
-                const struct cgroup_hierarchy *hierarchy = &registry->mounts.hierarchies[i];
-                if (is_watched(hierarchy))
-                        registry->watched[registry->watched_count++] =
-                                (struct watched){ .mount_point = hierarchy->mount_point, .index = i };
-        }
+        for (uint32_t i = 0; i < registry->mounts.count; i++)
+                watch_hierarchy(registry, i);
+        uint32_t room = registry->watched_count + REGISTRY_HIERARCHIES_SPARE;
+        registry->watched_room = room < CGROUP_HIERARCHIES_MAX ? room : CGROUP_HIERARCHIES_MAX;
         registry->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (registry->inotify < 0)
                 return fail_errno(err, "inotify_init1");

@@ -162,6 +162,17 @@ void housekeeping_remove(struct container *container)
         settle(heap, last);
 }
 
+void housekeeping_soon(struct container *container)
+{
+        struct registry *registry = container->registry;
+        int64_t soon_ns = loop_now_ns(registry->loop) + SECOND;
+        if (!container->position || container->due_ns <= soon_ns)
+                return;
+        container->due_ns = soon_ns;
+        settle(&registry->heap, container);
+        wake_at_next(registry);
+}
+
 static int64_t following_interval(const struct container *container, bool same)
 {
         const struct metrics_options *options = container->registry->options;

@@ -279,6 +279,19 @@ void identity_look_up(struct container *container, const struct cgroup_dirs *dir
         arena_done(&arena);
 }
 
+void identity_look_again(struct container *container)
+{
+        struct arena arena;
+        struct container_state state;
+        if (container->engine == CONTAINER_NONE || container->ref.alias_count == 0)
+                return;
+        arena_init(&arena, CONTAINER_STATE_MEMORY);
+        if (find_state(container, container->pid, &arena, &state) == 0 && state.name &&
+                strcmp(state.name, container->ref.aliases[0]) != 0)
+                take_state(container, &state, container->pid, &arena);
+        arena_done(&arena);
+}
+
 void limits_look_up(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena)
 {
         struct registry *registry = container->registry;

@@ -60,7 +60,7 @@ const struct machine *registry_machine(const struct registry *registry)
 struct container *container_new(struct registry *registry, struct sv name, struct error *err)
 {
         struct container *container =
-                calloc(1, sizeof(*container) + registry->watched_count * sizeof(*container->watches));
+                calloc(1, sizeof(*container) + registry->watched_room * sizeof(*container->watches));
         if (container)
                 container->name = strndup(name.p, name.n);
         if (!container || !container->name) {
