@@ -368,6 +368,53 @@ static void test_a_quiet_stream_stays(void **state)
         close_world(&world);
 }
 
+/* Clients that keep their connections and ask nothing do not keep others out. */
+static void test_idle_ones_make_room(void **state)
+{
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        (void)state;
+        open_world(&world); /* with room for two */
+        buf_init(&got, 1 << 20);
+        int clients[5];
+        for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+                clients[i] = dial(&world);
+                buf_clear(&got);
+                send_text(clients[i], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+                expect(&world, clients[i], "GET /a", &got);
+        }
+        expect(&world, clients[0], NULL, &got); /* the first was closed */
+        for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
+                close(clients[i]);
+        close_world(&world);
+}
+
+/* Forty answers of 5 MiB to one who reads nothing are not made before he reads; then he has them all. */
+static void test_a_row_of_requests_waits_for_its_reader(void **state)
+{
+        enum { REQUESTS = 40 };
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        struct http_server_counters counters;
+        (void)state;
+        open_world(&world);
+        buf_init(&got, 256 << 20);
+        int fd = dial(&world);
+        for (int i = 0; i < REQUESTS; i++)
+                send_text(fd, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 100; i++)
+                loop_run_once(world.loop, 0, NULL);
+        http_server_count(world.server, &counters);
+        assert_in_range(counters.requests, 1, 4);
+        send_text(fd, "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        expect(&world, fd, NULL, &got);
+        http_server_count(world.server, &counters);
+        assert_int_equal(counters.requests, REQUESTS + 1);
+        assert_non_null(strstr(buf_text(&got) + got.len - 20, "GET /last"));
+        close(fd);
+        close_world(&world);
+}
+
 /* What is wrong is said in full, though the request before wanted a head only. */
 static void test_a_bad_request_behind_a_head(void **state)
 {
@@ -507,6 +554,8 @@ int main(void)
                 cmocka_unit_test(test_streamed_answer_and_a_client_that_leaves),
                 cmocka_unit_test(test_a_quiet_stream_stays),
                 cmocka_unit_test(test_a_bad_request_behind_a_head),
+                cmocka_unit_test(test_idle_ones_make_room),
+                cmocka_unit_test(test_a_row_of_requests_waits_for_its_reader),
                 cmocka_unit_test(test_large_answer_and_a_full_house),
                 cmocka_unit_test(test_pulled_answer),
                 cmocka_unit_test(test_addresses),

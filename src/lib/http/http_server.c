@@ -30,6 +30,7 @@ struct http_exchange {
         struct http_chunks chunks;
         struct buf body;
         int64_t deadline_ns; /* of what the client owes; LOOP_NEVER: nothing */
+        int64_t idle_since_ns;
         bool begun, chunked_reply, head_only;
         bool ended; /* the client sends no more */
         void (*closed)(void *cookie);
@@ -59,9 +60,26 @@ struct http_server {
 
 /* ---- doors ---- */
 
+/* The one that has been between two requests for longest, NULL for none. */
+static struct http_exchange *longest_idle(const struct http_server *server)
+{
+        struct http_exchange *found = NULL;
+        for (struct http_exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
+                if (exchange->phase == PHASE_HEAD && exchange->deadline_ns == LOOP_NEVER &&
+                        stream_queued(exchange->stream) == 0 &&
+                        (!found || exchange->idle_since_ns < found->idle_since_ns))
+                        found = exchange;
+        return found;
+}
+
+static bool has_room(const struct http_server *server)
+{
+        return server->open < server->options.connections_max || longest_idle(server);
+}
+
 static void set_doors(struct http_server *server)
 {
-        bool shut = server->open >= server->options.connections_max;
+        bool shut = !has_room(server);
         if (shut == server->shut || server->freeing)
                 return;
         server->shut = shut;
@@ -145,7 +163,7 @@ static void on_door(struct loop *loop, loop_id id, uint32_t events, void *cookie
         (void)loop;
         (void)id;
         (void)events;
-        for (int i = 0; i < ACCEPTS_MAX && server->open < server->options.connections_max; i++) {
+        for (int i = 0; i < ACCEPTS_MAX && has_room(server); i++) {
                 struct sockaddr_storage at = { 0 };
                 socklen_t size = sizeof(at);
                 int fd = accept4(door->fd, (struct sockaddr *)&at, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -153,6 +171,8 @@ static void on_door(struct loop *loop, loop_id id, uint32_t events, void *cookie
                         continue;
                 if (fd < 0)
                         break;
+                if (server->open >= server->options.connections_max) /* clients ask again elsewhere when one closes */
+                        stream_close(longest_idle(server)->stream);
                 open_connection(server, fd, &at);
         }
         set_doors(server);
@@ -309,6 +329,10 @@ static void on_read(struct stream *stream, struct buf *input, void *cookie)
                 return;
         }
         while (exchange->phase == PHASE_HEAD || exchange->phase == PHASE_BODY) { /* requests may come in a row */
+                if (exchange->phase == PHASE_HEAD && stream_queued(stream) > HIGH_WATER) {
+                        stream_pause(stream); /* until on_drain: who does not read is not answered further */
+                        return;
+                }
                 if (exchange->phase == PHASE_HEAD && exchange->deadline_ns == LOOP_NEVER && input->len)
                         exchange->deadline_ns =
                                 loop_now_ns(stream_loop(stream)) + exchange->server->options.head_timeout_ns;
@@ -371,9 +395,10 @@ static void pull(struct http_exchange *exchange)
 static void on_drain(struct stream *stream, void *cookie)
 {
         struct http_exchange *exchange = cookie;
-        (void)stream;
         if (exchange->more)
                 pull(exchange);
+        else if (exchange->phase == PHASE_HEAD)
+                stream_resume(stream);
 }
 
 static void on_close(struct stream *stream, void *cookie)
@@ -451,7 +476,9 @@ static void answered(struct http_exchange *exchange)
         }
         exchange->phase = PHASE_HEAD;
         exchange->deadline_ns = LOOP_NEVER;
+        exchange->idle_since_ns = loop_now_ns(exchange->server->loop);
         stream_resume(exchange->stream);
+        set_doors(exchange->server);
 }
 
 void http_reply(struct http_exchange *exchange, int status, const char *content_type, const char *const *headers,

@@ -15,7 +15,7 @@ typedef void http_handle_fn(struct http_exchange *exchange, const struct http_re
 struct http_server_options { /* zero: the default */
         http_handle_fn *handle;
         void *cookie;
-        size_t connections_max;    /* 256; more wait in the kernel's queue */
+        size_t connections_max;    /* 256; then idle ones make room, and more wait in the kernel's queue */
         size_t body_max;           /* 1 MiB */
         size_t reply_max;          /* 64 MiB queued for one client */
         int64_t head_timeout_ns;   /* 10 s for a whole request, slow bytes included */
