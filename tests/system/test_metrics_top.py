@@ -216,8 +216,8 @@ def test_every_short_lived_process_of_a_run(tarsier, groups):
         until(lambda: listens(run.pid), 'the listener')
         with churn(groups, 'web', 200) as shell:
             assert shell.stdout.readline() == 'ready\n'
-        run.send_signal(signal.SIGINT)
-        text, error = run.communicate(timeout=60)
+            run.send_signal(signal.SIGINT)
+            text, error = run.communicate(timeout=60)
         rows = json.loads(text)['elements']
         assert row_of(rows, name, 'true')['execs'] == 200, error
         assert row_of(rows, name, 'sh')['failures'] == 1
