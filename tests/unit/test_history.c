@@ -193,22 +193,32 @@ static void test_a_short_life(void **state)
         history_close(history);
 }
 
-/* Sampled more rarely than the step: the value stands until the next sample is overdue, and no longer. */
+/* Sampled more rarely than the step: the value stands until the next sample is overdue, four times as late at most, or
+ * until the container ends. */
 static void test_rare_samples(void **state)
 {
         struct history *history = fixture_open(*state, FIXTURE_START);
-        for (int64_t i = 0; i < 150; i++) {
+        for (int64_t i = 0; i < 300; i++) {
                 int64_t now_ns = FIXTURE_START + i * SECOND;
                 struct sampled sampled = { .memory = 4096 };
                 history_tick(history, now_ns);
                 if (i % 30 == 1 && i <= 61)
                         fixture_append(history, "lazy", now_ns, &sampled);
+                if (i % 30 == 1 && i <= 61)
+                        fixture_append(history, "mortal", now_ns, &sampled);
+                if (i == 95)
+                        history_ended(history, "/docker/mortal");
         }
-        fixture_ask(history, "memory", FIXTURE_START + 10 * SECOND, FIXTURE_START + 150 * SECOND, 10 * SECOND, &answer);
-        for (size_t i = 3; i < 11; i++)
+        history_ended(history, "/unknown");
+        fixture_ask(history, "memory{id=\"lazy\"}", FIXTURE_START + 10 * SECOND, FIXTURE_START + 300 * SECOND,
+                10 * SECOND, &answer);
+        for (size_t i = 3; i < 20; i++)
                 assert_near(answer.values[0][i], 4096);
-        assert_near(answer.values[0][11], NAN);
-        assert_near(answer.values[0][13], NAN);
+        assert_near(answer.values[0][22], NAN);
+        fixture_ask(history, "memory{id=\"mortal\"}", FIXTURE_START + 10 * SECOND, FIXTURE_START + 300 * SECOND,
+                10 * SECOND, &answer);
+        assert_near(answer.values[0][7], 4096);
+        assert_near(answer.values[0][10], NAN);
         history_close(history);
 }
 

@@ -12,7 +12,10 @@ static void keep_sample(struct metrics *metrics, const struct container *contain
 
 static void keep_event(struct metrics *metrics, const struct container_event *event)
 {
-        metrics_rows_take(metrics->owner, event);
+        struct metrics_service *service = metrics->owner;
+        if (event->kind == EVENT_DELETION && service->history)
+                history_ended(service->history, event->container);
+        metrics_rows_take(service, event);
 }
 
 static void note(struct metrics *metrics, const char *text)

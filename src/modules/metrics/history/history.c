@@ -6,10 +6,10 @@
 #include "modules/metrics/history/history_internal.h"
 
 enum { VALUE_MAX = 512, CGROUP_MAX = 1024 };
-#define GAP_MAX_NS (5 * MINUTE)    /* between two samples, for a rate to be had from them */
-#define REPEAT_MAX_NS (2 * MINUTE) /* how long a value is repeated while the next sample is not there */
-#define GONE_NS (10 * MINUTE)      /* without a sample */
-#define RETAIN_NS (1 * MINUTE)     /* between looks at the room */
+#define GAP_MAX_NS (5 * MINUTE)      /* between two samples, for a rate to be had from them */
+#define REPEAT_MAX_NS (150 * SECOND) /* how long a value is repeated while the next sample is not there */
+#define GONE_NS (10 * MINUTE)        /* without a sample */
+#define RETAIN_NS (1 * MINUTE)       /* between looks at the room */
 
 /* ---- open and close ---- */
 
@@ -298,12 +298,20 @@ void history_append(struct history *history, const struct container_ref *ref, co
                                                       : spec->started_ns);
 }
 
+void history_ended(struct history *history, const char *container)
+{
+        struct history_container *ended = map_get(&history->containers, sv_of(container));
+        if (ended && ended->now)
+                ended->now->interval_ns = 0; /* nothing is repeated */
+}
+
 /* ---- steps ---- */
 
 /* Has a container something to say of the step that ends though it was not sampled in it? */
 static bool repeats(const struct history *history, const struct history_live *live)
 {
-        int64_t wait_ns = live->interval_ns + live->interval_ns / 2;
+        /* an interval that backs off doubles, and its jitter may double it again */
+        int64_t wait_ns = 5 * live->interval_ns;
         if (wait_ns > REPEAT_MAX_NS)
                 wait_ns = REPEAT_MAX_NS;
         return live->sample_ns && live->sample_ns + wait_ns >= history->step_start_ns + history->options.step_ns / 2;

@@ -8,7 +8,7 @@
  * Steps of the finest level are written together, once a step of the second level: what a kill takes is at most these
  * 60 s; the coarser levels are made again from the finer ones. There is no fsync but at the end: a power cut loses what
  * the kernel had not written back yet, and the loop never waits for the disk. A container that is sampled more rarely
- * than the step repeats its last value until the next sample is overdue. */
+ * than the step repeats its last value until the next sample is overdue, or until it is told to have ended. */
 #pragma once
 
 #include "base/buf.h"
@@ -47,6 +47,8 @@ static inline void history_close_p(struct history **history)
  * is counted, told once by `problem`, and tried again. */
 void history_append(struct history *history, const struct container_ref *ref, const struct container_spec *spec,
         const struct container_stats *stats);
+/* The container of this name (container_ref) is no more: its last value is not repeated. */
+void history_ended(struct history *history, const char *container);
 /* To be called about every second: ends steps, writes, removes what is too old. */
 void history_tick(struct history *history, int64_t now_ns);
 /* Why nothing is written now; NULL when all is well. */
