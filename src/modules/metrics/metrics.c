@@ -200,13 +200,11 @@ static void on_usage(struct loop *loop, loop_id id, void *cookie)
 
 int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, struct error *err)
 {
-        const struct registry_hooks hooks = {
-                .event = on_event,
+        const struct registry_hooks hooks = { .event = on_event,
                 .sampled = on_sampled,
                 .wants_repeated = wants_repeated,
                 .log = on_log,
-                .cookie = metrics
-        };
+                .cookie = metrics };
         metrics->loop = loop;
         arena_init(&metrics->arena, 1 << 20);
         metrics->options.root = metrics->options.proc = metrics->options.sys = -1;

@@ -66,8 +66,8 @@ void exposition_put(
 /* All families into out; those without samples are left out. -1 when there was no room somewhere (E_TOO_LARGE): a
  * scrape is whole or an error. Sorts, and counts duplicates as refused. */
 int exposition_write(struct exposition *exposition, enum exposition_format format, struct buf *out, struct error *err);
-/* The same in pieces, for text that goes out as it is made: begin says whether there was room for all, more appends until
- * out has `enough` bytes or somewhat more; false: that was the end. Only a failed out can go wrong in between. */
+/* The same in pieces, for text that goes out as it is made: begin says whether there was room for all, more appends
+ * until out has `enough` bytes or somewhat more; false: that was the end. Only a failed out can go wrong in between. */
 int exposition_write_begin(struct exposition *exposition, enum exposition_format format, struct error *err);
 bool exposition_write_more(struct exposition *exposition, struct buf *out, size_t enough);
 uint64_t exposition_refused(const struct exposition *exposition); /* duplicates, invalid names */
