@@ -844,11 +844,38 @@ static void test_pages(void **state)
         close(options.proc);
 }
 
+/* Privacy: no name of a process, no variable of an environment, on any path. */
+static void test_privacy(void **state)
+{
+        static const char *const paths[] = { "/api/v1.3/docker/", "/api/v2.0/spec/", "/api/v2.1/stats/" };
+        static struct container_pair secret[] = { { "PASSWORD", "x" } };
+        (void)state;
+        for (size_t i = 0; i < registry.count; i++) {
+                registry.containers[i].spec.envs = secret;
+                registry.containers[i].spec.env_count = 1;
+        }
+        registry.events[0] = (struct container_event){
+                .time_ns = noon, .kind = EVENT_OOM_KILL, .container = "/docker/x", .process = "a", .constraint = ""
+        };
+        registry.event_count = 1;
+        for (size_t privacy = 0; privacy < 2; privacy++) {
+                cadvisor.privacy = privacy;
+                for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+                        assert_int_equal(
+                                strstr(ask("GET", paths[i], "recursive=true", ""), "\"envs\"") != NULL, !privacy);
+                const char *events = ask("GET", "/api/v1.3/events/", "all_events=true&subcontainers=true", "");
+                assert_non_null(strstr(events, "\"process_name\""));
+                assert_int_equal(strstr(events, "\"process_name\":\"masked\"") != NULL, privacy);
+        }
+        cadvisor.privacy = false;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_redirects, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_privacy, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_bodies, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_which_samples, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_container_v1, set_up, tear_down),

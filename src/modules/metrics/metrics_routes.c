@@ -79,6 +79,16 @@ static void on_node(struct service *service, struct request *request)
                 request_reply(request, 200, exposition_content_types[EXPOSITION_TEXT], sv_n(body.data, body.len));
 }
 
+/* "/api/v2.0/ps…", whatever containers are called: other spellings of it are redirected, not answered. */
+static bool is_process_list(const char *path)
+{
+        struct sv rest = sv_of(path), part;
+        for (int i = 0; i < 3; i++) /* "", "api", the version */
+                if (!sv_split(&rest, '/', &part))
+                        return false;
+        return sv_split(&rest, '/', &part) && sv_eq(part, SV("ps"));
+}
+
 static void on_cadvisor(struct service *service, struct request *request)
 {
         struct error err;
@@ -90,7 +100,7 @@ static void on_cadvisor(struct service *service, struct request *request)
                 request_fail(request, &err);
                 return;
         }
-        if (service->privacy && strstr(path, "/ps")) {
+        if (service->privacy && is_process_list(path)) {
                 fail(&err, E_PERMISSION, "privacy: command lines are not told");
                 request_fail(request, &err);
                 return;
@@ -101,7 +111,9 @@ static void on_cadvisor(struct service *service, struct request *request)
                 .body = request->body };
         struct cadvisor_reply reply = { .status = 200 };
         buf_init(&reply.body, METRICS_REPLY_MAX);
-        cadvisor_api(&metrics->cadvisor, &asked, &reply);
+        struct cadvisor cadvisor = metrics->cadvisor;
+        cadvisor.privacy = service->privacy;
+        cadvisor_api(&cadvisor, &asked, &reply);
         if (reply.stream) {
                 buf_done(&reply.body);
                 fail(&err, E_UNSUPPORTED, "events as they happen are at /stream here");

@@ -97,6 +97,9 @@ void api_put_stats_v2(struct buf *out, const struct machine *machine, const stru
         const struct container_stats *stats);
 void api_put_stats_machine(struct buf *out, const struct container_spec *spec, const struct container_stats *stats);
 void api_put_reference(struct buf *out, const struct container_ref *ref); /* members only */
+/* What of it may be told: without the variables of the environment in privacy mode. */
+const struct container_spec *api_spec_shown(
+        const struct api_call *call, const struct container *container, struct container_spec *scratch);
 void api_put_spec_v1(struct buf *out, const struct machine *machine, const struct container_spec *spec);
 void api_put_spec_v2(struct buf *out, const struct machine *machine, const struct container_ref *ref,
         const struct container_spec *spec);

@@ -132,6 +132,16 @@ static void put_image(struct buf *out, const struct container_spec *spec)
         }
 }
 
+const struct container_spec *api_spec_shown(
+        const struct api_call *call, const struct container *container, struct container_spec *scratch)
+{
+        if (!call->cadvisor->privacy)
+                return container_spec(container);
+        *scratch = *container_spec(container);
+        scratch->env_count = 0;
+        return scratch;
+}
+
 void api_put_spec_v1(struct buf *out, const struct machine *machine, const struct container_spec *spec)
 {
         go_begin(out, '{');

@@ -62,7 +62,8 @@ static void put_container(struct api_call *call, const struct container *contain
         api_put_reference(call->out, container_ref(container));
         put_children(call, container);
         go_key(call->out, "spec");
-        api_put_spec_v1(call->out, registry_machine(call->cadvisor->registry), container_spec(container));
+        struct container_spec spec;
+        api_put_spec_v1(call->out, registry_machine(call->cadvisor->registry), api_spec_shown(call, container, &spec));
         put_samples(call, container, body);
         buf_putc(call->out, '}');
 }
@@ -168,7 +169,7 @@ void api_machine(struct api_call *call)
 
 /* ---- events ---- */
 
-static void put_event(struct buf *out, const struct container_event *event)
+static void put_event(struct buf *out, const struct container_event *event, bool privacy)
 {
         go_begin(out, '{');
         go_key(out, "container_name");
@@ -185,7 +186,7 @@ static void put_event(struct buf *out, const struct container_event *event)
                 go_key(out, "pid");
                 go_int(out, event->pid);
                 go_key(out, "process_name");
-                go_text(out, event->process);
+                go_text(out, privacy && event->process && *event->process ? "masked" : event->process);
                 go_key(out, "constraint");
                 go_text(out, event->constraint);
                 buf_putc(out, '}');
@@ -203,15 +204,15 @@ void cadvisor_event_json(const struct container_event *event, struct buf *out)
 {
         if (out->len && out->data[out->len - 1] != '\n')
                 buf_putc(out, '\n');
-        put_event(out, event);
+        put_event(out, event, false);
         buf_putc(out, '\n');
 }
 
 static int put_past_event(const struct container_event *event, void *cookie)
 {
-        struct buf *out = cookie;
-        put_event(out, event);
-        return out->failed;
+        struct api_call *call = cookie;
+        put_event(call->out, event, call->cadvisor->privacy);
+        return call->out->failed;
 }
 
 void api_events(struct api_call *call)
@@ -228,6 +229,6 @@ void api_events(struct api_call *call)
                 return;
         }
         go_begin(call->out, '[');
-        registry_events(call->cadvisor->registry, &reply->events, put_past_event, call->out);
+        registry_events(call->cadvisor->registry, &reply->events, put_past_event, call);
         buf_putc(call->out, ']');
 }

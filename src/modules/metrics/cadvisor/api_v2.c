@@ -86,7 +86,8 @@ void api_stats_v21(struct api_call *call)
                 go_map_key(call->out, sv_of(ref->name));
                 go_begin(call->out, '{');
                 go_key(call->out, "spec");
-                api_put_spec_v2(call->out, machine, ref, container_spec(container));
+                struct container_spec spec;
+                api_put_spec_v2(call->out, machine, ref, api_spec_shown(call, container, &spec));
                 put_samples(call, container, SHAPE_CONTAINER);
                 buf_putc(call->out, '}');
         }
@@ -117,8 +118,9 @@ void api_spec(struct api_call *call)
         for (size_t i = 0; i < selection.count && !call->out->failed; i++) {
                 const struct container *container = selection.items[i];
                 go_map_key(call->out, sv_of(container_ref(container)->name));
+                struct container_spec spec;
                 api_put_spec_v2(call->out, registry_machine(call->cadvisor->registry), container_ref(container),
-                        container_spec(container));
+                        api_spec_shown(call, container, &spec));
         }
         buf_putc(call->out, '}');
 }

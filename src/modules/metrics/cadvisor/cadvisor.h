@@ -28,6 +28,7 @@ struct cadvisor {
         struct registry *registry;
         const struct metrics_options *options;
         const char *version; /* what we say that we are */
+        bool privacy;        /* names of processes are masked, variables of the environment left out */
         bool compatible;     /* the compatibility port: /metrics has go_* too, which cAdvisor's users expect of it */
 };
 
