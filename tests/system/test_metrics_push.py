@@ -50,8 +50,9 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers['Content-Length']))
-                receiver.take(self.path, self.headers['Authorization'], body)
-                self.send_response(receiver.status)
+                status = receiver.status  # once: what is answered is what was done
+                receiver.take(self.path, self.headers['Authorization'], body, status)
+                self.send_response(status)
                 self.send_header('Content-Length', '0')
                 self.end_headers()
 
@@ -74,11 +75,11 @@ class Receiver:
     def __exit__(self, *_):
         self.close()
 
-    def take(self, target, authorization, body):
+    def take(self, target, authorization, body, status):
         self.targets.add(target)
         self.authorizations.add(authorization)
-        self.requests.append(self.status)
-        if self.status != 204:
+        self.requests.append(status)
+        if status != 204:
             return
         if not body.endswith(b'\n'):
             self.complaints.append('the last line has no end')
