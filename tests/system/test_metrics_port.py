@@ -200,6 +200,7 @@ def test_the_client(tarsier, groups):
     name = groups.make('asked')
     with Metrics(tarsier) as metrics:
         metrics.wait_container(name)
+        metrics.wait_container(f'/{groups.name}')
 
         def client(*words):
             done = tarsier('metrics', 'client', *words, '--url', metrics.url, '--json')
@@ -216,6 +217,10 @@ def test_the_client(tarsier, groups):
         groups.make('late')
         _, rows = client('events', f'/{groups.name}', '--type', 'containerCreation')
         assert f'/{groups.name}/late' in [row['name'] for row in rows]
+        groups.make('odd ?#%20')
+        for spelled in (f'/{groups.name}/odd ?#%20', f'{groups.name}/odd ?#%20'):
+            until(lambda spelled=spelled: [row['name'] for row in client('events', spelled, '--type', 'containerCreation')[1]] ==
+                  [f'/{groups.name}/odd ?#%20'], 'the event of an odd name')
         follower = subprocess.Popen([tarsier.path, 'metrics', 'client', 'events', f'/{groups.name}', '--stream', '--json', '--url',
                                      metrics.url], stdout=subprocess.PIPE, text=True)
         try:

@@ -3,6 +3,7 @@
 #include "module/run.h"
 #include "schema/field.h"
 
+#include <ctype.h>
 #include <tarsier/cadvisor.h>
 
 enum question { ASK_CONTAINERS, ASK_CONTAINER, ASK_DOCKER, ASK_MACHINE, ASK_EVENTS, ASK_GET };
@@ -173,6 +174,22 @@ static int emit_event(const struct tarsier_cadvisor_event *event, void *cookie)
         return run_checkpoint(asking->run) ? 1 : 0;
 }
 
+/* "/a b" and "a b" as "/a%20b" (RFC 3986 §2). The length, or -1 when there is no room. */
+static int put_path(const char *name, char *ret, size_t size)
+{
+        size_t at = 0;
+        if (*name && *name != '/')
+                ret[at++] = '/';
+        for (; *name; name++) {
+                bool plain = isalnum((unsigned char)*name) || strchr("/-._~:@", *name);
+                if (at + 4 > size)
+                        return -1;
+                at += (size_t)snprintf(ret + at, size - at, plain ? "%c" : "%%%02X", (unsigned char)*name);
+        }
+        ret[at] = '\0';
+        return (int)at;
+}
+
 static int emit_events(struct asking *asking)
 {
         char query[8192];
@@ -180,8 +197,11 @@ static int emit_events(struct asking *asking)
         const struct client_params *params = asking->params;
         list_foreach (type, &params->types)
                 wanted |= 1U << *type;
-        int n = snprintf(query, sizeof(query), "%.4000s?subcontainers=%s&max_events=-1",
-                params->name ? params->name : "", params->subcontainers ? "true" : "false");
+        int n = put_path(params->name ? params->name : "", query, sizeof(query) - 512);
+        if (n < 0)
+                return fail(asking->err, E_INVALID, "name: too long");
+        n += snprintf(query + n, sizeof(query) - (size_t)n, "?subcontainers=%s&max_events=-1",
+                params->subcontainers ? "true" : "false");
         for (size_t i = 0; event_types[i]; i++)
                 if (!wanted || wanted & 1U << i)
                         n += snprintf(query + n, sizeof(query) - (size_t)n, "&%s=true", event_flags[i]);
