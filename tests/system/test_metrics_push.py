@@ -161,6 +161,8 @@ def test_a_server_that_goes_and_comes_back(tarsier, groups):
             missing = [s['timestamp'] for s in stats
                        if nanoseconds(s['timestamp']) not in received and nanoseconds(s['timestamp']) >= first]
             assert not missing and not receiver.complaints
+            # the log is looked after once a second
+            until(lambda: max(receiver.of(name, 'memory_usage')) > newest + 3 * 10**9, 'some seconds of points')
             metrics.stop()
     assert metrics.stderr.count(' fails: ') == 1, metrics.stderr
     assert 'takes samples again; lost so far: 0 requests' in metrics.stderr
