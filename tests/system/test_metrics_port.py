@@ -1,5 +1,7 @@
 """The port of `tarsier metrics`: cAdvisor's API on a running host, with groups of the test's own."""
 import contextlib
+import contextlib
+import json
 import os
 import re
 import socket
@@ -7,9 +9,10 @@ import subprocess
 import sys
 import threading
 import urllib.parse
+import urllib.request
 
 import pytest
-from metrics_harness import Groups, Metrics, parse, until, value
+from metrics_harness import Groups, Metrics, free_port, parse, until, value
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 
@@ -53,6 +56,7 @@ open({str(tmp_path / "written")!r}, 'wb').write(b'x' * 1000000)''')
     try:
         with Metrics(tarsier, '--allow_dynamic_housekeeping=false', '--housekeeping_interval=200ms') as metrics:
             metrics.wait_container(name)
+            metrics.wait_container('/')
             quoted = urllib.parse.quote(name)
             one = metrics.json(f'/api/v2.1/stats{quoted}?count=1&max_age=0s')[name]
             stats, spec = one['stats'][-1], one['spec']
@@ -204,7 +208,7 @@ def test_the_client(tarsier, groups):
 
         def client(*words):
             done = tarsier('metrics', 'client', *words, '--url', metrics.url, '--json')
-            return done, [__import__('json').loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
+            return done, [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
 
         done, rows = client('containers', f'/{groups.name}')
         assert [row['name'] for row in rows] == [f'/{groups.name}', name], done.stderr
@@ -239,3 +243,28 @@ def test_the_client(tarsier, groups):
             follower.communicate(timeout=30)
     done = tarsier('metrics', 'client', 'machine', '--url', metrics.url)
     assert done.returncode != 0 and 'connect' in done.stderr
+
+
+def test_rows_nobody_reads_hold_nothing_up(tarsier, groups):
+    """Its stdout is a pipe that is full: the port answers all the same."""
+    port = free_port()
+    process = subprocess.Popen([tarsier.path, 'metrics', '--listen_ip', '127.0.0.1', '--port', str(port), '--json'],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    url = f'http://127.0.0.1:{port}'
+
+    def created():
+        with contextlib.suppress(OSError), urllib.request.urlopen(
+                f'{url}/api/v1.3/events/{groups.name}?subcontainers=true&creation_events=true&max_events=-1', timeout=20) as answer:
+            return len(json.load(answer))
+        return 0
+
+    try:
+        until(lambda: created() >= 1, 'the port')
+        directory = groups.directories('')[0]
+        for i in range(2500):  # about 1.4 MB of rows: more than pipe, socket and buffers hold together
+            (directory / f'{"x" * 150}{i}').mkdir()
+            (directory / f'{"x" * 150}{i}').rmdir()
+        until(lambda: created() >= 2501, 'every group to be known')
+    finally:
+        process.kill()
+        process.communicate()

@@ -25,6 +25,7 @@ static const struct field statistics_fields[] = {
         COUNT(requests_refused, "requests that were malformed or too large"),
         COUNT(connections, "connections to the compatibility ports"),
         COUNT(scrapes, "expositions that were made"),
+        COUNT(rows_dropped, "events that were not printed, since nobody read"),
         COUNT(exits, "threads that ended, as the kernel told"),
         COUNT(exits_lost, "of those: lost, since too many ended at once"),
         COUNT(exits_refused, "of those: not understood"),
@@ -131,7 +132,8 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 .watches_refused = counters.watches_refused,
                 .watch_overflows = counters.watch_overflows,
                 .refused = counters.refused,
-                .scrapes = metrics->scrapes };
+                .scrapes = metrics->scrapes,
+                .rows_dropped = metrics->rows_dropped };
         push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;

@@ -38,6 +38,7 @@ struct metrics {
         struct node *node;
         struct http_server *cadvisor_port, *node_port;
         struct event_follower *followers[METRICS_FOLLOWERS_MAX];
+        uint64_t rows_dropped; /* in the foreground: nobody reads them */
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
         unsigned scraping;                                                       /* of cAdvisor's port: under way */
         struct push *push; /* samples to the storage drivers; NULL: none */
@@ -66,7 +67,7 @@ struct metrics_statistics {
         uint64_t samples, samples_bytes, samples_dropped, housekeeping_late, housekeeping_failed;
         double housekeeping_seconds;
         uint64_t events, events_dropped, watches, watches_refused, watch_overflows, refused;
-        uint64_t requests, requests_refused, connections, scrapes;
+        uint64_t requests, requests_refused, connections, scrapes, rows_dropped;
         uint64_t exits, exits_lost, exits_refused, ended_processes, ended_rows, ended_refused, ended_unknown_group;
         uint64_t pushed, push_lost;
 };

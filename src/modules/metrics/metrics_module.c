@@ -118,9 +118,13 @@ static void print_event(struct metrics *metrics, const struct container_event *e
 {
         struct foreground *foreground = metrics->owner;
         struct metrics_row row;
+        if (foreground->failed)
+                return;
+        if (run_would_block(foreground->run)) { /* the ports go on whether anyone reads the events here or not */
+                metrics->rows_dropped++;
+                return;
+        }
         metrics_row_fill(metrics, event, &row);
-        if (foreground->failed || run_would_block(foreground->run))
-                return; /* the ports go on whether anyone reads the events here or not */
         if (run_emit(foreground->run, NULL, &row, &foreground->err) < 0) {
                 foreground->failed = true;
                 loop_stop(foreground->loop);
@@ -286,8 +290,7 @@ static const struct field config_fields[] = {
                 .help = "finest step of the history"),
         FIELD_STRINGS(F, history_labels, .max_items = 24, .metavar = "LABEL",
                 .help = "labels of containers that the history keeps; default: those of Compose and Kubernetes"),
-        FIELD_BOOL(F, short_lived, .def = "true",
-                .help = "keep a ledger of what processes cost that ended"),
+        FIELD_BOOL(F, short_lived, .def = "true", .help = "keep a ledger of what processes cost that ended"),
         METRICS_SETTINGS(F),
 };
 
