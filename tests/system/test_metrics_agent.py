@@ -174,3 +174,20 @@ def test_privacy_tells_no_command_lines(tmp_path, groups):
             assert metrics.ask(path)[0] == 403
         assert metrics.ask("/cadvisor/api/v2.0//ps/")[0] == 301  # not answered, but sent to the above
         wait_for(lambda: metrics.ask("/cadvisor/api/v1.3/containers" + name)[0] == 200, "the container")
+
+
+def test_privacy_holds_on_the_ports_too(tmp_path, groups):
+    port = free_port()
+    groups.make("one")
+    with running(tmp_path, f"    listen: {{cadvisor: '127.0.0.1:{port}'}}\n", privacy=True):
+
+        def ask(path):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+        for path in ("/api/v2.0/ps/", "/api/v2.1/ps/" + groups.name, "/containers/", "/docker/"):
+            assert ask(path) == (403, "privacy: command lines are not told\n"), path
+        wait_for(lambda: ask(f"/api/v1.3/containers/{groups.name}/one")[0] == 200, "the container")
+        assert "container_env_" not in ask("/metrics")[1]

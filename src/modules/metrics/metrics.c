@@ -214,6 +214,8 @@ int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, st
                 metrics_options_make(
                         metrics->settings, &metrics->arena, &metrics->options, &metrics->node_options, err) < 0)
                 return -1;
+        if (metrics->privacy)
+                metrics->options.env_labels = false;
         metrics->node = node_new(&metrics->node_options, err);
         if (!metrics->node)
                 return -1;
@@ -225,7 +227,8 @@ int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, st
         metrics->cadvisor = (struct cadvisor){ .registry = metrics->registry,
                 .options = &metrics->options,
                 .version = TARSIER_VERSION,
-                .compatible = true };
+                .compatible = true,
+                .privacy = metrics->privacy };
         const struct push_hooks push = {
                 .line = metrics->sink->line ? on_line : NULL, .log = on_log, .cookie = metrics
         };

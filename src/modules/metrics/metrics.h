@@ -29,6 +29,7 @@ struct metrics {
         const struct metrics_settings *settings;
         const struct metrics_sink *sink;
         void *owner; /* the run or the service */
+        bool privacy; /* on the ports too: no command lines, no variables of the environment */
         struct loop *loop;
         struct arena arena; /* of the options */
         struct metrics_options options;
@@ -55,6 +56,8 @@ void metrics_close(struct metrics *metrics);
 /* metrics_port.c: answers on this listening socket, which stays the caller's, as cAdvisor or node_exporter would. */
 int metrics_serve_cadvisor(struct metrics *metrics, int fd, struct error *err);
 int metrics_serve_node(struct metrics *metrics, int fd, struct error *err);
+/* "/api/v2.0/ps…", whatever containers are called: other spellings of it are redirected, not answered. */
+bool metrics_is_process_list(const char *path);
 void metrics_tell_followers(struct metrics *metrics, const struct container_event *event);
 
 /* metrics_scrape.c: answers with cAdvisor's metrics. At most METRICS_SCRAPES_MAX at once: a client that does not read

@@ -49,13 +49,16 @@ static void follow(struct metrics *metrics, struct http_exchange *exchange, cons
 void metrics_tell_followers(struct metrics *metrics, const struct container_event *event)
 {
         cleanup(buf_done) struct buf line;
+        struct container_event told = *event;
+        if (metrics->cadvisor.privacy && *told.process)
+                told.process = "masked";
         buf_init(&line, 1 << 20);
         for (size_t i = 0; i < METRICS_FOLLOWERS_MAX; i++) {
                 struct event_follower *follower = metrics->followers[i];
                 if (!follower || !event_matches(&follower->query, event))
                         continue;
                 if (line.len == 0)
-                        cadvisor_event_json(event, &line);
+                        cadvisor_event_json(&told, &line);
                 if (http_write(follower->exchange, sv_n(line.data, line.len)))
                         continue;
                 metrics->followers_dropped++; /* it does not read: half a stream is no stream */
@@ -98,11 +101,18 @@ static bool fill_reply(
         };
         if (cadvisor_redirect(cadvisor, &asked, reply))
                 return true;
+        bool page = is_below(path, "/containers") || is_below(path, "/docker") || is_below(path, "/podman");
+        if (cadvisor->privacy && (page || metrics_is_process_list(path))) {
+                reply->status = 403;
+                reply->content_type = TEXT;
+                buf_puts(&reply->body, "privacy: command lines are not told\n");
+                return true;
+        }
         if (is_below(path, "/api"))
                 cadvisor_api(cadvisor, &asked, reply);
         else if (is_below(path, "/validate"))
                 cadvisor_validate(cadvisor, reply);
-        else if (is_below(path, "/containers") || is_below(path, "/docker") || is_below(path, "/podman"))
+        else if (page)
                 cadvisor_page(cadvisor, &asked, reply);
         else
                 return false;

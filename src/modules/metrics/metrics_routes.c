@@ -79,8 +79,7 @@ static void on_node(struct service *service, struct request *request)
                 request_reply(request, 200, exposition_content_types[EXPOSITION_TEXT], sv_n(body.data, body.len));
 }
 
-/* "/api/v2.0/ps…", whatever containers are called: other spellings of it are redirected, not answered. */
-static bool is_process_list(const char *path)
+bool metrics_is_process_list(const char *path)
 {
         struct sv rest = sv_of(path), part;
         for (int i = 0; i < 3; i++) /* "", "api", the version */
@@ -100,7 +99,7 @@ static void on_cadvisor(struct service *service, struct request *request)
                 request_fail(request, &err);
                 return;
         }
-        if (service->privacy && is_process_list(path)) {
+        if (service->privacy && metrics_is_process_list(path)) {
                 fail(&err, E_PERMISSION, "privacy: command lines are not told");
                 request_fail(request, &err);
                 return;

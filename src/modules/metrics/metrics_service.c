@@ -76,7 +76,9 @@ int metrics_start(struct service *service, struct error *err)
         metrics.history = history_open(&history, time_unix_ns(), err);
         if (!metrics.history)
                 return -1;
-        metrics.metrics = (struct metrics){ .settings = &config->settings, .sink = &sink, .owner = &metrics };
+        metrics.metrics = (struct metrics){
+                .settings = &config->settings, .sink = &sink, .owner = &metrics, .privacy = service->privacy
+        };
         if (metrics_open(&metrics.metrics, service->loop, true, err) < 0 || serve_ports(&metrics, service, err) < 0 ||
                 loop_add_timer(service->loop, SECOND, SECOND, on_tick, &metrics, &metrics.tick_id, err) < 0) {
                 metrics_stop(service);

@@ -11,6 +11,7 @@
 
 enum { LARGEST = 2, PROCESSES_MAX = 64, PROCESSES_TEXT = 8192 };
 static const int64_t COMMANDS_NS = 5 * SECOND;
+static const int64_t REMEMBERED_NS = 2 * MINUTE; /* after that the pid may be another's */
 
 struct oom_watch {
         struct kmsg_reader reader;
@@ -54,9 +55,10 @@ static void remember(struct registry *registry, pid_t pid)
 
 static const char *command_line_of(const struct registry *registry, pid_t pid, char *buffer, size_t size)
 {
+        int64_t now_ns = registry_unix_ns(registry);
         read_command_line(registry, pid, buffer, size);
         for (size_t i = 0; !buffer[0] && registry->commands && i < COMMAND_LINES_MAX; i++)
-                if (registry->commands[i].pid == pid)
+                if (registry->commands[i].pid == pid && now_ns - registry->commands[i].seen_ns < REMEMBERED_NS)
                         return registry->commands[i].text;
         return buffer;
 }

@@ -128,13 +128,17 @@ int ring_add(struct ring *ring, struct ring_scratch *scratch, const struct conta
         buf_clear(out);
         if (!full) {
                 packed_write_difference(&scratch->before, now, out);
-                if (!out->failed && add_record(ring, sv_n(buf_text(out), out->len), false, time_of(now), err) < 0)
+                if (out->failed)
+                        return fail(err, E_NO_MEMORY, "no memory for a packed sample");
+                if (add_record(ring, sv_n(buf_text(out), out->len), false, time_of(now), err) < 0)
                         return -1;
                 buf_clear(out);
         }
         packed_write_full(now, out);
-        if (out->failed)
+        if (out->failed) {
+                ring->latest_size = 0; /* the next has nothing to be compared with */
                 return fail(err, E_NO_MEMORY, "no memory for a packed sample");
+        }
         struct sv whole = sv_n(buf_text(out), out->len);
         if (full && add_record(ring, whole, true, time_of(now), err) < 0)
                 return -1;
