@@ -4,6 +4,7 @@
 #include "module/budget.h"
 #include "module/catalog.h"
 #include "module/result.h"
+#include "term/term.h"
 
 #include <stdio.h>
 
@@ -26,6 +27,7 @@ struct run_flags {
         bool interactive;
         bool privacy;
         bool help;
+        int color; /* enum colour_wish */
         const char *agent;
         const char *fields;
         double max_cpu;
@@ -41,6 +43,7 @@ int cmd_message(int argc, char **argv); /* tarsier -m NAME [--privacy] */
 int cmd_modules(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_man(int argc, char **argv);
+int cmd_term(int argc, char **argv); /* tarsier term demo */
 int cmd_spawn(int argc, char **argv) __attribute__((weak));
 int cmd_describe(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
@@ -67,6 +70,21 @@ struct catalog *cli_catalog(void);
 
 /* Says why on stderr and returns the exit status that fits. */
 int cli_fail(const struct error *err);
+
+/* The terminals behind stdout and stderr, looked at once. */
+const struct term *cli_out(void);
+const struct term *cli_err(void);
+
+/* --color: for both streams, and for the programs that are started from here. */
+void cli_set_colour(enum colour_wish wish);
+/* Takes "--color WHEN" off the front of the words, which argv[0] precedes; how many words it was, -1 (and why on
+ * stderr) where WHEN is none. */
+int cli_take_colour(int *argc, char ***argv);
+
+/* On stdout, through the pager where it is longer than the terminal; the exit status. */
+int cli_page(struct sv text);
+/* The same, with headings and examples as the theme has them. */
+int cli_show_help(struct sv text);
 
 extern const struct record run_flags_record;
 
@@ -101,6 +119,7 @@ struct run_request {
         const struct run_stop *stop;
         const struct run_target *target;
         struct shower *shower; /* shows rows as they come; NULL: nobody does */
+        bool spin;             /* tell on a terminal that it goes on */
 };
 
 struct execution *run_here(const struct run_request *request, struct error *err);

@@ -5,6 +5,7 @@
 #include "module/prove.h"
 #include "schema/json_schema.h"
 #include "schema/json_writer.h"
+#include "term/table.h"
 
 static bool take_word(int *argc, char **argv, const char *word)
 {
@@ -63,6 +64,48 @@ static int prove(const char *name, bool json)
         return cli_fail(&err);
 }
 
+static const char *area_of(const struct catalog_entry *entry)
+{
+        return *entry->area ? entry->area : "(foreign)";
+}
+
+/* For scripts: always the same columns. */
+static int print_lines(const struct catalog_entry *const *entries, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                const struct module *module = entries[i]->module;
+                printf("%-16s %-12s %s%s\n", module->name, area_of(entries[i]), module->summary,
+                        module->persistent ? " (persistent)" : "");
+        }
+        return 0;
+}
+
+/* For people: cut to their terminal. */
+static int show_table(const struct catalog_entry *const *entries, size_t count)
+{
+        static const struct table_column columns[] = {
+                { .title = "MODULE", .role = STYLE_COMMAND, .least = 17 },
+                { .title = "AREA", .role = STYLE_DIM, .priority = 1, .least = 9 },
+                { .title = "WHAT IT TELLS", .least = 20 },
+                { .title = "KIND", .priority = 2, .least = 10 },
+        };
+        struct error err;
+        cleanup(buf_done) struct buf out;
+        cleanup(term_table_free) struct term_table *table = term_table_new(columns, 4, &err);
+        buf_init(&out, 16 << 20);
+        for (size_t i = 0; table && i < count; i++) {
+                const struct module *module = entries[i]->module;
+                const char *const cells[] = { module->name, area_of(entries[i]), module->summary,
+                        module->persistent ? "persistent" : "" };
+                if (term_table_row(table, cells, &err) < 0)
+                        return cli_fail(&err);
+        }
+        if (!table)
+                return cli_fail(&err);
+        term_table_put(&out, cli_out(), table, true);
+        return cli_page(sv_n(buf_text(&out), out.len));
+}
+
 int cmd_modules(int argc, char **argv)
 {
         struct error err;
@@ -80,14 +123,10 @@ int cmd_modules(int argc, char **argv)
                 print_json_list(entries, count);
                 return 0;
         }
-        for (size_t i = 0; i < count; i++) {
-                const struct module *module = entries[i]->module;
-                printf("%-16s %-12s %s%s\n", module->name, *entries[i]->area ? entries[i]->area : "(foreign)",
-                        module->summary, module->persistent ? " (persistent)" : "");
-        }
+        int status = cli_out()->tty ? show_table(entries, count) : print_lines(entries, count);
         if (refused)
                 fprintf(stderr, "%zu modules were left out\n", refused);
-        return 0;
+        return status;
 }
 
 int cmd_schema(int argc, char **argv)
@@ -138,21 +177,23 @@ int cmd_help(int argc, char **argv)
                 printf("tarsier %s: %s\n", verb->name, verb->summary);
                 return 0;
         }
-        puts("tarsier asks this host, or an agent, a question.\n\n"
-             "  tarsier file --path /etc --name '\\.conf$' --content 'PermitRootLogin yes'\n"
-             "  tarsier netstat --listeningport 22\n"
-             "  tarsier ps --tree\n"
-             "  tarsier -m ping < message.json\n"
-             "  tarsier --agent http://127.0.0.1:7077 ping 127.0.0.1\n\n"
-             "usage: tarsier [--agent URL] MODULE [flags]      tarsier MODULE --help explains them\n"
-             "       tarsier COMMAND [arguments]\n\nCommands:");
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 4 << 20);
+        buf_puts(&text, "tarsier asks this host, or an agent, a question.\n\n"
+                        "  tarsier file --path /etc --name '\\.conf$' --content 'PermitRootLogin yes'\n"
+                        "  tarsier netstat --listeningport 22\n"
+                        "  tarsier ps --tree\n"
+                        "  tarsier -m ping < message.json\n"
+                        "  tarsier --agent http://127.0.0.1:7077 ping 127.0.0.1\n\n"
+                        "usage: tarsier [--agent URL] MODULE [flags]      tarsier MODULE --help explains them\n"
+                        "       tarsier COMMAND [arguments]\n\nCommands:\n");
         for (const struct verb *verb = cli_verbs; verb->name; verb++)
                 if (verb->summary)
-                        printf("  %-10s %s\n", verb->name, verb->summary);
-        puts("\nModules:");
+                        buf_printf(&text, "  %-10s %s\n", verb->name, verb->summary);
+        buf_puts(&text, "\nModules:\n");
         const struct catalog_entry *const *entries;
         size_t count = catalog_all(cli_catalog(), &entries, NULL, &err);
         for (size_t i = 0; i < count; i++)
-                printf("  %-16s %s\n", entries[i]->module->name, entries[i]->module->summary);
-        return 0;
+                buf_printf(&text, "  %-16s %s\n", entries[i]->module->name, entries[i]->module->summary);
+        return cli_show_help(sv_n(buf_text(&text), text.len));
 }

@@ -22,6 +22,7 @@ const struct verb cli_verbs[] = {
         { "serve", "run the agent in the foreground", cmd_agent_verb },
         { "spawn", "start a program by the worker handshake and wait for it", cmd_spawn },
         { "status", "tell how the agent and its services are", cmd_agent_verb },
+        { "term", "show what this terminal can: tarsier term demo", cmd_term },
         { "version", "print the version", cmd_version },
         { "worker", NULL, cmd_worker },
         { NULL, NULL, NULL },
@@ -59,12 +60,6 @@ struct catalog *cli_catalog(void)
         atexit(free_catalog);
         catalog_reserve(the_catalog, is_verb);
         return the_catalog;
-}
-
-int cli_fail(const struct error *err)
-{
-        fprintf(stderr, "tarsier: %s\n", err->message);
-        return error_exit_status(err->code);
 }
 
 int cmd_version(int argc, char **argv)
@@ -137,7 +132,14 @@ static int run_command(int argc, char **argv)
 {
         if (argc < 2)
                 return cmd_help(1, argv);
-        /* what stands before the verb: --agent URL and --verbose */
+        /* what stands before the verb: --color WHEN, --verbose and --agent URL */
+        int words;
+        while ((words = cli_take_colour(&argc, &argv)) > 0)
+                ;
+        if (words < 0)
+                return 2;
+        if (argc < 2)
+                return cmd_help(1, argv);
         while (argc > 2 && strcmp(argv[1], "--verbose") == 0) {
                 log_set_level(LOG_LEVEL_DEBUG);
                 argc--;

@@ -13,6 +13,8 @@ static const struct field run_flags_fields[] = {
                 .help = "leave out errors, statistics and empty results"),
         FIELD_BOOL(struct run_flags, no_header, .option = "no-header", .help = "print no column names"),
         FIELD_STRING(struct run_flags, fields, .metavar = "A,B.C", .help = "show only these fields"),
+        { FIELD_BASE(struct run_flags, color, FIELD_TYPE_ENUM, int, int), .names = colour_wish_names, .def = "auto",
+                .metavar = "WHEN", .help = "use colours" },
         FIELD_BOOL(struct run_flags, interactive, .help = "ask for each parameter"),
         FIELD_BOOL(struct run_flags, privacy, .help = "mask what tells about people and contents"),
         FIELD_STRING(struct run_flags, agent, .metavar = "URL",

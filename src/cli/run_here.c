@@ -1,8 +1,11 @@
 /* A run on this machine, with the terminal's signals as its stop. */
 #include "base/cleanup.h"
+#include "base/path.h"
+#include "base/timefmt.h"
 #include "cli/cli.h"
 #include "module/execution.h"
 #include "schema/json.h"
+#include "term/spinner.h"
 
 #include <errno.h>
 
@@ -15,6 +18,7 @@ struct local_run {
         int interrupts;
         bool ended; /* end of file on stop_fd */
         struct shower *shower;
+        struct spinner spinner; /* on stderr */
 };
 
 static void on_done(struct execution *execution, void *cookie)
@@ -68,11 +72,49 @@ static void on_input(struct loop *loop, loop_id id, uint32_t events, void *cooki
         take_lines(run);
 }
 
+static void write_talk(const struct buf *text)
+{
+        if (text->len) /* a drawing that cannot be written is no failure of the run */
+                write_all(STDERR_FILENO, text->data, text->len, NULL);
+}
+
+static void on_spin(struct loop *loop, loop_id id, void *cookie)
+{
+        struct local_run *run = cookie;
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 4096);
+        spinner_draw(&run->spinner, time_monotonic_ns(), &text);
+        write_talk(&text);
+        if (run->spinner.ended)
+                loop_remove(loop, id);
+}
+
+static void begin_spinning(struct local_run *run, const struct run_request *request)
+{
+        struct error ignored;
+        if (!request->spin || !cli_err()->cursor)
+                return;
+        spinner_init(
+                &run->spinner, cli_err(), NULL, STYLE_ACCENT, NULL, request->entry->module->name, time_monotonic_ns());
+        loop_add_timer(run->loop, SPINNER_DELAY_MS * MILLISECOND, run->spinner.set->interval_ms * MILLISECOND, on_spin,
+                run, NULL, &ignored);
+}
+
+static void end_spinning(struct local_run *run)
+{
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 4096);
+        if (run->spinner.term)
+                spinner_end(&run->spinner, &text);
+        write_talk(&text);
+}
+
 static void on_row(struct execution *execution, struct sv label, struct sv json, void *cookie)
 {
         struct local_run *run = cookie;
         (void)execution;
         (void)label;
+        end_spinning(run);
         show_row(run->shower, json);
 }
 
@@ -100,6 +142,7 @@ struct execution *run_here(const struct run_request *request, struct error *err)
                 return NULL;
         buf_init(&run.stop_line, 1 << 20);
         struct error ignored;
+        begin_spinning(&run, request);
         loop_add_signal(run.loop, SIGINT, on_signal, &run, NULL, &ignored);
         loop_add_signal(run.loop, SIGTERM, on_signal, &run, NULL, &ignored);
         run.execution = execution_start(run.loop, &options, err);
@@ -116,6 +159,7 @@ struct execution *run_here(const struct run_request *request, struct error *err)
                         run.execution = NULL;
                 }
         }
+        end_spinning(&run);
         buf_done(&run.stop_line);
         if (run.execution)
                 execution_detach(run.execution);

@@ -8,8 +8,6 @@
 #include "schema/prompt.h"
 #include "schema/usage.h"
 
-#include <sys/ioctl.h>
-
 static const struct usage_example *usage_examples(const struct module *module, struct arena *arena)
 {
         size_t count = 0;
@@ -28,8 +26,7 @@ int module_help(const struct catalog_entry *entry)
         cleanup(arena_done) struct arena arena;
         struct buf out;
         char command[128];
-        struct winsize size;
-        unsigned width = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+        unsigned width = cli_out()->width;
         const struct module *module = entry->module;
         arena_init(&arena, 1 << 20);
         buf_init(&out, 1 << 20);
@@ -37,9 +34,9 @@ int module_help(const struct catalog_entry *entry)
         usage_print(&out, command, module->summary, module->description, module->params, usage_examples(module, &arena),
                 width);
         usage_options(&out, "Every run", &run_flags_record, width);
-        fputs(buf_text(&out), stdout);
+        int status = cli_show_help(sv_n(buf_text(&out), out.len));
         buf_done(&out);
-        return 0;
+        return status;
 }
 
 int module_manual(const struct catalog_entry *entry)
@@ -98,6 +95,8 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
                 return module_help(entry);
         if (run_flags_take(module->params, &argc, argv, &flags, &arena, &err) < 0)
                 goto misused;
+        if (flags.color != COLOUR_AUTO)
+                cli_set_colour((enum colour_wish)flags.color);
         if (flags.help)
                 return module_help(entry);
         params = make_parameters(module, &flags, argc, argv, &err);
@@ -109,7 +108,8 @@ int cmd_module(const struct catalog_entry *entry, int argc, char **argv)
                 .message = sv_n(message.data, message.len),
                 .budget = { flags.max_cpu, flags.max_io, flags.max_memory, flags.max_time_ns },
                 .privacy = flags.privacy,
-                .strict = true };
+                .strict = true,
+                .spin = !module->stream && !module->persistent };
         return run_and_show(&request, &flags);
 misused:
         cli_fail(&err);

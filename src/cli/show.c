@@ -9,10 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 
-enum { FIELDS_MAX = 64 };
+enum { FIELDS_MAX = 64, PAGED_ROWS_MAX = 20000 /* a longer table is shown as it is printed */ };
 
 struct shower {
         const struct catalog_entry *entry;
@@ -26,7 +25,10 @@ struct shower {
         struct line_printer lines;
         struct buf text;
         struct printer *printer; /* derived tables */
-        bool open;               /* a section of the printer */
+        FILE *paged;             /* a table that may be longer than the terminal is collected here */
+        char *page;
+        size_t page_size;
+        bool open; /* a section of the printer */
         char group[LABEL_MAX];
         char label[LABEL_MAX];
         struct error err;
@@ -36,14 +38,6 @@ static int write_stdout(const void *bytes, size_t size, void *cookie)
 {
         (void)cookie;
         return write_all(STDOUT_FILENO, bytes, size, NULL);
-}
-
-static unsigned terminal_width(void)
-{
-        struct winsize size;
-        if (!isatty(STDOUT_FILENO))
-                return 0;
-        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
 /* ---- lines of the module's own, printed here or by its program ---- */
@@ -197,8 +191,9 @@ static int open_table(struct shower *shower)
                 .results_only = shower->flags->results_only,
                 .no_header = shower->flags->no_header,
                 .fields = shower->names ? shower->fields : NULL,
-                .width = terminal_width() };
-        shower->printer = printer_new(stdout, &options, &shower->err);
+                .width = cli_out()->width,
+                .colour = cli_out()->depth != COLOUR_NONE };
+        shower->printer = printer_new(shower->paged ? shower->paged : stdout, &options, &shower->err);
         return shower->printer ? 0 : -1;
 }
 
@@ -207,6 +202,9 @@ static int show_table(struct shower *shower, struct result *result)
         const struct module *module = shower->entry->module;
         if (!module->element || module->shape == SHAPE_SCALAR)
                 return result_write(result, 2, write_stdout, NULL, &shower->err);
+        uint64_t rows = result_rows(result);
+        if (!shower->rows_done && cli_out()->tty && rows >= cli_out()->height / 2 && rows <= PAGED_ROWS_MAX)
+                shower->paged = open_memstream(&shower->page, &shower->page_size);
         if (!shower->rows_done &&
                 (open_table(shower) < 0 || result_each_row(result, table_row, shower, &shower->err) < 0))
                 return -1;
@@ -251,6 +249,9 @@ void shower_free(struct shower *shower)
                 return;
         printer_free(shower->printer);
         buf_done(&shower->text);
+        if (shower->paged)
+                fclose(shower->paged);
+        free(shower->page);
         free(shower->names);
         free(shower);
 }
@@ -298,6 +299,8 @@ int show_result(struct shower *shower, struct result *result)
                 status = result_write(result, flags->json ? 0 : 2, write_stdout, NULL, &shower->err);
         } else {
                 status = shower->own_lines ? show_lines(shower, result) : show_table(shower, result);
+                if (shower->paged && fflush(shower->paged) == 0)
+                        cli_page(sv_n(shower->page, shower->page_size));
                 fflush(stdout);
                 show_talk(shower, result, shower->own_lines);
         }
