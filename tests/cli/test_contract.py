@@ -240,6 +240,7 @@ def test_every_module_has_its_pages(tarsier):
         assert page.returncode == 0 and module['summary'] in ' '.join(page.stdout.split()), name
         flags = [word.strip(',;().') for line in page.stdout.splitlines() if line.startswith(' ')
                  for word in line.split()]
+        flags += [both for flag in flags if flag.startswith('--[no-]') for both in ('--' + flag[7:], '--no-' + flag[7:])]
         manual = tarsier('man', name).stdout
         compiled = subprocess.run(['scdoc'], input=manual, capture_output=True, text=True)
         assert compiled.returncode == 0, (name, compiled.stderr)

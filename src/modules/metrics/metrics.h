@@ -28,7 +28,7 @@ struct metrics_sink { /* all may be NULL */
 struct metrics {
         const struct metrics_settings *settings;
         const struct metrics_sink *sink;
-        void *owner; /* the run or the service */
+        void *owner;  /* the run or the service */
         bool privacy; /* on the ports too: no command lines, no variables of the environment */
         struct loop *loop;
         struct arena arena; /* of the options */
