@@ -1,4 +1,5 @@
 """An agent on a directory of its own, and a front that speaks its wire protocol (src/module/agent_wire.h)."""
+import http.client
 import json
 import os
 import select
@@ -107,6 +108,19 @@ class Front:
         """A whole run: its ID and its frames."""
         run = self.start(module, parameters, follow=True, **options)
         return run, self.rest(DONE)
+
+
+class Local(http.client.HTTPConnection):
+    """HTTP over the agent's unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
 
 
 class Agent:

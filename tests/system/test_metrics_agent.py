@@ -6,27 +6,15 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import urllib.parse
 
 import pytest
-from agent_harness import TARSIER, Agent, wait_for
+from agent_harness import TARSIER, Agent, Local, wait_for
 from metrics_harness import Groups, free_port, parse, value
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.access(TARSIER, os.X_OK), reason="needs root, build/tarsier")
 ROUTE = "/v1/modules/metrics"
-
-
-class Local(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
 
 
 class MetricsAgent:

@@ -6,13 +6,12 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 import watch_harness
-from agent_harness import TARSIER, Agent, wait_for
+from agent_harness import TARSIER, Agent, Local, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.access(TARSIER, os.X_OK), reason="needs root, build/tarsier")
 TOKEN = "viewer-token-0123456789"
@@ -25,17 +24,6 @@ rules:
     condition: process.argv = tarsier-mark
     output: "marked %process.comm"
 """
-
-
-class Local(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
 
 
 class WatchAgent:
