@@ -64,7 +64,6 @@ static const struct field row_fields[] = {
                 ROW, command_line, .omit_empty = true, .private_ = true, .help = "its command line, when it was known"),
         FIELD_STRING(ROW, constraint, .omit_empty = true,
                 .help = "what was out of memory: CONSTRAINT_MEMCG, CONSTRAINT_NONE"),
-        FIELD_INT(ROW, exit_code, .omit_empty = true, .help = "of a container that went, when it is known"),
         FIELD_STRING(ROW, line, .omit_empty = true, .help = "a sample, as the storage driver stdout says it"),
         FIELD_UINTS(ROW, memory_before, .omit_empty = true, .help = "working set in the samples before, oldest first"),
 };
@@ -86,8 +85,7 @@ void metrics_row_fill(const struct metrics *metrics, const struct container_even
                 .pid = event->pid,
                 .process = event->process,
                 .command_line = event->command_line,
-                .constraint = event->constraint,
-                .exit_code = event->exit_code };
+                .constraint = event->constraint };
         ret->memory_before.items = (uint64_t *)event->memory_before;
         ret->memory_before.count = event->memory_before_count;
 }

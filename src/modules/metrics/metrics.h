@@ -86,7 +86,6 @@ struct metrics_row {
         const char *container, *name, *process, *constraint, *command_line;
         const char *line; /* a sample as text, or the version */
         int64_t pid;
-        int64_t exit_code;
         struct {
                 uint64_t *items;
                 size_t count;

@@ -56,6 +56,7 @@ extern const struct module *const metrics_queries[];
 /* Flags of cAdvisor that have no meaning here, and are taken all the same. */
 struct metrics_ignored {
         char *docker, *docker_tls_ca, *docker_tls_cert, *docker_tls_key, *docker_env_metadata_whitelist;
+        char *container_hints;
         char *containerd, *containerd_namespace, *containerd_env_metadata_whitelist, *crio_client_timeout, *podman;
         char *collector_cert, *collector_key, *referenced_reset_interval, *resctrl_interval;
         char *bq_account, *bq_credentials_file, *bq_id, *bq_project_id, *bq_secret;

@@ -38,6 +38,5 @@ struct metrics_options {
 
         const char *url_prefix, *prometheus_endpoint;
         const char *machine_id_files, *boot_id_files;
-        const char *docker_root;     /* where Docker's configuration does not say; NULL: the default */
-        const char *container_hints; /* a file; NULL: none */
+        const char *docker_root; /* where Docker's configuration does not say; NULL: the default */
 };

@@ -47,8 +47,6 @@ static const struct field cadvisor_settings_fields[] = {
                 .help = "files to take the boot id from: the first that exists"),
         FIELD_STRING(C, machine_id_file, .def = "/etc/machine-id,/var/lib/dbus/machine-id", .metavar = "FILE,…",
                 .help = "files to take the machine id from: the first that exists"),
-        FIELD_PATH(C, container_hints, .def = "/etc/cadvisor/container_hints.json",
-                .help = "names of containers and their networks, told by hand"),
         FIELD_PATH(C, docker_root, .def = "/var/lib/docker",
                 .help = "where Docker keeps its state, if its configuration does not say"),
         FIELD_UINT(C, application_metrics_count_limit, .def = "100", .max = 10000, .min = 0,
@@ -326,8 +324,7 @@ int metrics_options_make(const struct metrics_settings *settings, struct arena *
                 .prometheus_endpoint = cadvisor->prometheus_endpoint,
                 .machine_id_files = cadvisor->machine_id_file,
                 .boot_id_files = cadvisor->boot_id_file,
-                .docker_root = cadvisor->docker_root,
-                .container_hints = cadvisor->container_hints };
+                .docker_root = cadvisor->docker_root };
         if (fill_texts(cadvisor, &options, err) < 0)
                 return -1;
         options.root = open_directory(settings->rootfs, err);
