@@ -114,7 +114,7 @@ static void put_cpu(struct page *page, const struct usage *usage)
         page_chart(page, total, 1, usage->times_ns, usage->count, "cores");
         if (usage->core_count) {
                 struct page_series cores[PAGE_CORES_MAX];
-                char names[PAGE_CORES_MAX][16];
+                char names[PAGE_CORES_MAX][32];
                 for (size_t i = 0; i < usage->core_count; i++) {
                         snprintf(names[i], sizeof(names[i]), "core %zu", i);
                         cores[i] = (struct page_series){ names[i], usage->cores[i] };
