@@ -32,7 +32,8 @@ SHARED = ['--collector.netdev.device-exclude=^$',
 NEWER_FAMILIES = {'node_filesystem_mount_info', 'node_pressure_irq_stalled_seconds_total', 'node_softnet_backlog_len',
                   'node_softnet_cpu_collision_total', 'node_softnet_flow_limit_count_total',
                   'node_softnet_received_rps_total', 'node_cpu_online', 'node_cpu_isolated', 'node_cpu_frequency_hertz'}
-NEWER_LABELS = {'node_disk_info': {'rotational'}, 'node_network_info': {'adminstate'}}
+NEWER_LABELS = {'node_disk_info': {'rotational'}, 'node_network_info': {'adminstate'},
+                'node_filesystem_device_error': {'device_error'}}  # the reason, where a mount cannot be asked
 # Figures of the scrape itself, and of a moment: they may fall and rise between two scrapes.
 OWN = {'node_exporter_build_info', 'node_scrape_collector_duration_seconds'}
 

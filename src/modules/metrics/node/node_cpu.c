@@ -208,8 +208,10 @@ static bool throttle_known(const struct throttle *rows, size_t count, uint64_t p
 
 static bool cpu_directory(const char *name)
 {
-        size_t digits = strspn(name + (strncmp(name, "cpu", 3) == 0 ? 3 : 0), "0123456789");
-        return strncmp(name, "cpu", 3) == 0 && digits > 0 && name[3 + digits] == '\0';
+        if (strncmp(name, "cpu", 3) != 0)
+                return false;
+        size_t digits = strspn(name + 3, "0123456789");
+        return digits > 0 && name[3 + digits] == '\0';
 }
 
 static int take_cpu(int directory, const char *name, void *cookie)
