@@ -10,6 +10,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -70,8 +71,7 @@ def containers(count):
                 time.sleep(SETTLE)  # the samples back off
                 measure(f'{count} groups, {"each every second" if flags else "dynamic"}', metrics.url + '/metrics',
                         metrics.worker(), CADVISOR.get(count, '') if not flags else '')
-        with harness.Metrics(Program) as metrics:
-            known = len(metrics.json('/api/v1.3/subcontainers/', {'num_stats': 0}))
+                known = len(metrics.json('/api/v1.3/subcontainers/', {'num_stats': 0}))
         print(f'{"":34} {known} containers known in all')
 
 
@@ -109,6 +109,7 @@ def node():
 def main():
     if os.geteuid() != 0:
         sys.exit('bench metrics: needs root')
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('ended'))  # the groups go
     print(f'load {os.getloadavg()[0]:.2f}, {os.cpu_count()} CPUs, {SECONDS} s each')
     for count in COUNTS:
         containers(count)
