@@ -63,12 +63,14 @@ void api_error(struct api_call *call, const char *format, ...)
                         continue;
                 }
                 at++;
+                /* NOLINTBEGIN(clang-analyzer-valist.Uninitialized): it was started */
                 if (*at == 's')
                         buf_puts(&text, va_arg(args, const char *));
                 else if (*at == 'q')
                         go_quote(&text, sv_of(va_arg(args, const char *)));
                 else if (*at == 'd')
                         buf_printf(&text, "%lld", (long long)va_arg(args, int64_t));
+                /* NOLINTEND(clang-analyzer-valist.Uninitialized) */
         }
         va_end(args);
         api_error_status(call->reply, 500, sv_n(buf_text(&text), text.len));

@@ -33,6 +33,8 @@ static void put_stat(int proc, bool go, struct exposition *out)
         if (size == 0 || process_parse_stat(sv_n(text, size), &stat, NULL) < 0)
                 return;
         double ticks = (double)sysconf(_SC_CLK_TCK);
+        int64_t start_ns = process_start_unix_ns(stat.start_ticks, time_boot_unix_ns());
+        int64_t start_centiseconds = start_ns / (10 * MILLISECOND);
         exposition_put(out, "process_cpu_seconds_total", EXPOSITION_COUNTER,
                 "Total user and system CPU time spent in seconds.", (double)(stat.utime + stat.stime) / ticks);
         exposition_put(out, "process_resident_memory_bytes", EXPOSITION_GAUGE, "Resident memory size in bytes.",
@@ -40,8 +42,7 @@ static void put_stat(int proc, bool go, struct exposition *out)
         exposition_put(out, "process_virtual_memory_bytes", EXPOSITION_GAUGE, "Virtual memory size in bytes.",
                 (double)stat.vsize);
         exposition_put(out, "process_start_time_seconds", EXPOSITION_GAUGE,
-                "Start time of the process since unix epoch in seconds.",
-                (double)(process_start_unix_ns(stat.start_ticks, time_boot_unix_ns()) / (10 * MILLISECOND)) / 100);
+                "Start time of the process since unix epoch in seconds.", (double)start_centiseconds / 100);
         if (go)
                 exposition_put(
                         out, "go_threads", EXPOSITION_GAUGE, "Number of OS threads created.", (double)stat.num_threads);

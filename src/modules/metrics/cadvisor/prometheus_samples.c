@@ -20,7 +20,8 @@ double metric_value(const void *figure, enum metric_unit unit)
         case UNIT_MICROSECONDS:
                 return (double)value / 1e6;
         case UNIT_STALLED:
-                return (double)(value / 1000) / 1e6;
+                value /= 1000; /* whole microseconds, as the kernel counts them */
+                return (double)value / 1e6;
         default:
                 return (double)value;
         }
@@ -165,6 +166,8 @@ static const char *device_name(
 void samples_devices(const struct container_view *view, const struct metric_row *row, struct exposition_family *family)
 {
         char text[DEVICE_NAME_MAX];
+        if (!view->stats)
+                return;
         const struct cgroup_io_table *table = row->io == NO_FIGURE ? NULL : &view->stats->cgroup.io[row->io];
         for (size_t i = 0; table && i < table->count; i++) {
                 const struct cgroup_io_row *io = &table->rows[i];

@@ -63,6 +63,7 @@ static void *refuse_(struct parser *parser, size_t at, enum error_code code, con
         char why[400];
         va_list args;
         va_start(args, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
         vsnprintf(why, sizeof(why), format, args);
         va_end(args);
         fail(parser->err, code, "query: at %zu: %s", at, why);
