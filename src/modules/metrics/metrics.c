@@ -10,6 +10,7 @@ static const struct field statistics_fields[] = {
         COUNT(missed_created, "of those that came: found by looking, no event told of them"),
         COUNT(missed_deleted, "of those that went: the same"),
         COUNT(samples, "samples taken"),
+        COUNT(samples_repeated, "of those: told again, since nothing ran in the group"),
         COUNT(samples_bytes, "memory of the samples that are kept"),
         COUNT(samples_dropped, "samples that went early for want of room"),
         FIELD_DOUBLE(struct metrics_statistics, housekeeping_seconds, .help = "CPU time that sampling took"),
@@ -25,6 +26,8 @@ static const struct field statistics_fields[] = {
         COUNT(requests_refused, "requests that were malformed or too large"),
         COUNT(connections, "connections to the compatibility ports"),
         COUNT(scrapes, "expositions that were made"),
+        COUNT(followers_refused, "clients that wanted to follow the events, beyond 64"),
+        COUNT(followers_dropped, "clients that followed and did not read"),
         COUNT(rows_dropped, "events that were not printed, since nobody read"),
         COUNT(exits, "threads that ended, as the kernel told"),
         COUNT(exits_lost, "of those: lost, since too many ended at once"),
@@ -131,7 +134,10 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 .watch_overflows = counters.watch_overflows,
                 .refused = counters.refused,
                 .scrapes = metrics->scrapes,
-                .rows_dropped = metrics->rows_dropped };
+                .rows_dropped = metrics->rows_dropped,
+                .samples_repeated = counters.samples_repeated,
+                .followers_refused = metrics->followers_refused,
+                .followers_dropped = metrics->followers_dropped };
         push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;

@@ -71,6 +71,7 @@ struct metrics_statistics {
         double housekeeping_seconds;
         uint64_t events, events_dropped, watches, watches_refused, watch_overflows, refused;
         uint64_t requests, requests_refused, connections, scrapes, rows_dropped;
+        uint64_t samples_repeated, followers_refused, followers_dropped;
         uint64_t exits, exits_lost, exits_refused, ended_processes, ended_rows, ended_refused, ended_unknown_group;
         uint64_t pushed, push_lost;
 };

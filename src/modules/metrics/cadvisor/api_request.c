@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/timefmt.h"
+#include "lib/http/http.h"
 
 /* ---- paths ---- */
 
@@ -32,28 +33,14 @@ bool api_path_clean(struct sv path, char ret[API_NAME_MAX])
 
 /* ---- queries (net/url ParseQuery: a bad pair is left out) ---- */
 
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c |= 0x20;
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool query_unescape(struct sv text, struct buf *ret)
 {
         buf_clear(ret);
-        for (size_t i = 0; i < text.n; i++) {
-                if (text.p[i] != '%') {
-                        buf_putc(ret, text.p[i] == '+' ? ' ' : text.p[i]);
-                        continue;
-                }
-                if (text.n - i < 3 || hex_digit(text.p[i + 1]) < 0 || hex_digit(text.p[i + 2]) < 0)
-                        return false;
-                buf_putc(ret, (char)(hex_digit(text.p[i + 1]) * 16 + hex_digit(text.p[i + 2])));
-                i += 2;
-        }
-        return !ret->failed;
+        char *room = buf_reserve(ret, text.n);
+        if (!room || !http_unescape(text, true, room))
+                return false;
+        ret->len = strlen(room);
+        return true;
 }
 
 const char *api_query(const char *query, const char *key, struct buf *ret)

@@ -3,6 +3,7 @@
 #include "modules/metrics/node/node_internal.h"
 
 #include "base/timefmt.h"
+#include "lib/http/http.h"
 
 #include <fcntl.h>
 
@@ -171,23 +172,10 @@ static bool is_enabled(const struct node *node, int index)
         return node_collectors[index].on && !node->options.disable_defaults;
 }
 
-/* %XX and '+' undone (application/x-www-form-urlencoded). False when ret is too small. */
+/* False when it is malformed or too long for ret. */
 static bool query_unescape(struct sv text, char *ret, size_t size)
 {
-        size_t n = 0;
-        for (size_t i = 0; i < text.n; i++) {
-                uint64_t byte;
-                if (n + 1 >= size)
-                        return false;
-                if (text.p[i] == '%' && text.n - i > 2 && sv_parse_u64(sv_n(text.p + i + 1, 2), 16, &byte) && byte) {
-                        ret[n++] = (char)byte;
-                        i += 2;
-                } else {
-                        ret[n++] = text.p[i] == '+' ? ' ' : text.p[i];
-                }
-        }
-        ret[n] = '\0';
-        return true;
+        return text.n < size && http_unescape(text, true, ret);
 }
 
 struct choice {
