@@ -58,6 +58,7 @@ class Watch:
     """Runs until finish(); events of the whole run are then in .events, the counters in .statistics."""
 
     def __init__(self, tarsier, directory, *flags, program=None):
+        self.audit = "audit" in flags
         self.output = directory / f"events-{os.urandom(4).hex()}.json"
         self.errors = self.output.with_suffix(".err")
         self.events, self.statistics = [], None
@@ -125,14 +126,16 @@ class Watch:
 
     def wait_settled(self):
         """Until everything that happened before this call has been handed out: seen by an act of our own, exec and exit,
-        since two streams of the kernel may run apart. While there is loss an act may be lost too: then another."""
+        since two streams of the kernel may run apart; with audit an exec counts when audit itself has told it. While
+        there is loss an act may be lost too: then another."""
         limit = time.monotonic() + 60
         for kind in ("exec", "exit"):
             while True:
                 done = subprocess.Popen(["/bin/true"])
                 done.wait()
                 try:
-                    self.wait_for(lambda e: e["type"] == kind and e["process"]["pid"] == done.pid, 2)
+                    self.wait_for(lambda e: e["type"] == kind and e["process"]["pid"] == done.pid
+                                  and (kind != "exec" or not self.audit or "audit" in e), 2)
                     break
                 except AssertionError:
                     if time.monotonic() > limit:

@@ -231,5 +231,6 @@ void replay_count(const struct replay *replay, struct source_counters *ret)
         ret->assembled += audit->assembler.events + join.connector_events;
         ret->lost += audit_join_lost(&join);
         ret->late += audit->assembler.late + join.late;
+        ret->incomplete += join.alone - join.late;
         ret->truncated += audit->truncated;
 }

@@ -88,7 +88,7 @@ void watch_close(struct watch *watch);
 /* The statistics of a run, and of the service's status. */
 struct watch_statistics {
         const char *source;
-        uint64_t received, assembled, lost, late, truncated, refused, in_flight;
+        uint64_t received, assembled, lost, late, incomplete, truncated, refused, in_flight;
         uint64_t raw_depth, raw_depth_high, raw_lost;
         uint64_t queue_depth, queue_depth_high, queue_lost;
         uint64_t events, gaps, alerts, killed, redacted;

@@ -33,13 +33,14 @@ struct source_options {
 };
 
 struct source_counters {
-        uint64_t received;  /* messages */
-        uint64_t assembled; /* events (audit), or observations */
-        uint64_t lost;      /* as counted by the kernel, the socket and gaps in the numbering */
-        uint64_t late;      /* came after their event was given up, or out of order */
-        uint64_t truncated; /* arguments or records cut */
-        uint64_t refused;   /* could not be understood */
-        uint64_t in_flight; /* events begun and not complete */
+        uint64_t received;   /* messages */
+        uint64_t assembled;  /* events (audit), or observations */
+        uint64_t lost;       /* as counted by the kernel, the socket and gaps in the numbering */
+        uint64_t late;       /* came after their event was given up, or out of order */
+        uint64_t incomplete; /* execs whose part from audit did not come: told without what only audit knows */
+        uint64_t truncated;  /* arguments or records cut */
+        uint64_t refused;    /* could not be understood */
+        uint64_t in_flight;  /* events begun and not complete */
 };
 
 struct source_ops {

@@ -380,6 +380,7 @@ static void audit_count(const struct source *source, struct source_counters *ret
                 .assembled = assembler->events + join.connector_events,
                 .lost = audit_join_lost(&join),
                 .late = assembler->late + join.late,
+                .incomplete = join.alone - join.late,
                 .truncated = join.decoder.truncated + stream.truncated,
                 .refused = join.decoder.refused + join.refused + stream.foreign + connector.refused,
                 .in_flight = assembler->in_flight + join.held };
