@@ -1,0 +1,43 @@
+// The one key table of the page. What is registered works and stands in the `?` dialog; nothing else does. A key is "/"
+// or "g o" (two strokes within a second) or "Escape"; in a text field only Escape is heard.
+import { signal } from "@preact/signals";
+
+export interface Key {
+  keys: string;
+  label: string;
+  section: string; // "Anywhere", or a page's title
+  run: (event: KeyboardEvent) => void;
+}
+
+export const keys = signal<readonly Key[]>([]);
+
+/** Until the function that is returned is called: useEffect(() => bindKeys([...]), []). The newest binding wins. */
+export function bindKeys(more: readonly Key[]): () => void {
+  keys.value = [...keys.value, ...more];
+  return () => {
+    keys.value = keys.value.filter((key) => !more.includes(key));
+  };
+}
+
+let before = "";
+let beforeTime = 0;
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+  !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type ?? "");
+
+window.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (isTyping(event.target) && event.key !== "Escape") return;
+  if (document.querySelector("dialog[open]") && event.key !== "?") return; // a dialog hears its own keys
+  const pair = event.timeStamp - beforeTime < 1000 ? `${before} ${event.key}` : "";
+  before = event.key;
+  beforeTime = event.timeStamp;
+  const newest = [...keys.value].reverse();
+  const found = newest.find((key) => key.keys === pair) ?? newest.find((key) => key.keys === event.key);
+  if (!found) return;
+  before = "";
+  event.preventDefault();
+  found.run(event);
+});
