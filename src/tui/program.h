@@ -7,7 +7,6 @@
 #include "loop/loop.h"
 #include "tui/input.h"
 #include "tui/screen.h"
-#include "tui/source.h"
 
 enum message_kind {
         MESSAGE_KEY,
@@ -16,7 +15,7 @@ enum message_kind {
         MESSAGE_FOCUS,   /* the terminal's window got or lost it */
         MESSAGE_RESIZE,  /* also once at the start */
         MESSAGE_TICK,    /* of command_tick */
-        MESSAGE_SOURCE,  /* what a source of data told (source.h); the only kind that is recorded */
+        MESSAGE_SOURCE,  /* one record of a source of data; the only kind that is recorded */
         MESSAGE_USER,    /* of tui_post: a tag and a pointer of the model's own */
         MESSAGE_SUSPEND, /* ^Z: the terminal is given back after this */
         MESSAGE_RESUME,
@@ -34,8 +33,8 @@ struct message {
                 struct {
                         int rows, columns;
                 } size;
-                unsigned tick; /* its tag */
-                const struct source_message *source;
+                unsigned tick;    /* its tag */
+                struct sv record; /* JSON, one object with one member: {"host":{…}}; valid during the call */
                 struct {
                         unsigned tag;
                         void *body;

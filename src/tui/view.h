@@ -63,18 +63,22 @@ void top_ask(struct top *top, const char *title, const char *initial, const char
 /* A list to choose from (entries separated by '\n'); brings `command` with the entry. */
 void top_choose(struct top *top, const char *title, const char *entries, const char *command);
 
-/* ---- what the program needs of model.h and sources.h ----
+/* ---- what the program needs of model.h and source.h ----
+ * Everything a source says is one JSON object with one member: {"host":{…}}, {"gone":{…}}, {"tick":{…}}, {"event":{…}},
+ * {"alert":{…}}, {"source":{"name","state","message"}}.
+ *
  * struct model *model_new(struct error *err);
  * void model_free(struct model *model);
- * void model_apply(struct model *model, const struct source_message *message);
+ * void model_apply(struct model *model, struct sv record, int64_t unix_ns);   unix_ns: when it came
  *
- * struct sources_options { struct loop *loop; const char *agent; const char *token; int64_t interval_ns; struct
- *         source_sink sink; };
+ * struct sources_options { struct loop *loop; const char *agent; const char *token; int64_t interval_ns;
+ *         void (*on_record)(struct sv record, void *cookie); void *cookie; };
  * struct sources *sources_new(const struct sources_options *options, struct error *err);   starts what there is
  * void sources_free(struct sources *sources);
  * void sources_set_interval(struct sources *sources, int64_t interval_ns);
- * An action (kill, acknowledge) is sources_… too; its answer comes as a message of source "answer". In a replay there
- * are no sources: top_sources() is NULL.
- */
+ *
+ * The program records each record with its time, applies it to the model, and calls refresh of the view shown before
+ * it draws. An action (kill, acknowledge) is sources_… too; its answer comes as a record. In a replay there are no
+ * sources: top_sources() is NULL. */
 struct sources;
 struct sources *top_sources(struct top *top);
