@@ -35,6 +35,8 @@ static const struct field api_state_fields[] = {
         FIELD_UINT(struct api_state, counters.failed, .json = "failed", .help = "requests answered by 5xx"),
         FIELD_UINT(struct api_state, counters.timeouts, .json = "timeouts", .help = "connections ended for slowness"),
         FIELD_UINT(struct api_state, counters.events, .json = "events", .help = "server-sent events"),
+        FIELD_UINT(struct api_state, counters.csp_reports, .json = "csp_reports",
+                .help = "what browsers say the page's policy stopped"),
 };
 
 struct api *api_of(struct service *service)

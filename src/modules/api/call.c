@@ -167,6 +167,7 @@ static enum MHD_Result queue_answer(struct call *call)
                 { "Referrer-Policy", "no-referrer" },
                 { "Content-Security-Policy",
                         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'" },
+                { "Cross-Origin-Resource-Policy", "same-origin" },
         };
         struct MHD_Response *response = make_response(call);
         const char *name;
@@ -213,11 +214,16 @@ static bool rest_is_short(const struct call *call)
                (!length || (sv_parse_u64(sv_of(length), 10, &size) && size <= SHORT_BODY));
 }
 
+size_t call_body_max(const struct call *call)
+{
+        return call->route && call->route->open ? API_OPEN_BODY_MAX : API_BODY_MAX;
+}
+
 enum MHD_Result call_step(struct call *call, const char *upload, size_t *upload_size)
 {
         if (!call->decided && *upload_size) {
                 size_t size = *upload_size;
-                if (call->body.len + size > API_BODY_MAX || !hold(call, size))
+                if (call->body.len + size > call_body_max(call) || !hold(call, size))
                         return MHD_NO; /* sent in pieces without a length: only the end of the connection stops it */
                 buf_append(&call->body, upload, size);
                 *upload_size = 0;

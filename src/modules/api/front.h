@@ -5,6 +5,7 @@
  *      call.c     one request: body, answer, streams       routes.c   which paths there are, and who answers them
  *      agent.c    requests to the agent                    relay.c    answers of the agent passed on as they are
  *      runs.c     runs, and their events                   modules_list.c   modules and their schemas
+ *      page.c     the web page, reports of its policy      asset.c        its files, as the program holds them
  *      proxy.c    routes of persistent modules             openapi.c  the description of all of it
  *      peer.c     requests over a link                     members.c  an object's members without building it
  */
@@ -27,6 +28,7 @@ enum {
         API_STREAM_FROM = 32 << 10, /* an answer that is longer is sent while it still comes */
         API_BEAT_S = 15,            /* between the comments that keep a quiet event stream open */
         API_PATH_MAX = 2048,
+        API_OPEN_BODY_MAX = 64 << 10, /* of a request that anybody may send */
 };
 
 struct api_config {
@@ -48,6 +50,7 @@ struct api_counters {
         uint64_t timeouts; /* connections ended for slowness */
         uint64_t events;
         uint64_t held_refused; /* requests refused because API_HELD_MAX was reached */
+        uint64_t csp_reports;  /* what browsers say the page's policy stopped */
 };
 
 struct call;
@@ -74,6 +77,8 @@ struct api {
         size_t held;
         bool draining;
         struct api_counters counters;
+        int64_t reports_since_ns; /* when the minute began in which reports_logged were logged; 0 = never */
+        unsigned reports_logged;
 };
 
 struct api *api_of(struct service *service);
@@ -143,6 +148,9 @@ void call_free(struct call *call);
 enum MHD_Result call_step(struct call *call, const char *upload, size_t *upload_size);
 void call_begin(struct call *call, struct MHD_Connection *connection, const char *path, const char *method);
 
+/* Bytes its body may have: fewer where anybody may ask. */
+size_t call_body_max(const struct call *call);
+
 /* A whole answer. type NULL = JSON. */
 void call_reply(struct call *call, int status, const char *type, struct sv body);
 void call_reply_json(struct call *call, int status, json_t *value); /* takes the reference */
@@ -170,7 +178,7 @@ void call_event(struct call *call, const char *event, uint64_t id, struct sv jso
 
 /* ---- the table (routes.c) ---- */
 
-enum route_answer { ANSWER_JSON, ANSWER_TEXT, ANSWER_EVENTS, ANSWER_HTML, ANSWER_ANY };
+enum route_answer { ANSWER_JSON, ANSWER_TEXT, ANSWER_EVENTS, ANSWER_ANY, ANSWER_NONE };
 
 struct api_query {
         const char *name;
@@ -186,6 +194,8 @@ struct api_route {
         enum route_answer answer;
         struct api_query query[6];
         void (*handle)(struct call *call);
+        bool (*covers)(const char *path); /* of those that fit; NULL = all */
+        const char *const *types;         /* of the body, ends with NULL; NULL = JSON */
 };
 
 extern const struct api_route api_routes[]; /* ends with .path == NULL */
@@ -213,6 +223,8 @@ void agent_describe(struct call *call, const char *module, void (*then)(struct c
 /* ---- handlers ---- */
 
 void handle_page(struct call *call);
+bool page_covers(const char *path);
+void handle_csp_report(struct call *call);
 void handle_health(struct call *call);
 void handle_openapi(struct call *call);
 void handle_modules(struct call *call);

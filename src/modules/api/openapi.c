@@ -1,5 +1,6 @@
 /* The description of the API: OpenAPI 3.1, whose schemas are JSON Schema 2020-12, made from the table of routes and
  * from the modules' field tables at each request. */
+#include "asset.h"
 #include "front.h"
 
 #include "base/cleanup.h"
@@ -29,10 +30,11 @@ static json_t *answer_of(const struct api_route *route)
         static const char *const types[] = { [ANSWER_JSON] = "application/json",
                 [ANSWER_TEXT] = "text/plain",
                 [ANSWER_EVENTS] = "text/event-stream",
-                [ANSWER_HTML] = "text/html",
                 [ANSWER_ANY] = "*/*" };
         bool json = route->answer == ANSWER_JSON;
-        bool start = strcmp(route->method, "POST") == 0;
+        bool start = route->body && json;
+        if (route->answer == ANSWER_NONE)
+                return json_pack("{s:{s:s}}", "204", "description", "taken");
         json_t *kinds = content(types[route->answer],
                 json ? start ? reference("Started") : json_object() : json_pack("{s:s}", "type", "string"));
         if (start) {
@@ -74,7 +76,8 @@ static json_t *operation(const struct api_route *route)
         if (route->body)
                 json_object_set_new(made, "requestBody",
                         json_pack("{s:b, s:o}", "required", 1, "content",
-                                content("application/json", reference("RunRequest"))));
+                                route->types ? content(route->types[0], json_object())
+                                             : content("application/json", reference("RunRequest"))));
         if (route->open)
                 json_object_set_new(made, "security", json_array());
         return made;
@@ -95,11 +98,20 @@ static void add_path(json_t *paths, const char *path, const char *method, json_t
         json_object_set_new(item, lower, made);
 }
 
+static void add_page(json_t *paths, const struct api_route *route)
+{
+        add_path(paths, "/", route->method, operation(route));
+        for (const struct asset *asset = assets; asset->path; asset++)
+                add_path(paths, asset->path, route->method, operation(route));
+}
+
 static void add_own_paths(json_t *paths)
 {
         for (const struct api_route *route = api_routes; route->path; route++)
-                if (strcmp(route->method, "*") != 0)
+                if (strcmp(route->method, "*") != 0 && !route->covers)
                         add_path(paths, route->path, route->method, operation(route));
+                else if (route->covers)
+                        add_page(paths, route);
 }
 
 static void add_schema(

@@ -32,6 +32,8 @@ static void put_own_metrics(struct call *call)
                 { "tarsier_api_events_total", "counter", "server-sent events", api->counters.events },
                 { "tarsier_api_held_refused_total", "counter", "requests refused for want of room",
                         api->counters.held_refused },
+                { "tarsier_api_csp_reports_total", "counter", "what browsers say the page's policy stopped",
+                        api->counters.csp_reports },
         };
         cleanup(buf_done) struct buf text;
         buf_init(&text, 16 << 10);
@@ -109,10 +111,16 @@ void handle_run_cancel(struct call *call)
         agent_ask(call, "cancel", json_pack("{s:s}", "run", call->name), &answer_events);
 }
 
+/* The agent's, and what only we know. */
+static void put_status(struct call *call, json_t *status)
+{
+        json_object_set_new(status, "csp_reports", json_integer((json_int_t)call->api->counters.csp_reports));
+        call_reply_json(call, 200, json_incref(status));
+}
+
 void handle_status(struct call *call)
 {
-        static const struct relay how = { NULL, "", "" };
-        relay(call, "status", NULL, &how);
+        agent_gather(call, "status", NULL, put_status);
 }
 
 void handle_metrics(struct call *call)

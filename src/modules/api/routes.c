@@ -4,9 +4,10 @@
 
 static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL };
 
+static const char *const report_types[] = { "application/csp-report", "application/reports+json", NULL };
+
 /* In this order: the first that fits is it. openapi.c describes them. */
 const struct api_route api_routes[] = {
-        { "GET", "/", "what this is", true, false, ANSWER_HTML, { { 0 } }, handle_page },
         { "GET", "/healthz", "whether the agent works", true, false, ANSWER_JSON, { { 0 } }, handle_health },
         { "GET", "/metrics", "the agent's own figures, in Prometheus' text format", false, false, ANSWER_TEXT,
                 { { 0 } }, handle_metrics },
@@ -36,16 +37,21 @@ const struct api_route api_routes[] = {
                 false, false, ANSWER_EVENTS, { { "after", "the last event seen, as Last-Event-ID" } },
                 handle_run_events },
         { "GET", "/v1/runs/{run}/result", "its result", false, false, ANSWER_JSON, { { 0 } }, handle_run_result },
+        { "POST", "/v1/csp-report", "where browsers report what the page's policy stopped", true, true, ANSWER_NONE,
+                { { 0 } }, handle_csp_report, .types = report_types },
+        { "GET", "/*", "the web page", true, false, ANSWER_ANY, { { 0 } }, handle_page, .covers = page_covers },
         { 0 },
 };
 
 /* Does the path fit? "{x}" takes one part, which is returned, a last "*" the rest. */
-static bool fits(const char *pattern, const char *path, struct sv *ret_name, const char **ret_rest)
+static bool fits(const struct api_route *route, const char *path, struct sv *ret_name, const char **ret_rest)
 {
+        const char *pattern = route->path;
+        const char *whole = path;
         while (*pattern) {
                 if (*pattern == '*') {
                         *ret_rest = path - 1; /* with its slash */
-                        return true;
+                        return !route->covers || route->covers(whole);
                 }
                 if (*pattern == '{') {
                         size_t length = strcspn(path, "/");
@@ -79,7 +85,7 @@ static void allowed(const char *path, char *ret, size_t size)
         ret[0] = '\0';
         for (const struct api_route *route = api_routes; route->path; route++) {
                 bool any = strcmp(route->method, "*") == 0;
-                if (!fits(route->path, path, &name, &rest) || (any && used))
+                if (!fits(route, path, &name, &rest) || (any && used))
                         continue;
                 for (size_t i = 0; methods[i]; i++)
                         if (takes(route, methods[i]) && (!any || strcmp(methods[i], "OPTIONS") != 0) && used < size)
@@ -136,17 +142,23 @@ static bool body_good(struct call *call)
         const char *length = call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
         const char *type = call_header(call, MHD_HTTP_HEADER_CONTENT_TYPE);
         uint64_t size;
-        if (length && (!sv_parse_u64(sv_of(length), 10, &size) || size > API_BODY_MAX)) {
-                call_fail_status(call, 413, "too-large", "a body is at most 8 MiB", NULL);
+        static const char *const json_types[] = { "application/json", NULL };
+        const char *const *types = call->route->types ? call->route->types : json_types;
+        char message[128];
+        if (length && (!sv_parse_u64(sv_of(length), 10, &size) || size > call_body_max(call))) {
+                call_fail_status(call, 413, "too-large",
+                        call->route->open ? "a body is at most 64 KiB here" : "a body is at most 8 MiB", NULL);
                 return false;
         }
         if (!call->route->body)
                 return true;
         struct sv kind = sv_of(type);
         kind.n = sv_find(kind, ';');
-        if (sv_eq_nocase(sv_trim(kind), SV("application/json")))
-                return true;
-        call_fail_status(call, 415, "unsupported", "the body must be JSON: Content-Type: application/json", NULL);
+        for (size_t i = 0; types[i]; i++)
+                if (sv_eq_nocase(sv_trim(kind), sv_of(types[i])))
+                        return true;
+        snprintf(message, sizeof(message), "the body must be JSON: Content-Type: %s", types[0]);
+        call_fail_status(call, 415, "unsupported", message, NULL);
         return false;
 }
 
@@ -185,7 +197,7 @@ void routes_choose(struct call *call)
         }
         for (; route->path; route++) {
                 bool any = strcmp(route->method, "*") == 0;
-                if (options || !fits(route->path, call->path, &name, &call->rest))
+                if (options || !fits(route, call->path, &name, &call->rest))
                         continue;
                 if (takes(route, call->method) && !(any && known))
                         break;
