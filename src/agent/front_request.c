@@ -7,6 +7,7 @@
 #include "schema/json_writer.h"
 
 #include <errno.h>
+#include <limits.h>
 
 enum { TEXT_MAX = 8 << 20 };
 
@@ -255,6 +256,27 @@ static int do_authorize(struct front_stream *stream, struct error *err)
         return 0;
 }
 
+/* Whoever has a credential may know what it is worth; a local user without a role too. */
+static void put_whoami(struct json_writer *writer, void *cookie)
+{
+        const struct front_stream *stream = cookie;
+        char host[HOST_NAME_MAX + 1] = "";
+        gethostname(host, sizeof(host) - 1);
+        json_field(writer, "identity", json_put_text, stream->caller.identity);
+        json_field(writer, "role", json_put_text, config_role_name(stream->caller.role));
+        json_field(writer, "host", json_put_text, host);
+        json_field(writer, "version", json_put_text, TARSIER_VERSION);
+        json_field(writer, "privacy", json_put_bool, stream->front->agent->config->privacy);
+}
+
+static int do_whoami(struct front_stream *stream, struct error *err)
+{
+        (void)err;
+        front_answer(stream, "ok", put_whoami, stream);
+        front_end_stream(stream);
+        return 0;
+}
+
 static void put_health(struct json_writer *writer, void *cookie)
 {
         const struct agent *agent = cookie;
@@ -296,6 +318,7 @@ static const struct verb {
         { "metrics", ROLE_VIEWER, false, do_metrics },
         { "describe", ROLE_VIEWER, false, do_describe },
         { "authorize", ROLE_NONE, false, do_authorize },
+        { "whoami", ROLE_NONE, false, do_whoami },
         { "health", ROLE_NONE, true, do_health },
 };
 

@@ -64,6 +64,25 @@ static void start_node(struct agent *agent, size_t node)
         }
 }
 
+/* The token goes to a terminal only, where somebody sits who may read the file anyhow; in the fragment, which a browser
+ * sends to nobody. A log gets the file's name. */
+static void say_page(const struct agent *agent, const char *http)
+{
+        char path[AGENT_PATH_MAX];
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 4096);
+        snprintf(path, sizeof(path), "%.4000s/admin.token", agent->state);
+        if (agent->config->tokens.count) {
+                fprintf(stderr, "tarsier: page, %s/ (with a token of the configuration)\n", http);
+        } else if (!isatty(STDERR_FILENO) || file_read(AT_FDCWD, path, &text, NULL) < 0) {
+                fprintf(stderr, "tarsier: page, %s/ (its token is in %s)\n", http, path);
+        } else {
+                struct sv token = sv_trim(sv_n(buf_text(&text), text.len));
+                fprintf(stderr, "tarsier: page, %s/#token=%.*s\n", http, SV_ARG(token));
+                explicit_bzero(text.data, text.len);
+        }
+}
+
 static void say_ready(struct agent *agent)
 {
         char missing[256] = "";
@@ -93,6 +112,8 @@ static void say_ready(struct agent *agent)
                 fprintf(stderr, "tarsier: ready, %s (pid %d), %s%s\n", http, (int)getpid(), local, missing);
         else
                 fprintf(stderr, "tarsier: ready, %s (pid %d)%s\n", local, (int)getpid(), missing);
+        if (http[0])
+                say_page(agent, http);
         notify_send("READY=1\nSTATUS=ready, %s%s", http[0] ? http : local, missing);
         malloc_trim(0);
 }
@@ -323,7 +344,7 @@ static int set_up(struct agent *agent, struct error *err)
                 return -1;
         agent->schedule = schedule_new(agent, time_unix_ns, err);
         if (!agent->schedule || watch_signals(agent, err) < 0 || open_socket(agent, err) < 0 ||
-                supervise_declare(agent, err) < 0 || alerts_init(&agent->alerts, err) < 0)
+                alerts_init(&agent->alerts, err) < 0 || supervise_declare(agent, err) < 0)
                 return -1;
         results_prune(agent);
         agent_advance(agent);

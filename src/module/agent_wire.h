@@ -12,21 +12,28 @@
  * A request is one FRAME_MESSAGE {"class": CLASS, "parameters": {…}} of at most AGENT_CONTROL_MAX bytes:
  *
  *   every request    "credential": {"token": TEXT} or {"connection": true}; with the latter the front attaches the
- * client's connection (SCM_RIGHTS, to the frame's first byte) and the agent asks the kernel who it is (SO_PEERCRED).
- *                    Over agent.sock nothing is attached: {"connection": true} means whoever connected. "client": an
- * address for the log, as the front saw it; may be left out run              "module", "privacy", "max_cpu" (share of a
- * core), "max_io", "max_memory" (bytes, or "10m"), "max_time"
- *                    ("30s"), "follow"; then one FRAME_BODY: the module's parameters as JSON text (empty = {}). Answer:
- *                    "run" {"run": ID} once the log has it on disk; then, with "follow": true, the run's frames (LABEL,
- * ROW, STATISTICS, ERROR, SKIPPED, and DONE, which ends the stream) as they come, within the credit follow "run", the
- * same answer, frames from the beginning cancel           "run"; answer "ok" {} result           "run"; answer "ok" {},
- * then FRAME_DATA: the envelope, then FRAME_END runs             "limit", "before", "module", "state", or "run" (that
- * one only); answer "ok" {}, then FRAME_DATA: a JSON list, then FRAME_END verify           answer "ok" {"rows",
- * "intact", "message"} status           answer "ok" {}, then FRAME_DATA: a JSON object, then FRAME_END metrics answer
- * "ok" {}, then FRAME_DATA: Prometheus text, then FRAME_END describe         "module" (left out: all); answer "ok" {},
- * then FRAME_DATA: descriptors (descriptor.h), a JSON list, then FRAME_END: a front need not find the files authorize
- * "role" ("viewer", "investigator", "admin") or "module"; answer "ok" {"identity", "role"}: before a module's own route
- * is called health           needs no credential; answer "ok" {"ready", "message"}
+ *                    client's connection (SCM_RIGHTS, to the frame's first byte) and the agent asks the kernel who it
+ *                    is (SO_PEERCRED). Over agent.sock nothing is attached: {"connection": true} means whoever
+ *                    connected. "client": an address for the log, as the front saw it; may be left out
+ *   run              "module", "privacy", "max_cpu" (share of a core), "max_io", "max_memory" (bytes, or "10m"),
+ *                    "max_time" ("30s"), "follow"; then one FRAME_BODY: the module's parameters as JSON text
+ *                    (empty = {}). Answer: "run" {"run": ID} once the log has it on disk; then, with "follow": true,
+ *                    the run's frames (LABEL, ROW, STATISTICS, ERROR, SKIPPED, and DONE, which ends the stream) as
+ *                    they come, within the credit
+ *   follow           "run"; the same answer, frames from the beginning
+ *   cancel           "run"; answer "ok" {}
+ *   result           "run"; answer "ok" {}, then FRAME_DATA: the envelope, then FRAME_END
+ *   runs             "limit", "before", "module", "state", or "run" (that one only); answer "ok" {}, then FRAME_DATA: a
+ *                    JSON list, then FRAME_END
+ *   verify           answer "ok" {"rows", "intact", "message"}
+ *   status           answer "ok" {}, then FRAME_DATA: a JSON object, then FRAME_END
+ *   metrics          answer "ok" {}, then FRAME_DATA: Prometheus text, then FRAME_END
+ *   describe         "module" (left out: all); answer "ok" {}, then FRAME_DATA: descriptors (descriptor.h), a JSON
+ *                    list, then FRAME_END: a front need not find the files
+ *   authorize        "role" ("viewer", "investigator", "admin") or "module"; answer "ok" {"identity", "role"}: before a
+ *                    module's own route is called
+ *   whoami           answer "ok" {"identity", "role", "host", "version", "privacy"}: what the credential is worth here
+ *   health           needs no credential; answer "ok" {"ready", "message"}
  *
  * Any of them may be answered by "refused" {"code": E_…'s name, "message"} which ends the stream. The others end with
  * their "ok", FRAME_END, FRAME_DONE, or "run" without "follow".

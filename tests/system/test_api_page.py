@@ -2,10 +2,14 @@
 import gzip
 import json
 import os
+import pty
 import re
+import socket
+import subprocess
+import tempfile
 
 import pytest
-from agent_harness import Agent
+from agent_harness import TARSIER, Agent, wait_for
 from test_api import CONFIG, TOKENS, Api
 
 SOURCE = os.environ.get('TARSIER_SOURCE') or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -121,3 +125,75 @@ def test_what_anybody_may_send_is_short(api):
     got = api.raw(head + b'8000\r\n' + b' ' * 0x8000 + b'\r\n8000\r\n' + b' ' * 0x8000 + b'\r\n1\r\n \r\n0\r\n\r\n')
     assert b' 204 ' not in got.split(b'\r\n')[0]
     assert api.ask('GET', '/healthz', tcp=True)[0] == 200
+
+
+# ---- what a page begins with ----
+
+
+def test_whoami(api):
+    for role, token in TOKENS.items():
+        answer = api.get('/v1/whoami', tcp=True, token=token)
+        assert set(answer) == {'identity', 'role', 'host', 'version', 'privacy'}
+        assert answer['identity'] == f'token {role}' and answer['role'] == role and answer['host'] == socket.gethostname()
+        assert answer['privacy'] is False and answer['version'] == api.get('/v1/status')['version']
+    assert api.get('/v1/whoami')['role'] == 'admin'  # over the unix socket the kernel says so
+    assert api.error('GET', '/v1/whoami', tcp=True)[0] == 401
+    assert api.error('GET', '/v1/whoami', tcp=True, token='wrong')[0] == 401
+
+
+def test_whoami_in_privacy_mode(tmp_path):
+    with Agent(tmp_path, {**CONFIG, 'privacy': True}) as agent:
+        assert Api(agent).get('/v1/whoami')['privacy'] is True
+
+
+def page_line(text):
+    return re.search(r'^tarsier: page, (\S+)/(\S*)(.*?)\r?$', text, re.M).groups()
+
+
+def test_address_of_the_page(tmp_path, api):
+    """The token stands in the address on a terminal only."""
+    assert page_line(api.agent.log())[1:] == ('', ' (with a token of the configuration)')
+    with Agent(tmp_path / 'file') as agent:
+        wait_for(lambda: 'tarsier: page' in agent.log())
+        with open(tmp_path / 'file' / 'admin.token') as file:
+            token = file.read().strip()
+        assert token not in agent.log()
+        assert page_line(agent.log()) == (Api(agent).url, '', f' (its token is in {tmp_path}/file/admin.token)')
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([TARSIER, 'serve', '--state', str(tmp_path / 'terminal'), '--listen', '127.0.0.1:0'], stderr=theirs,
+                          stdin=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        text = ''
+        try:
+            while 'tarsier: page' not in text or not text.endswith('\n'):
+                text += os.read(ours, 4096).decode()
+        finally:
+            process.terminate()
+            process.wait(60)
+            os.close(ours)
+        with open(tmp_path / 'terminal' / 'admin.token') as file:
+            assert page_line(text)[1:] == (f'#token={file.read().strip()}', '')
+
+
+def test_defaults_of_dev_run(tmp_path):
+    """They start whoever runs them: what needs root is down, and the agent up."""
+    path = os.path.join(SOURCE, 'packaging', 'run.yaml')
+    with open(os.path.join(SOURCE, 'dev')) as script:
+        assert 'packaging/run.yaml' in script.read()
+    with open(path) as file:
+        config = file.read()
+    users = [{}, {'user': 65534, 'group': 65534, 'extra_groups': []}] if os.geteuid() == 0 else [{}]
+    for index, user in enumerate(users):
+        with tempfile.TemporaryDirectory() as state:
+            os.chmod(state, 0o755)
+            own = os.path.join(state, 'own')
+            os.mkdir(own)
+            if user:
+                os.chown(own, 65534, 65534)
+            agent = Agent(own, config, **user)
+            os.chmod(agent.config, 0o644)
+            with agent:
+                services = {s['name']: s['state'] for s in Api(agent).get('/v1/status')['services']}
+                assert services['api'] == services['metrics'] == 'ready', (index, services)
+                if services['watch'] != 'ready':
+                    assert user and 'module watch is down' in agent.log()

@@ -226,6 +226,7 @@ void handle_page(struct call *call);
 bool page_covers(const char *path);
 void handle_csp_report(struct call *call);
 void handle_health(struct call *call);
+void handle_whoami(struct call *call);
 void handle_openapi(struct call *call);
 void handle_modules(struct call *call);
 void handle_module(struct call *call);

@@ -101,6 +101,11 @@ void handle_health(struct call *call)
         agent_ask(call, "health", NULL, &answer_events);
 }
 
+void handle_whoami(struct call *call)
+{
+        agent_ask(call, "whoami", NULL, &answer_events);
+}
+
 void handle_verify(struct call *call)
 {
         agent_ask(call, "verify", NULL, &answer_events);

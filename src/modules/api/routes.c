@@ -12,6 +12,8 @@ const struct api_route api_routes[] = {
         { "GET", "/metrics", "the agent's own figures, in Prometheus' text format", false, false, ANSWER_TEXT,
                 { { 0 } }, handle_metrics },
         { "GET", "/v1/openapi.json", "this description", false, false, ANSWER_JSON, { { 0 } }, handle_openapi },
+        { "GET", "/v1/whoami", "who you are here, and what you may do", false, false, ANSWER_JSON, { { 0 } },
+                handle_whoami },
         { "GET", "/v1/status", "the agent, its modules and its schedule", false, false, ANSWER_JSON, { { 0 } },
                 handle_status },
         { "GET", "/v1/modules", "the modules of this agent", false, false, ANSWER_JSON, { { 0 } }, handle_modules },
