@@ -1,0 +1,56 @@
+// The panel of what was opened, beside the table on wide screens, over it on narrow ones. Escape closes it.
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { bindKeys } from "../lib/keys";
+import "./details.css";
+
+export interface DetailsProps {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+export function Details({ title, onClose, children }: DetailsProps) {
+  const id = useId();
+  const box = useRef<HTMLElement>(null);
+  const close = () => {
+    const inside = box.current?.contains(document.activeElement);
+    onClose();
+    if (inside) document.querySelector<HTMLElement>(".t-scroll")?.focus({ preventScroll: true });
+  };
+  const latest = useRef(close);
+  latest.current = close;
+  useEffect(() => bindKeys([{ keys: "Escape", label: "Close the details", section: "Tables", run: () => latest.current() }]), []);
+  useEffect(() => {
+    box.current?.querySelector(".details-body")?.scrollTo(0, 0);
+  }, [title]);
+  return (
+    <aside class="details" aria-labelledby={id} ref={box}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        <button type="button" class="icon" aria-label="Close the details" onClick={close}>
+          ×
+        </button>
+      </header>
+      <div class="details-body" tabIndex={0} role="region" aria-labelledby={id}>
+        {children}
+      </div>
+    </aside>
+  );
+}
+
+/** Names and values; those that are undefined, null, "" or false are left out. */
+export function Facts({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {of.map(([name, value]) =>
+        value === undefined || value === null || value === "" || value === false ? null : (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ),
+      )}
+    </dl>
+  );
+}

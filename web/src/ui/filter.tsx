@@ -1,0 +1,196 @@
+// What a page shows of what there is, as words of the address: a search field, chips, a choice.
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { bindKeys } from "../lib/keys";
+import { route, setQuery } from "../lib/route";
+import "./filter.css";
+
+const PAUSE = 150; // ms after the last stroke
+
+export interface SearchProps {
+  label: string; // "Search processes"
+  word?: string; // of the address; "q" when left out
+  hint?: string; // in the empty field: what is looked at
+  slash?: boolean; // hears `/`; true when left out: one a page
+}
+
+export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const timer = useRef(0);
+  const given = route.value.query.get(word) ?? "";
+  const [text, setText] = useState(given);
+  const told = useRef(given); // what we wrote into the address ourselves
+  useEffect(() => {
+    if (given !== told.current) {
+      told.current = given;
+      setText(given); // Back, or a link
+    }
+  }, [given]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (!slash) return;
+    return bindKeys([
+      {
+        keys: "/",
+        label,
+        section: "Anywhere",
+        run: () => {
+          field.current?.focus();
+          field.current?.select();
+        },
+      },
+    ]);
+  }, [slash, label]);
+  const tell = (value: string, soon: boolean) => {
+    setText(value);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(
+      () => {
+        told.current = value;
+        setQuery({ [word]: value || undefined });
+      },
+      soon ? 0 : PAUSE,
+    );
+  };
+  return (
+    <label class="search">
+      <span class="hidden">{label}</span>
+      <input
+        ref={field}
+        type="search"
+        value={text}
+        placeholder={hint ?? label}
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
+        aria-keyshortcuts={slash ? "/" : undefined}
+        onInput={(event) => tell(event.currentTarget.value, false)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") tell(text, true);
+          if (event.key !== "Escape") return;
+          event.preventDefault();
+          event.stopPropagation();
+          if (text) tell("", true);
+          else field.current?.blur();
+        }}
+      />
+    </label>
+  );
+}
+
+export interface Choice {
+  value: string;
+  label: string;
+  count?: number;
+}
+
+export interface ChipsProps {
+  label: string; // of the group
+  word: string; // of the address: VALUE,VALUE
+  choices: readonly Choice[];
+  single?: boolean; // one at most
+}
+
+export const listOf = (text: string | undefined): readonly string[] => (text ? text.split(",").filter(Boolean) : []);
+
+export function Chips({ label, word, choices, single }: ChipsProps) {
+  const chosen = listOf(route.value.query.get(word));
+  const press = (value: string) => {
+    const on = chosen.includes(value);
+    const next = single ? (on ? [] : [value]) : on ? chosen.filter((each) => each !== value) : [...chosen, value];
+    setQuery({ [word]: next.join(",") || undefined });
+  };
+  return (
+    <div class="chips" role="group" aria-label={label}>
+      {choices.map(({ value, label: text, count }) => (
+        <button key={value} type="button" class="chip" aria-pressed={chosen.includes(value)} onClick={() => press(value)}>
+          {text}
+          {count === undefined ? null : <span class="chip-count">{count}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** One of several, always one: a list or a tree. The first is what the address leaves out. */
+export function Switch({ label, word, choices }: { label: string; word: string; choices: readonly Choice[] }) {
+  const first = choices[0]!.value;
+  const chosen = route.value.query.get(word) ?? first;
+  return (
+    <div class="switch" role="group" aria-label={label}>
+      {choices.map(({ value, label: text }) => (
+        <button
+          key={value}
+          type="button"
+          aria-pressed={value === chosen}
+          onClick={() => setQuery({ [word]: value === first ? undefined : value })}
+        >
+          {text}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function Choose({ label, word, choices }: { label: string; word: string; choices: readonly Choice[] }) {
+  const id = useId();
+  return (
+    <span class="choose">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        value={route.value.query.get(word) ?? ""}
+        onChange={(event) => setQuery({ [word]: event.currentTarget.value || undefined })}
+      >
+        {choices.map(({ value, label: text }) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}
+
+/** A box whose "on" stands in the address as WORD=1. */
+export function Toggle({ label, word }: { label: string; word: string }) {
+  return (
+    <label class="toggle">
+      <input
+        type="checkbox"
+        checked={route.value.query.get(word) === "1"}
+        onChange={(event) => setQuery({ [word]: event.currentTarget.checked ? "1" : undefined })}
+      />
+      {label}
+    </label>
+  );
+}
+
+/** A text field for one word, written when it is left or Enter is pressed; the field of a filter. */
+export function Field({ label, word, hint, wide }: { label: string; word: string; hint?: string; wide?: boolean }) {
+  const given = route.value.query.get(word) ?? "";
+  return (
+    <label class={wide ? "field wide" : "field"}>
+      <span>{label}</span>
+      <input
+        key={given}
+        type="text"
+        defaultValue={given}
+        placeholder={hint}
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
+        onChange={(event) => setQuery({ [word]: event.currentTarget.value.trim() || undefined })}
+      />
+    </label>
+  );
+}
+
+/** Words of a search: all must be found, `!word` must not. Case does not matter. */
+export function matcher(text: string): (hay: string) => boolean {
+  const words = text.toLowerCase().split(/\s+/).filter((word) => word && word !== "!");
+  if (!words.length) return () => true;
+  return (hay) => {
+    const low = hay.toLowerCase();
+    return words.every((word) => (word.startsWith("!") ? !low.includes(word.slice(1)) : low.includes(word)));
+  };
+}
