@@ -1,0 +1,198 @@
+/* metrics-feed: the feed as a run of its own: it keeps its own containers, and needs no agent. */
+#include "base/cleanup.h"
+#include "module/lines.h"
+#include "module/run.h"
+#include "modules/metrics/feed.h"
+#include "modules/metrics/settings.h"
+
+static const int64_t FIRST_NS = 200 * MILLISECOND; /* between the first two looks, at most: rates need both */
+
+struct feed_params {
+        int64_t interval_ns;
+        LIST(int) parts;
+        unsigned count;
+        bool full;
+};
+
+#define P struct feed_params
+static const struct field params_fields[] = {
+        FIELD_DURATION(P, interval_ns, .json = "interval", .def = "1s", .min = 100 * MILLISECOND, .max = HOUR,
+                .help = "time between two pictures"),
+        FIELD_ENUMS(P, parts, feed_part_names, .def = "host,containers,processes,network,disks", .max_items = 16,
+                .help = "what is told"),
+        FIELD_UINT(P, count, .help = "end after so many pictures; 0 is never"),
+        FIELD_BOOL(P, full, .help = "everything in each picture, not only what changed"),
+};
+
+struct feeding {
+        struct run *run;
+        const struct feed_params *params;
+        struct feed *feed;
+        struct feed_reader reader;
+        struct loop *loop;
+        struct feed_element *element;
+        struct error err;
+        bool failed;
+};
+
+static int emit(enum feed_kind kind, const void *record, void *cookie)
+{
+        struct feeding *feeding = cookie;
+        struct feed_element *element = feeding->element;
+        memset(element->is, 0, sizeof(element->is));
+        element->is[kind] = true;
+        memcpy(&element->host, record, feed_records[kind]->size); /* all kinds begin at one place */
+        return run_emit(feeding->run, NULL, element, &feeding->err);
+}
+
+static void end(struct feeding *feeding, bool failed)
+{
+        feeding->failed = feeding->failed || failed;
+        loop_stop(feeding->loop);
+}
+
+static void look(struct feeding *feeding, bool tell)
+{
+        feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), feeding->params->interval_ns / 2);
+        if (!tell)
+                return;
+        if (feed_tell(feeding->feed, &feeding->reader, emit, feeding) < 0) {
+                end(feeding, true);
+                return;
+        }
+        feed_forget(feeding->feed, feeding->reader.seen);
+        run_would_block(feeding->run); /* sends what gathered */
+        if (feeding->params->count && feeding->reader.pictures >= feeding->params->count)
+                end(feeding, false);
+}
+
+static void on_interval(struct loop *loop, loop_id id, void *cookie)
+{
+        struct feeding *feeding = cookie;
+        (void)loop;
+        (void)id;
+        if (run_checkpoint(feeding->run))
+                end(feeding, false);
+        else
+                look(feeding, true);
+}
+
+static void on_stop(struct loop *loop, loop_id id, uint32_t events, void *cookie)
+{
+        struct feeding *feeding = cookie;
+        (void)loop;
+        (void)id;
+        (void)events;
+        if (run_checkpoint(feeding->run))
+                end(feeding, false);
+}
+
+static unsigned parts_of(const struct feed_params *params)
+{
+        unsigned parts = 0;
+        list_foreach (part, &params->parts)
+                parts |= 1U << *part;
+        return parts ? parts : FEED_ALL;
+}
+
+static int feed_loop(struct feeding *feeding, struct error *err)
+{
+        const int64_t interval_ns = feeding->params->interval_ns;
+        const int64_t first_ns = interval_ns < FIRST_NS ? interval_ns : FIRST_NS;
+        if (loop_add_fd(feeding->loop, run_stop_fd(feeding->run), LOOP_READ, LOOP_LEVEL, on_stop, feeding, NULL, err) <
+                        0 ||
+                loop_add_timer(feeding->loop, first_ns, interval_ns, on_interval, feeding, NULL, err) < 0)
+                return -1;
+        look(feeding, false);
+        return loop_run(feeding->loop, err);
+}
+
+/* cAdvisor's defaults are those of a history; what is different here is set in the options. */
+struct feed_settings {
+        struct metrics_settings settings;
+};
+static const struct field settings_fields[] = { METRICS_SETTINGS(struct feed_settings) };
+
+static int open_options(struct run *run, struct metrics_options *ret, struct error *err)
+{
+        struct node_options node;
+        struct feed_settings *settings = arena_new(&run->arena, struct feed_settings);
+        if (!settings)
+                return fail(err, E_NO_MEMORY, "settings");
+        if (record_read(RECORD(struct feed_settings, settings_fields), NULL, settings, &run->arena, 0, err) < 0)
+                return -1;
+        return metrics_options_make(&settings->settings, &run->arena, ret, &node, err);
+}
+
+static int feed_run(struct run *run, struct error *err)
+{
+        struct feeding feeding = { .run = run, .params = run->params };
+        struct metrics_options options = { .root = -1, .proc = -1, .sys = -1 };
+        feeding.reader = (struct feed_reader){ .parts = parts_of(feeding.params), .full = feeding.params->full };
+        feeding.element = arena_new(&run->arena, struct feed_element);
+        feeding.loop = loop_new(NULL, err);
+        if (!feeding.element || !feeding.loop)
+                return feeding.loop ? fail(err, E_NO_MEMORY, "feed") : -1;
+        int status = open_options(run, &options, err);
+        if (status == 0) {
+                const struct feed_source source = { .root = options.root, .proc = options.proc };
+                feeding.feed = feed_new(&source, err);
+                status = feeding.feed ? feed_loop(&feeding, err) : -1;
+        }
+        feed_free(feeding.feed);
+        loop_free(feeding.loop);
+        metrics_options_close(&options);
+        if (status == 0 && feeding.failed) {
+                *err = feeding.err;
+                status = -1;
+        }
+        return status;
+}
+
+static void print_row(struct line_printer *printer, const char *group, const char *label, const void *row)
+{
+        const struct feed_element *element = row;
+        const struct feed_tick *tick = &element->tick;
+        char when[TIME_TEXT_MAX], used[TIME_TEXT_MAX], total[TIME_TEXT_MAX], host[200] = "", counts[100] = "";
+        (void)group;
+        (void)label;
+        if (!element->is[FEED_TICK])
+                return;
+        time_format_rfc3339(tick->time_ns / MILLISECOND * MILLISECOND, when);
+        size_format(tick->memory_used, used);
+        size_format(tick->memory_total, total);
+        if (tick->has_host)
+                snprintf(host, sizeof(host), "  cpu %5.2f  memory %s of %s", tick->cpu, used, total);
+        int length = tick->has_containers ? snprintf(counts, sizeof(counts), "  containers %llu",
+                                                    (unsigned long long)tick->containers)
+                                          : 0;
+        if (tick->has_processes)
+                snprintf(counts + length, sizeof(counts) - (size_t)length, "  processes %llu",
+                        (unsigned long long)tick->processes);
+        print_line(printer, "%s%s%s", when, host, counts);
+}
+
+static const struct module_example examples[] = {
+        { "metrics feed --json", "everything that changes on this host, each second" },
+        { "metrics feed --parts containers --interval 5s --full --json", "all containers, each 5 seconds" },
+        { "metrics feed --count 1 --json", "one whole picture" },
+        { 0 },
+};
+
+const struct module metrics_feed_module = {
+        .name = "metrics-feed",
+        .summary = "the host, its containers, processes and devices as they are, picture by picture",
+        .params = RECORD(P, params_fields),
+        .element = &feed_element_record,
+        .shape = SHAPE_LIST,
+        .sandbox = { .capabilities = CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_DAC_READ_SEARCH),
+                .netlink = true,
+                .processes = true,
+                .read_all = true },
+        .limits = { .wall_ns = 3650 * DAY, .memory = 256 * MIB, .result = 1024 * MIB },
+        .role = ROLE_VIEWER,
+        .stream = true,
+        .examples = examples,
+        .run = feed_run,
+        .print_row = print_row,
+};
