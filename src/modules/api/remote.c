@@ -9,6 +9,7 @@
 #include "module/descriptor.h"
 #include "module/program.h"
 #include "schema/json.h"
+#include "schema/json_writer.h"
 
 enum { RAW_PATH_MAX = 64 << 10 };
 
@@ -97,6 +98,60 @@ int remote_event(const char *event, struct sv text, void *cookie)
         return status;
 }
 
+/* One row of a fetch. */
+static int put_fetched(struct remote *remote, const char *event, struct sv json)
+{
+        struct json_writer writer;
+        cleanup(buf_done) struct buf row;
+        if (!json_valid(json))
+                return fail(&remote->why, E_PROTOCOL, "%s: what came from %s is no JSON", remote->url, remote->path);
+        buf_init(&row, JSON_MESSAGE_MAX);
+        json_writer_init(&writer, &row, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "event", json_put_text, event);
+        json_field(&writer, "data", json_put_raw, json);
+        json_end_object(&writer);
+        if (row.failed)
+                return fail(&remote->why, E_TOO_LARGE, "%s: a part of %s is too long", remote->url, remote->path);
+        return run_emit_json(remote->run, NULL, NULL, sv_n(row.data, row.len), &remote->why);
+}
+
+int remote_fetched(const char *event, struct sv text, void *cookie)
+{
+        return put_fetched(cookie, event, text);
+}
+
+void remote_answered(struct remote *remote)
+{
+        struct sv text = sv_trim(sv_n(buf_text(&remote->body), remote->body.len));
+        if (put_fetched(remote, "answer", text.n ? text : SV("null")) == 0)
+                remote->finished = true;
+}
+
+/* {"fetch":{"method":"GET","path":"/v1/…","body":JSON}} asks for any path instead of a run. ret_value owns the texts.
+ */
+static int read_fetch(struct remote *remote, json_t **ret_value, struct buf *body, struct error *err)
+{
+        if (!sv_starts(remote->message, SV("{\"fetch\":")))
+                return 0;
+        json_t *value = json_parse(remote->message, true, err);
+        if (!value)
+                return -1;
+        *ret_value = value;
+        const json_t *fetch = json_object_get(value, "fetch");
+        const json_t *sent = json_object_get(fetch, "body");
+        remote->method = text_of(fetch, "method");
+        remote->path = text_of(fetch, "path");
+        if (!remote->method || !remote->path || remote->path[0] != '/')
+                return fail(err, E_INVALID, "a fetch needs a method and a path");
+        remote->fetch = true;
+        char *text = sent ? json_dumps(sent, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        buf_puts(body, text ? text : "");
+        free(text);
+        remote->message = sv_n(buf_text(body), body->len);
+        return 0;
+}
+
 /* As the module's own worker would end there: the same errors, the same verdict, the same exit status. */
 static int end_run(struct remote *remote, struct error *err)
 {
@@ -112,7 +167,7 @@ static int end_run(struct remote *remote, struct error *err)
                                : fail(err, remote->code, "the run failed: %s", error_code_name(remote->code));
         if (run_stopped(remote->run))
                 return 0;
-        if (remote->id[0])
+        if (remote->id[0] || remote->fetch)
                 run_set_partial(remote->run, "connection lost");
         return fail(err, remote->why.code, "%s", remote->why.message);
 }
@@ -121,8 +176,13 @@ static int remote_run(struct run *run, struct error *err)
 {
         struct bridge *bridge = run->state;
         struct remote remote = { .run = run, .url = bridge->path, .token = bridge->secret, .message = bridge->message };
+        cleanup(json_decref) json_t *fetch = NULL;
+        cleanup(buf_done) struct buf body;
+        buf_init(&body, JSON_MESSAGE_MAX);
+        if (read_fetch(&remote, &fetch, &body, err) < 0)
+                return -1;
         sse_init(&remote.events);
-        buf_init(&remote.body, REMOTE_BODY_MAX);
+        buf_init(&remote.body, remote.fetch ? REMOTE_ANSWER_MAX : REMOTE_BODY_MAX);
         remote_exchange(&remote);
         int status = end_run(&remote, err);
         sse_done(&remote.events);

@@ -34,12 +34,19 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *cookie)
                 curl_easy_getinfo((CURL *)remote->easy, CURLINFO_RESPONSE_CODE, &status);
                 curl_easy_getinfo((CURL *)remote->easy, CURLINFO_CONTENT_TYPE, &type);
                 remote->streaming = status == 200 && type && strncmp(type, "text/event-stream", 17) == 0;
+                remote->answered = status >= 200 && status < 300;
         }
         if (!remote->streaming) {
+                if (remote->fetch && remote->answered && remote->body.len + size * count > remote->body.max) {
+                        fail(&remote->why, E_TOO_LARGE, "an answer of %s is longer than %d bytes", remote->url,
+                                REMOTE_ANSWER_MAX);
+                        return 0;
+                }
                 buf_append(&remote->body, bytes, size * count);
                 return size * count; /* what is too long is no answer of an agent; its beginning is kept */
         }
-        if (sse_feed(&remote->events, sv_n(bytes, size * count), remote_event, remote, &remote->why) < 0)
+        if (sse_feed(&remote->events, sv_n(bytes, size * count), remote->fetch ? remote_fetched : remote_event, remote,
+                    &remote->why) < 0)
                 return 0;
         return size * count;
 }
@@ -186,9 +193,11 @@ static void transfer(struct remote *remote, CURLM *multi, struct curl_slist *hea
                 return;
         if (code != CURLE_OK && !remote->id[0])
                 explain_failure(remote, code);
+        else if (remote->fetch && remote->answered && !remote->streaming)
+                remote_answered(remote);
         else if (remote->streaming)
-                fail(&remote->why, E_UNAVAILABLE,
-                        "the agent at %s closed the connection before the result was complete", remote->url);
+                fail(&remote->why, E_UNAVAILABLE, "the agent at %s closed the connection%s", remote->url,
+                        remote->fetch ? "" : " before the result was complete");
         else
                 explain_answer(remote);
 }
@@ -204,11 +213,15 @@ void remote_exchange(struct remote *remote)
                 headers = curl_slist_append(headers, authorization);
         }
         CURLM *multi = curl_multi_init();
-        CURL *easy = make_request(remote, "/v1/runs?follow=1", headers);
+        CURL *easy = make_request(remote, remote->fetch ? remote->path : "/v1/runs?follow=1", headers);
         remote->easy = easy;
         if (multi && easy) {
-                curl_easy_setopt(easy, CURLOPT_POSTFIELDS, remote->message.p);
-                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)remote->message.n);
+                if (!remote->fetch || remote->message.n) {
+                        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, remote->message.p);
+                        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)remote->message.n);
+                }
+                if (remote->fetch)
+                        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, remote->method);
                 curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
                 curl_easy_setopt(easy, CURLOPT_WRITEDATA, remote);
                 curl_multi_add_handle(multi, easy);
