@@ -150,6 +150,8 @@ export interface StreamOptions {
   state?: (error: ApiError | null) => void;
   /** Ends after the first whole answer instead of connecting anew: a run's events. */
   once?: boolean;
+  /** With `once`: the answer is over. */
+  ended?: () => void;
   body?: unknown;
 }
 
@@ -177,7 +179,7 @@ export function stream(path: string, options: StreamOptions): () => void {
           if (done) break;
           parser.feed(value);
         }
-        if (options.once) return;
+        if (options.once) return options.ended?.();
         options.state?.(new ApiError(0, "ended", "the stream ended"));
       } catch (error) {
         if (abort.signal.aborted) return;
