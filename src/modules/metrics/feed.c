@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-enum { NAMES_MAX = 256 << 10, GONE_MAX = 16 << 20 };
+enum { NAMES_MAX = 256 << 10, GONE_MAX = 16 << 20, TRASH_MAX = 1 << 18 };
 
 struct sv feed_read(struct feed *feed, int dir, const char *path)
 {
@@ -12,6 +12,30 @@ struct sv feed_read(struct feed *feed, int dir, const char *path)
         if (file_read(dir, path, &feed->text, NULL) < 0)
                 buf_clear(&feed->text);
         return sv_n(buf_text(&feed->text), feed->text.len);
+}
+
+void feed_trash(struct feed *feed, void *text)
+{
+        void **slot = text ? vec_add(&feed->trash, TRASH_MAX) : NULL;
+        if (slot)
+                *slot = text;
+        else
+                free(text);
+}
+
+static void empty_trash(struct feed *feed)
+{
+        vec_foreach (text, &feed->trash)
+                free(*text);
+        feed->trash.count = 0;
+}
+
+void feed_keep_text(struct feed *feed, char **kept, struct sv text)
+{
+        if (*kept ? sv_eq(sv_of(*kept), text) : !text.n)
+                return;
+        feed_trash(feed, *kept);
+        *kept = text.n ? strndup(text.p, text.n) : NULL;
 }
 
 struct feed *feed_new(const struct feed_source *source, struct error *err)
@@ -24,6 +48,7 @@ struct feed *feed_new(const struct feed_source *source, struct error *err)
         feed->graves.max = FEED_GRAVES_MAX;
         buf_init(&feed->text, FEED_TEXT_MAX);
         arena_init(&feed->host_past.names, NAMES_MAX);
+        feed_processes_init(feed);
         return feed;
 }
 
@@ -32,6 +57,9 @@ void feed_free(struct feed *feed)
         if (!feed)
                 return;
         feed_host_done(feed);
+        feed_processes_done(feed);
+        empty_trash(feed);
+        vec_done(&feed->trash);
         feed_graves_done(&feed->graves);
         buf_done(&feed->text);
         free(feed);
@@ -63,8 +91,11 @@ void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t fre
         feed->now_ns = now_ns;
         feed->unix_ns = time_unix_ns();
         feed->freshness_ns = freshness_ns;
+        if (parts & 1U << FEED_PART_PROCESSES)
+                feed_processes_look(feed, begin_part(feed, FEED_PART_PROCESSES));
         if (parts & 1U << FEED_PART_HOST)
                 feed_host_look(feed, begin_part(feed, FEED_PART_HOST));
+        empty_trash(feed);
 }
 
 /* ---- telling ---- */

@@ -170,6 +170,9 @@ void feed_host_look(struct feed *feed, int64_t span_ns)
         look_at_memory(feed, host);
         look_at_load(feed, host);
         look_at_pressure(feed, host);
+        host->processes = feed->looks[FEED_PART_PROCESSES].looked_ns == feed->now_ns
+                                  ? feed->processes.rows.count + feed->processes.refused
+                                  : feed_processes_count(feed);
         host->receive = feed->sums.receive;
         host->send = feed->sums.send;
         host->has_network = feed->sums.has_network;

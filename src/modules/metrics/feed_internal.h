@@ -4,6 +4,8 @@
 #include "modules/metrics/feed_rows.h"
 
 #include "base/buf.h"
+#include "linux/process.h"
+#include "linux/process_list.h"
 
 enum { FEED_TEXT_MAX = 1 << 20 }; /* bytes of one file of the kernel */
 
@@ -27,6 +29,31 @@ struct feed_sums { /* over the devices of the machine itself: a bridge and its p
         bool has_network, has_disk;
 };
 
+struct feed_process_row {
+        struct feed_row head;
+        struct feed_process record;
+        uint64_t ticks, major_faults, arg_start, start_code;
+        uint64_t read_bytes, write_bytes;
+        int64_t io_ns, detailed_ns; /* monotonic: when they were read */
+        char comm[PROCESS_COMM_MAX];
+        char *name, *executable, *command_line;
+        struct feed_group *group;
+        bool io_denied;
+};
+
+struct feed_group { /* a control group that processes are in */
+        uint64_t looked, resolved;
+        char *name, *container; /* of the container's row; what its engine calls it */
+        char path[];
+};
+
+struct feed_users {
+        struct arena arena, names; /* of the table; of the names that rows have */
+        struct process_users table;
+        struct map by_uid; /* names */
+        int64_t changed_ns, looked_ns;
+};
+
 struct feed_look {
         int64_t looked_ns; /* monotonic */
         int64_t span_ns;   /* since the look before */
@@ -44,6 +71,14 @@ struct feed {
         struct feed_sums sums;
         struct feed_table containers, processes, networks, disks, filesystems;
         struct feed_graves graves;
+        struct map groups; /* struct feed_group by path */
+        struct feed_users users;
+        uint64_t names; /* rises when containers came, went or were named */
+        uint64_t names_seen;
+        int64_t names_ns;
+        VEC(void *)
+        trash;           /* texts that rows had: freed when all rows of a look are set, so that no new one has their
+                          * address meanwhile */
         struct buf text; /* a file of the kernel */
 };
 
@@ -53,3 +88,28 @@ struct sv feed_read(struct feed *feed, int dir, const char *path);
 /* feed_host.c */
 void feed_host_look(struct feed *feed, int64_t span_ns);
 void feed_host_done(struct feed *feed);
+
+/* The text that a row keeps: *kept when it is equal, else a copy, and the old one goes to the trash. NULL and "" are
+ * equal. */
+void feed_keep_text(struct feed *feed, char **kept, struct sv text);
+void feed_trash(struct feed *feed, void *text);
+
+/* feed_processes.c */
+void feed_processes_init(struct feed *feed);
+void feed_processes_look(struct feed *feed, int64_t span_ns);
+uint64_t feed_processes_count(const struct feed *feed);
+void feed_processes_done(struct feed *feed);
+
+/* feed_groups.c: which container's row a process belongs to */
+void feed_groups_init(struct feed *feed);
+void feed_groups_begin(struct feed *feed);
+struct feed_group *feed_group_of(struct feed *feed, struct sv path);
+void feed_group_see(struct feed *feed, struct feed_group *group);
+void feed_groups_sweep(struct feed *feed);
+void feed_groups_done(struct feed *feed);
+
+/* feed_users.c */
+void feed_users_init(struct feed *feed);
+void feed_users_begin(struct feed *feed);
+const char *feed_user_name(struct feed *feed, uint32_t uid);
+void feed_users_done(struct feed *feed);
