@@ -33,6 +33,7 @@ MODULES = {
     'example': (SHORT, {'gethostname': True}),
     'file': (LONG, {'searches': {'s': {'paths': ['/'], 'contents': [NOTHING]}}}),
     'host': (SHORT, {}),
+    'kill': (SHORT, {'pid': 1}),
     'listen': (ENDLESS, {'kind': 'tcp', 'port': 0, 'workers': 4}),
     'lsm': (SHORT, {}),
     'mem': (ENDLESS, {'watch': True, 'interval': '10ms'}),

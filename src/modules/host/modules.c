@@ -4,6 +4,7 @@
 extern const struct module disk_module;
 extern const struct module elf_module;
 extern const struct module host_module;
+extern const struct module kill_module;
 extern const struct module lsm_module;
 extern const struct module mem_module;
 extern const struct module ps_module;
@@ -14,6 +15,7 @@ const struct module *const host_modules[] = {
         &disk_module,
         &elf_module,
         &host_module,
+        &kill_module,
         &lsm_module,
         &mem_module,
         &ps_module,
