@@ -12,8 +12,11 @@ export function seconds(text: string): number | undefined {
   return match ? Number(match[1]) * UNITS[match[2]!]! : undefined;
 }
 
-/** Unix seconds, moved once a second while live by the shell. */
+/** Seconds that the host's clock is ahead of the browser's, when that is more than 2: the feed finds it. */
+export const skew = signal(0);
+/** Unix seconds by the host's clock, moved once a second while the page is seen (main.tsx). */
 export const now = signal(Date.now() / 1000);
+export const setNow = (): void => void (now.value = Date.now() / 1000 + skew.peek());
 
 export interface Range {
   from: number; // Unix seconds

@@ -1,0 +1,191 @@
+// Figures over time for charts: what metrics kept on disk for the page's time range, and the feed's pictures behind it.
+import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { ApiError, connection, request, running } from "./api";
+import { tick, type Trace } from "./feed";
+import { now, paused, range, span } from "./time";
+
+export interface ChartData {
+  times: number[]; // Unix seconds, ascending
+  values: (number | null)[][]; // one list a line, as long as times; null breaks the line
+  state: "loading" | "ready" | "failed";
+  message?: string; // why it failed
+}
+
+/** One line. Its query must have one series as its answer: the first is taken. */
+export interface Source {
+  query?: string; // of the history; none: only what the page saw itself
+  scale?: number; // what the history's values are multiplied with to be the feed's
+  trace?: Trace;
+  member?: string; // of the trace
+}
+
+interface Answer {
+  start: string;
+  end: string;
+  step: string;
+  series: { labels: Record<string, string>; values: (number | null)[] }[];
+}
+
+const STEPS = [10, 20, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 21_600, 86_400];
+/** A step that gives some 300 points. */
+export const stepOf = (length: number): number => STEPS.find((step) => length / step <= 400) ?? 86_400;
+
+/** At most four requests at once: connections are shared with streams, of which a browser has six in all. */
+let busy = 0;
+const waiting: (() => void)[] = [];
+async function ask(query: string, from: number, to: number, step: number, abort: AbortSignal): Promise<Answer> {
+  if (busy >= 3) await new Promise<void>((go) => waiting.push(go));
+  busy++;
+  try {
+    abort.throwIfAborted();
+    const words = new URLSearchParams({ query, start: String(Math.floor(from)), end: String(Math.ceil(to)), step: `${step}s` });
+    return await request<Answer>(`/v1/modules/metrics/query?${words}`, { signal: abort });
+  } finally {
+    busy--;
+    waiting.shift()?.();
+  }
+}
+
+interface Past {
+  times: number[];
+  values: (number | null)[][];
+  step: number;
+}
+
+async function load(sources: readonly Source[], from: number, to: number, abort: AbortSignal): Promise<Past> {
+  const step = stepOf(to - from);
+  const answers = await Promise.all(sources.map((source) => (source.query ? ask(source.query, from, to, step, abort) : undefined)));
+  const first = answers.find((answer) => answer && answer.series.length > 0);
+  if (!first) return { times: [], values: sources.map(() => []), step };
+  const begin = Date.parse(first.start) / 1000;
+  const length = first.series[0]!.values.length;
+  const times = Array.from({ length }, (_, index) => begin + index * step);
+  const values = sources.map((source, line) => {
+    const got = answers[line]?.series[0]?.values;
+    return times.map((_, index) => {
+      const value = got?.[index];
+      return value === null || value === undefined ? null : value * (source.scale ?? 1);
+    });
+  });
+  // the newest step has nothing yet, the time before the first sample nothing at all
+  let last = length;
+  while (last > 0 && values.every((line) => line[last - 1] === null)) last--;
+  let head = 0;
+  while (head < last && values.every((line) => line[head] === null)) head++;
+  return { times: times.slice(head, last), values: values.map((line) => line.slice(head, last)), step };
+}
+
+/** What the page saw itself, folded to the history's steps where these are long; it goes on where the past ends. */
+function join(past: Past | null, sources: readonly Source[], from: number, to: number): Omit<ChartData, "state"> {
+  const trace = sources.find((source) => source.trace)?.trace;
+  let first = Infinity;
+  const seen: { time: number; values: (number | null)[] }[] = [];
+  trace?.each((time, at) => {
+    if (time < from - 10 || time > to + 10) return;
+    first = Math.min(first, time);
+    seen.push({
+      time,
+      values: sources.map((source) => {
+        const value = source.member ? (source.trace === trace ? at(source.member) : NaN) : NaN;
+        return Number.isNaN(value) ? null : value;
+      }),
+    });
+  });
+  const fold = past && past.step > 30 ? past.step : 0;
+  // long steps: the past wins, live figures follow it; short ones: live is finer and wins
+  const cut = fold && past!.times.length ? past!.times[past!.times.length - 1]! : first;
+  const times: number[] = [];
+  const values: (number | null)[][] = sources.map(() => []);
+  past?.times.forEach((time, index) => {
+    if (time < from - past.step || time > to || (fold ? time > cut : time >= cut)) return;
+    times.push(time);
+    values.forEach((line, which) => line.push(past.values[which]![index]!));
+  });
+  if (!fold) {
+    for (const point of seen) {
+      times.push(point.time);
+      values.forEach((line, which) => line.push(point.values[which]!));
+    }
+    return { times, values };
+  }
+  for (let at = 0; at < seen.length; ) {
+    const bucket = Math.floor(seen[at]!.time / fold);
+    const sums = sources.map(() => [0, 0] as [sum: number, count: number]);
+    let time = 0;
+    for (; at < seen.length && Math.floor(seen[at]!.time / fold) === bucket; at++) {
+      time = seen[at]!.time;
+      seen[at]!.values.forEach((value, which) => {
+        if (value === null) return;
+        sums[which]![0] += value;
+        sums[which]![1]++;
+      });
+    }
+    if (time <= cut) continue;
+    times.push(time);
+    values.forEach((line, which) => line.push(sums[which]![1] ? sums[which]![0] / sums[which]![1] : null));
+  }
+  return { times, values };
+}
+
+const AGAIN = 600; // s: live lines go back further than this, so that the past may be that old
+
+/** Data of a chart for the page's time range: the history is asked when the range changes, live figures come with each
+ * picture. `key` says when the sources are others. */
+export function useSeries(sources: readonly Source[], key = ""): ReadonlySignal<ChartData> {
+  const held = useMemo(() => {
+    const past = signal<Past | null>(null);
+    const error = signal<ApiError | null>(null);
+    const data = computed<ChartData>(() => {
+      void tick.value;
+      // while live the range moves with now, each second; the picture's time is often enough
+      const { from, to } = paused.value ? range.value : { from: now.peek() - span.value, to: Math.max(now.peek(), tick.value ?? 0) };
+      const joined = join(past.value, sources, from, to);
+      if (joined.times.length) return { ...joined, state: "ready" };
+      if (error.value) return { ...joined, state: "failed", message: error.value.message };
+      return { ...joined, state: past.value ? "ready" : "loading" };
+    });
+    return { past, error, data };
+  }, [key]);
+  useEffect(() => {
+    if (!sources.some((source) => source.query)) {
+      held.past.value = { times: [], values: sources.map(() => []), step: 10 };
+      return undefined;
+    }
+    let abort = new AbortController();
+    const get = (from: number, to: number) => {
+      abort.abort();
+      abort = new AbortController();
+      const mine = abort.signal;
+      load(sources, from, to, mine).then(
+        (past) => {
+          if (mine.aborted) return;
+          held.past.value = past;
+          held.error.value = null;
+        },
+        (error: unknown) => {
+          if (!mine.aborted && error instanceof ApiError) held.error.value = error;
+        },
+      );
+    };
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const end = effect(() => {
+      clearInterval(timer);
+      if (connection.value === "down" || !running.value.has("metrics")) return; // it is asked when it is there again
+      if (paused.value) {
+        get(range.value.from, range.value.to);
+      } else {
+        const length = span.value;
+        const step = () => get(now.peek() - length, now.peek());
+        step();
+        timer = setInterval(() => !document.hidden && step(), Math.min(AGAIN, Math.max(60, stepOf(length))) * 1000);
+      }
+    });
+    return () => {
+      clearInterval(timer);
+      abort.abort();
+      end();
+    };
+  }, [key]);
+  return held.data;
+}

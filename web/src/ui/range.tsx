@@ -1,0 +1,109 @@
+// The page's time range: how long, live or paused, and any part of the past by its two ends.
+import { useSignal } from "@preact/signals";
+import { clock } from "../lib/format";
+import { now, pause, paused, range, RANGES, setFixed, setSpan, span, seconds } from "../lib/time";
+import { route } from "../lib/route";
+import { Dialog } from "./dialog";
+import { Icon } from "./icon";
+
+const WORDS: Record<string, string> = { s: "s", m: " min", h: " h", d: " d" };
+const readable = (text: string) => text.replace(/[smhd]$/, (unit) => WORDS[unit]!);
+
+/** datetime-local wants local time without a zone. */
+const local = (time: number) => clock(time, true).slice(0, 19).replace(" ", "T");
+
+function Ends({ onClose }: { onClose: () => void }) {
+  const { from, to } = range.peek();
+  const begin = useSignal(local(from));
+  const end = useSignal(local(to));
+  const wrong = useSignal("");
+  const submit = () => {
+    const [a, b] = [Date.parse(begin.value) / 1000, Date.parse(end.value) / 1000];
+    if (!(a < b)) {
+      wrong.value = "The end must be later than the beginning.";
+      return;
+    }
+    setFixed(a, b);
+    onClose();
+  };
+  return (
+    <Dialog title="Time range" onClose={onClose} onSubmit={submit} actions={<button class="primary">Show</button>}>
+      <div class="ends">
+        <label>
+          From
+          <input type="datetime-local" step="1" required value={begin} onInput={(event) => (begin.value = event.currentTarget.value)} />
+        </label>
+        <label>
+          To
+          <input type="datetime-local" step="1" required value={end} onInput={(event) => (end.value = event.currentTarget.value)} />
+        </label>
+      </div>
+      <p role="alert">{wrong}</p>
+      <p class="muted">Local time. Dragging over a chart chooses a part of what it shows.</p>
+    </Dialog>
+  );
+}
+
+/** Earlier or later by half of what is shown; later than now is live again. */
+export function shift(direction: -1 | 1): void {
+  const { from, to } = range.peek();
+  const by = ((to - from) / 2) * direction;
+  if (to + by >= now.peek() - 1) pause(false);
+  else setFixed(from + by, to + by);
+}
+
+/** A shorter or longer range; of fixed ones around their middle. */
+export function zoom(direction: -1 | 1): void {
+  const { from, to } = range.peek();
+  if (route.peek().query.has("from")) {
+    const half = ((to - from) / 2) * (direction > 0 ? 2 : 0.5);
+    const middle = (from + to) / 2;
+    if (half >= 5) setFixed(middle - half, Math.min(middle + half, now.peek()));
+    return;
+  }
+  const place = RANGES.findIndex((text) => seconds(text)! >= span.peek());
+  const next = RANGES[place + direction];
+  if (next) setSpan(next);
+}
+
+export function RangePicker() {
+  const open = useSignal(false);
+  const fixed = route.value.query.has("from") && paused.value;
+  const own = RANGES.some((text) => seconds(text) === span.value) ? "" : `${span.value}s`;
+  const chosen = fixed ? "fixed" : own || RANGES.find((text) => seconds(text) === span.value)!;
+  const length = fixed ? range.value.to - range.value.from : 0;
+  return (
+    <>
+      <select
+        aria-label="Time range"
+        value={chosen}
+        onChange={(event) => {
+          const { value } = event.currentTarget;
+          if (value === "choose") {
+            event.currentTarget.value = chosen;
+            open.value = true;
+          } else if (value !== "fixed") setSpan(value);
+        }}
+      >
+        {own && !fixed ? <option value={own}>{readable(own)}</option> : null}
+        {fixed ? <option value="fixed">{`${clock(range.value.from, length > 86_400).slice(0, -7)} – ${clock(range.value.to, length > 86_400).slice(0, -7)}`}</option> : null}
+        {RANGES.map((text) => (
+          <option value={text}>{readable(text)}</option>
+        ))}
+        <option value="choose">From … to …</option>
+      </select>
+      <button
+        type="button"
+        class="live"
+        aria-pressed={paused.value}
+        aria-label={paused.value ? "Paused: go on live" : "Live: pause"}
+        title="p"
+        onClick={() => pause(!paused.value)}
+      >
+        {paused.value ? <Icon name="pause" size={14} /> : <span class="live-dot" />}
+        <span>{paused.value ? "Paused" : "Live"}</span>
+      </button>
+      {open.value ? <Ends onClose={() => (open.value = false)} /> : null}
+    </>
+  );
+}
