@@ -106,7 +106,7 @@ static void row_free(struct model *model, const struct keeper *keeper, void *row
         free(row);
 }
 
-void model_forget_rows(struct model *model)
+static void forget_rows(struct model *model)
 {
         for (size_t i = 0; i < KEEPERS; i++) {
                 struct row_table *table = table_of(model, &keepers[i]);
@@ -116,17 +116,17 @@ void model_forget_rows(struct model *model)
                 map_done(&table->rows);
                 map_init(&table->rows, max);
         }
-        model->changes++;
 }
 
 void model_free(struct model *model)
 {
         if (!model)
                 return;
-        model_forget_rows(model);
+        forget_rows(model);
         host_done(&model->host);
         model_drop_events(model);
         model_drop_alerts(model);
+        model_drop_connections(model);
         for (size_t i = 0; i < KEEPERS; i++)
                 map_done(&table_of(model, &keepers[i])->rows);
         free(model);
@@ -183,6 +183,7 @@ static int take_row(struct model *model, const struct keeper *keeper, struct sv 
                 row->id = ++model->row_id;
                 row->since = model->ticks + 1;
         }
+        row->epoch = model->epoch;
         int status = row_read(keeper->kind, row, json);
         if (keeper->kind == &row_container)
                 set_kind((struct container_row *)(void *)row);
@@ -221,6 +222,10 @@ static int take_gone(struct model *model, struct sv json)
         struct scan scan = scan_of(json);
         struct sv member;
         char key[KEY_MAX];
+        if (sv_eq(scan_find(json, "all"), SV("true"))) {
+                forget_rows(model);
+                return 0;
+        }
         if (!scan_object(&scan))
                 return -1;
         while (scan_member(&scan, &member)) {
@@ -301,6 +306,20 @@ static void remember(struct model *model)
         }
 }
 
+/* Rows that the feed which began did not tell. From the last on: removing moves the last one to the place of it. */
+static void sweep(struct model *model)
+{
+        for (size_t i = 0; i < KEEPERS; i++) {
+                struct map *rows = &table_of(model, &keepers[i])->rows;
+                for (size_t at = rows->count; at-- > 0;) {
+                        struct row *row = rows->entries[at].value;
+                        if (row->epoch != model->epoch)
+                                remove_row(model, &keepers[i], sv_of(row->key));
+                }
+        }
+        model->sweeping = false;
+}
+
 static int take_tick(struct model *model, struct sv json)
 {
         char text[TIME_TEXT_MAX];
@@ -312,6 +331,8 @@ static int take_tick(struct model *model, struct sv json)
         if (scan_number(scan_find(json, "interval"), &interval))
                 model->interval_ns = interval;
         model->ticks++;
+        if (model->sweeping)
+                sweep(model);
         remember(model);
         return 0;
 }
@@ -349,6 +370,32 @@ static int take_source(struct model *model, struct sv json)
         return 0;
 }
 
+static int take_answer(struct model *model, struct sv json)
+{
+        if (!json.n || json.p[0] != '{')
+                return -1;
+        model->answer.number++;
+        model->answer.ok = sv_eq(scan_find(json, "ok"), SV("true"));
+        scan_text(scan_find(json, "message"), model->answer.message, sizeof(model->answer.message));
+        return 0;
+}
+
+static int take_begin(struct model *model)
+{
+        model->epoch++;
+        model->sweeping = true;
+        return 0;
+}
+
+static int take_dropped(struct model *model, struct sv json)
+{
+        double number;
+        if (!scan_number(scan_find(json, "dropped"), &number) || !(number >= 0 && number < 1e15))
+                return -1;
+        model->events_missed += (uint64_t)number;
+        return 0;
+}
+
 static int take_kind(struct model *model, struct sv kind, struct sv json)
 {
         for (size_t i = 0; i < KEEPERS; i++)
@@ -370,6 +417,14 @@ static int take_kind(struct model *model, struct sv kind, struct sv json)
                 return model_take_alerts(model, json);
         if (sv_eq(kind, SV("source")))
                 return take_source(model, json);
+        if (sv_eq(kind, SV("begin")))
+                return take_begin(model);
+        if (sv_eq(kind, SV("dropped")))
+                return take_dropped(model, json);
+        if (sv_eq(kind, SV("answer")))
+                return take_answer(model, json);
+        if (sv_eq(kind, SV("connections")))
+                return model_take_connections(model, json);
         model->unknown++;
         return 0;
 }
@@ -442,14 +497,6 @@ const char *container_title(const struct container_row *container)
                 return container->unit;
         const char *slash = container->name ? strrchr(container->name, '/') : NULL;
         return slash && slash[1] ? slash + 1 : container->name ? container->name : "?";
-}
-
-/* kthreadd is process 2, and the parent of all other threads of the kernel (kernel/kthread.c); in a pid namespace of
- * one's own process 2 may be anything, but then it has a program. */
-bool process_is_kernel(const struct process_row *process)
-{
-        return (process->pid == 2 || process->ppid == 2) && !process->executable && !process->command_line &&
-               !(process->memory > 0);
 }
 
 const struct source_status *model_source(const struct model *model, const char *name)

@@ -7,6 +7,10 @@
  *      {"alert":…}                     an alert, new or changed
  *      {"alerts":{"alerts":[…]}}       the alerts there are, newest first: those before are forgotten
  *      {"source":{"name","state","message"}}   how one of the sources does
+ *      {"begin":{}}                    a feed begins anew: rows that its first picture does not tell are gone
+ *      {"dropped":{"dropped":N}}       so many events did not come
+ *      {"answer":{"ok","message"}}     what became of an action
+ *      {"connections":[…]}             sockets as netstat tells them: those before are forgotten
  *
  * Figures are doubles as the feed has them: bytes, bytes a second, CPUs, shares, nanoseconds; NAN is not known. Texts
  * are NULL when not known; they are of any origin and must be filtered before they are drawn. */
@@ -31,10 +35,12 @@ enum {
         MODEL_EVENT_BYTES_MAX = 16 << 20, /* all events' texts */
         MODEL_ALERTS_MAX = 1000,
         MODEL_SOURCES_MAX = 8,
+        MODEL_CONNECTIONS_MAX = 20000,
 };
 
 /* Every row begins with this. */
 struct row {
+        uint32_t epoch; /* the feed that told it last */
         uint64_t id;    /* of this row in all pictures, never another's: what a grid knows it by */
         char *key;      /* NUL-terminated */
         uint64_t since; /* number of the picture that brought it first */
@@ -70,6 +76,7 @@ struct process_row {
         char *start, *user, *state, *name, *executable, *command_line, *group, *container;
         double pid, ppid, uid, nice, priority, threads, cpu, cpu_time, memory, virtual_memory, read, write, receive,
                 send;
+        bool kernel; /* a thread of the kernel */
         struct history cpu_past, memory_past;
 };
 
@@ -135,6 +142,13 @@ struct source_status {
         int64_t since_ns;
 };
 
+/* Of the module netstat. */
+struct connection {
+        uint64_t number; /* from 1 */
+        char *protocol, *state, *local, *remote, *namespace, *process;
+        double pid, local_port, remote_port;
+};
+
 struct model {
         uint64_t row_id; /* the last one given */
         int64_t now_ns;  /* when the last record came */
@@ -144,10 +158,21 @@ struct model {
         struct event *events; /* a ring of MODEL_EVENTS_MAX */
         size_t event_first, event_count, event_bytes;
         uint64_t event_number, events_dropped; /* the oldest, to make room */
+        uint64_t events_missed;                /* did not come: the reader was too slow */
         uint32_t execs[MODEL_HISTORY];         /* exec events in each of the last seconds, [0] the one under way */
         int64_t execs_second;
         VEC(struct alert) alerts; /* newest first */
         uint64_t alert_number, alerts_refused;
+        VEC(struct connection) connections;
+        uint64_t connections_asked; /* answers so far; 0: never */
+        uint64_t connections_refused;
+        struct {
+                uint64_t number; /* grows with each */
+                bool ok;
+                char message[512];
+        } answer;       /* to the last action */
+        uint32_t epoch; /* feeds that began */
+        bool sweeping;  /* rows of the feed before go with this picture's end, unless they came again */
         struct source_status sources[MODEL_SOURCES_MAX];
         size_t source_count;
         uint64_t ticks;     /* pictures so far */
@@ -166,10 +191,6 @@ DEFINE_CLEANUP(struct model *, model_free);
  * `unknown`. */
 void model_apply(struct model *model, struct sv record, int64_t unix_ns);
 
-/* The rows are gone, since another source begins anew with a whole picture; marks and the past of those that come again
- * are lost. */
-void model_forget_rows(struct model *model);
-
 /* NULL when it is not there (any more). */
 struct container_row *model_container(const struct model *model, const char *name);
 struct process_row *model_process(const struct model *model, const char *key);
@@ -183,9 +204,6 @@ bool model_container_within(const char *inner, const char *outer);
 
 /* What a person calls it: alias, unit or the last part of the cgroup's name. */
 const char *container_title(const struct container_row *container);
-
-/* A thread of the kernel: kthreadd and its children. */
-bool process_is_kernel(const struct process_row *process);
 
 /* The event `back` steps ago, 0 the newest; NULL beyond the oldest. */
 const struct event *model_event(const struct model *model, size_t back);

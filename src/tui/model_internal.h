@@ -43,4 +43,6 @@ int model_take_alert(struct model *model, struct sv json);
 /* "high reverse-shell: sh -i" of an event that watch found here. */
 void model_add_watch_alert(struct model *model, const struct event *event, struct sv text);
 int model_take_alerts(struct model *model, struct sv json);
+int model_take_connections(struct model *model, struct sv json);
+void model_drop_connections(struct model *model);
 void model_drop_alerts(struct model *model);

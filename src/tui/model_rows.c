@@ -99,6 +99,7 @@ static const struct row_field process_fields[] = {
         TEXT(process_row, command_line),
         TEXT(process_row, group),
         TEXT(process_row, container),
+        FIELD(process_row, ROW_FLAG, "kernel", kernel),
 };
 
 static const struct row_field network_fields[] = {

@@ -312,35 +312,50 @@ static void test_what_is_no_record(void **state)
         assert_int_equal(model->malformed, sizeof(wrong) / sizeof(wrong[0]));
 }
 
-static void test_kernel_threads(void **state)
+static void test_a_feed_that_begins_anew(void **state)
 {
         (void)state;
-        static const char *const records[] = {
-                "{\"process\":{\"pid\":2,\"start\":\"a\",\"ppid\":0,\"name\":\"kthreadd\",\"memory\":0}}",
-                "{\"process\":{\"pid\":9,\"start\":\"a\",\"ppid\":2,\"name\":\"rcu\"}}",
-                "{\"process\":{\"pid\":10,\"start\":\"a\",\"ppid\":1,\"name\":\"sh\",\"executable\":\"/bin/"
-                "sh\",\"memory\":1}}",
-                NULL
-        };
-        cleanup(model_free) struct model *model = model_with(records);
-        assert_true(process_is_kernel(model_process_by_pid(model, 2)));
-        assert_true(process_is_kernel(model_process_by_pid(model, 9)));
-        assert_false(process_is_kernel(model_process_by_pid(model, 10)));
-}
-
-static void test_forgetting(void **state)
-{
-        (void)state;
-        static const char *const records[] = { "{\"process\":{\"pid\":2,\"start\":\"a\",\"cpu\":1}}", "{\"tick\":{}}",
-                "{\"network\":{\"name\":\"eth0\",\"addresses\":[\"10.0.0.1/24\",\"fe80::1/64\"]}}", NULL };
+        static const char *const records[] = { "{\"begin\":{}}", "{\"process\":{\"pid\":2,\"start\":\"a\",\"cpu\":1}}",
+                "{\"process\":{\"pid\":3,\"start\":\"a\",\"cpu\":1,\"kernel\":true}}",
+                "{\"network\":{\"name\":\"eth0\",\"addresses\":[\"10.0.0.1/24\",\"fe80::1/64\"]}}", "{\"tick\":{}}",
+                NULL };
         cleanup(model_free) struct model *model = model_with(records);
         struct network_row *network = map_get(&model->networks.rows, SV("eth0"));
         assert_string_equal(network->addresses, "10.0.0.1/24 fe80::1/64");
-        model_forget_rows(model);
-        assert_int_equal(model->processes.rows.count + model->networks.rows.count, 0);
-        assert_int_equal(model->histories, 0);
-        apply(model, records[0]);
+        assert_true(model_process(model, "3 a")->kernel);
+        uint64_t id = model_process(model, "2 a")->row.id;
+        apply(model, "{\"begin\":{}}");
+        apply(model, records[1]);
+        assert_int_equal(model->processes.rows.count, 2); /* until its picture is whole */
+        apply(model, "{\"tick\":{}}");
         assert_int_equal(model->processes.rows.count, 1);
+        assert_int_equal(model->networks.rows.count, 0);
+        assert_int_equal(model_process(model, "2 a")->row.id, id); /* still the same row, with its past */
+        assert_int_equal(model_process(model, "2 a")->cpu_past.count, 2);
+        apply(model, "{\"gone\":{\"all\":true}}");
+        assert_int_equal(model->processes.rows.count, 0);
+        assert_int_equal(model->histories, 0);
+}
+
+static void test_answers_and_connections(void **state)
+{
+        (void)state;
+        static const char *const records[] = { "{\"answer\":{\"ok\":false,\"message\":\"no\"}}",
+                "{\"dropped\":{\"dropped\":17}}",
+                "{\"connections\":[{\"protocol\":\"tcp\",\"state\":\"LISTEN\",\"localaddr\":\"::\",\"localport\":22,"
+                "\"pid\":1},{}]}",
+                NULL };
+        cleanup(model_free) struct model *model = model_with(records);
+        assert_int_equal(model->answer.number, 1);
+        assert_false(model->answer.ok);
+        assert_string_equal(model->answer.message, "no");
+        assert_int_equal(model->events_missed, 17);
+        assert_int_equal(model->connections.count, 2);
+        assert_true(model->connections.items[0].local_port == 22 && isnan(model->connections.items[0].remote_port));
+        assert_null(model->connections.items[0].remote);
+        apply(model, "{\"connections\":[]}");
+        assert_int_equal(model->connections.count, 0);
+        assert_int_equal(model->connections_asked, 2);
 }
 
 int main(void)
@@ -360,8 +375,8 @@ int main(void)
                 cmocka_unit_test(test_alerts),
                 cmocka_unit_test(test_alerts_of_a_local_watch),
                 cmocka_unit_test(test_what_is_no_record),
-                cmocka_unit_test(test_kernel_threads),
-                cmocka_unit_test(test_forgetting),
+                cmocka_unit_test(test_a_feed_that_begins_anew),
+                cmocka_unit_test(test_answers_and_connections),
         };
         return cmocka_run_group_tests_name("top_model", tests, NULL, NULL);
 }
