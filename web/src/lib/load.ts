@@ -1,0 +1,37 @@
+// What a component asks of the API: asked again when what it depends on changes, and dropped when nobody waits any more.
+import { useCallback, useEffect, useState } from "preact/hooks";
+
+export interface Loaded<T> {
+  value: T | undefined; // stays until the next one is there
+  error: unknown;
+  loading: boolean;
+  again: () => void;
+}
+
+/** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden. */
+export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonly unknown[], every?: number): Loaded<T> {
+  const [state, setState] = useState<{ value?: T; error?: unknown; loading: boolean }>({ loading: true });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => setState({ loading: true }), on);
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer = 0;
+    const ask = async () => {
+      if (!document.hidden)
+        try {
+          const value = await load(abort.signal);
+          if (!abort.signal.aborted) setState({ value, loading: false });
+        } catch (error) {
+          if (!abort.signal.aborted) setState((old) => ({ value: old.value, error, loading: false }));
+        }
+      if (every && !abort.signal.aborted) timer = setTimeout(() => void ask(), every * 1000);
+    };
+    void ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [...on, turn, every]);
+  const again = useCallback(() => setTurn((n) => n + 1), []);
+  return { value: state.value, error: state.error, loading: state.loading, again };
+}
