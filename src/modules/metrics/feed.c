@@ -48,7 +48,11 @@ struct feed *feed_new(const struct feed_source *source, struct error *err)
         feed->graves.max = FEED_GRAVES_MAX;
         buf_init(&feed->text, FEED_TEXT_MAX);
         arena_init(&feed->host_past.names, NAMES_MAX);
+        feed_containers_init(feed);
         feed_processes_init(feed);
+        feed_network_init(feed);
+        feed_disks_init(feed);
+        feed_filesystems_init(feed);
         return feed;
 }
 
@@ -57,6 +61,10 @@ void feed_free(struct feed *feed)
         if (!feed)
                 return;
         feed_host_done(feed);
+        feed_table_done(&feed->containers);
+        feed_table_done(&feed->networks);
+        feed_disks_done(feed);
+        feed_filesystems_done(feed);
         feed_processes_done(feed);
         empty_trash(feed);
         vec_done(&feed->trash);
@@ -91,9 +99,25 @@ void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t fre
         feed->now_ns = now_ns;
         feed->unix_ns = time_unix_ns();
         feed->freshness_ns = freshness_ns;
+        const unsigned host = 1U << FEED_PART_HOST; /* its row has sums over devices */
+        if (parts & (1U << FEED_PART_NETWORK | host)) {
+                begin_part(feed, FEED_PART_NETWORK);
+                feed_network_look(feed);
+        }
+        if (parts & (1U << FEED_PART_DISKS | host)) {
+                begin_part(feed, FEED_PART_DISKS);
+                feed_disks_look(feed);
+        }
+        if (parts & 1U << FEED_PART_DISKS)
+                feed_filesystems_look(feed);
+        if (parts & 1U << FEED_PART_CONTAINERS) {
+                begin_part(feed, FEED_PART_CONTAINERS);
+                feed_blocks_look(feed);
+                feed_containers_look(feed);
+        }
         if (parts & 1U << FEED_PART_PROCESSES)
                 feed_processes_look(feed, begin_part(feed, FEED_PART_PROCESSES));
-        if (parts & 1U << FEED_PART_HOST)
+        if (parts & host)
                 feed_host_look(feed, begin_part(feed, FEED_PART_HOST));
         empty_trash(feed);
 }

@@ -162,9 +162,8 @@ extern const struct record *const feed_records[FEED_KINDS];
 struct feed;
 
 struct feed_source {
-        int root, proc;            /* open */
+        int root, proc, sys;       /* open */
         struct registry *registry; /* NULL: nothing is told of containers */
-        bool sockets;              /* ask for the traffic of processes, too */
 };
 
 struct feed *feed_new(const struct feed_source *source, struct error *err);

@@ -41,6 +41,65 @@ struct feed_process_row {
         bool io_denied;
 };
 
+struct feed_container_row {
+        struct feed_row head;
+        struct feed_container record;
+        int64_t at_ns, sampled_ns; /* Unix: what rates are from; of the newest sample */
+        uint64_t total, user, kernel, throttled, read, write, receive, send;
+        char *name, *engine, *id, *alias, *image, *unit;
+        bool has_network; /* in the sample that rates are from */
+};
+
+enum feed_traffic {
+        FEED_RECEIVE,
+        FEED_SEND,
+        FEED_RECEIVE_PACKETS,
+        FEED_SEND_PACKETS,
+        FEED_RECEIVE_ERRORS,
+        FEED_SEND_ERRORS,
+        FEED_RECEIVE_DROPS,
+        FEED_SEND_DROPS,
+        FEED_TRAFFIC
+};
+
+struct feed_network_row {
+        struct feed_row head;
+        struct feed_network record;
+        uint64_t counters[FEED_TRAFFIC];
+        int64_t at_ns; /* monotonic */
+        int index;     /* 0: not known yet */
+        bool physical, ignored;
+        char *name, *mac;
+};
+
+struct feed_disk_row {
+        struct feed_row head;
+        struct feed_disk record;
+        uint64_t read, write, reads, writes, busy_ms, queue_ms;
+        int64_t at_ns; /* monotonic */
+        char *name, *model;
+};
+
+struct feed_block { /* a whole disk */
+        char name[64];
+        uint32_t major, minor;
+        uint64_t size;
+        bool stacked; /* made of others, or of memory: what goes through it counts elsewhere */
+        char model[64];
+};
+
+struct feed_mount {
+        char *point, *device, *type; /* in the arena of mounts */
+        uint32_t major, minor;
+        bool read_only;
+};
+
+struct feed_filesystem_row {
+        struct feed_row head;
+        struct feed_filesystem record;
+        char *mountpoint, *device, *type;
+};
+
 struct feed_group { /* a control group that processes are in */
         uint64_t looked, resolved;
         char *name, *container; /* of the container's row; what its engine calls it */
@@ -71,6 +130,10 @@ struct feed {
         struct feed_sums sums;
         struct feed_table containers, processes, networks, disks, filesystems;
         struct feed_graves graves;
+        int64_t links_ns, blocks_ns, mounts_ns; /* monotonic: when they were read */
+        VEC(struct feed_block) blocks;
+        struct arena mounts_arena;
+        VEC(struct feed_mount) mounts;
         struct map groups; /* struct feed_group by path */
         struct feed_users users;
         uint64_t names; /* rises when containers came, went or were named */
@@ -94,11 +157,32 @@ void feed_host_done(struct feed *feed);
 void feed_keep_text(struct feed *feed, char **kept, struct sv text);
 void feed_trash(struct feed *feed, void *text);
 
+/* feed_containers.c */
+void feed_containers_init(struct feed *feed);
+void feed_containers_look(struct feed *feed);
+
 /* feed_processes.c */
 void feed_processes_init(struct feed *feed);
 void feed_processes_look(struct feed *feed, int64_t span_ns);
 uint64_t feed_processes_count(const struct feed *feed);
 void feed_processes_done(struct feed *feed);
+
+/* feed_network.c */
+void feed_network_init(struct feed *feed);
+void feed_network_look(struct feed *feed);
+
+/* feed_disks.c */
+void feed_disks_init(struct feed *feed);
+void feed_disks_look(struct feed *feed);
+/* The whole disks, read again when that is long ago. */
+void feed_blocks_look(struct feed *feed);
+bool feed_disk_is_stacked(const struct feed *feed, uint32_t major, uint32_t minor);
+void feed_disks_done(struct feed *feed);
+
+/* feed_filesystems.c */
+void feed_filesystems_init(struct feed *feed);
+void feed_filesystems_look(struct feed *feed);
+void feed_filesystems_done(struct feed *feed);
 
 /* feed_groups.c: which container's row a process belongs to */
 void feed_groups_init(struct feed *feed);

@@ -5,6 +5,7 @@
 #include "modules/metrics/feed.h"
 #include "modules/metrics/settings.h"
 
+enum { WITH_REGISTRY = 1 << FEED_PART_CONTAINERS | 1 << FEED_PART_PROCESSES };
 static const int64_t FIRST_NS = 200 * MILLISECOND; /* between the first two looks, at most: rates need both */
 
 struct feed_params {
@@ -51,9 +52,12 @@ static void end(struct feeding *feeding, bool failed)
         loop_stop(feeding->loop);
 }
 
+/* A container's sample serves up to half the time since the last look. */
 static void look(struct feeding *feeding, bool tell)
 {
-        feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), feeding->params->interval_ns / 2);
+        const int64_t interval_ns = feeding->params->interval_ns;
+        const int64_t span_ns = feeding->reader.pictures || interval_ns < FIRST_NS ? interval_ns : FIRST_NS;
+        feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), span_ns / 2);
         if (!tell)
                 return;
         if (feed_tell(feeding->feed, &feeding->reader, emit, feeding) < 0) {
@@ -113,6 +117,20 @@ struct feed_settings {
 };
 static const struct field settings_fields[] = { METRICS_SETTINGS(struct feed_settings) };
 
+/* Groups are sampled as often as they are told, all at once, and nothing is kept. Without containers only their names
+ * are wanted. */
+static void adjust(struct metrics_options *options, const struct feeding *feeding)
+{
+        const bool containers = feeding->reader.parts & 1U << FEED_PART_CONTAINERS;
+        options->kinds = containers ? 1U << METRIC_CPU | 1U << METRIC_MEMORY | 1U << METRIC_DISK_IO |
+                                              1U << METRIC_NETWORK | 1U << METRIC_PRESSURE
+                                    : 0;
+        options->interval_ns = containers ? feeding->params->interval_ns : HOUR;
+        options->dynamic = false;
+        options->splay = options->jitter = options->cpu_budget = 0;
+        options->storage_ns = SECOND;
+}
+
 static int open_options(struct run *run, struct metrics_options *ret, struct error *err)
 {
         struct node_options node;
@@ -128,18 +146,27 @@ static int feed_run(struct run *run, struct error *err)
 {
         struct feeding feeding = { .run = run, .params = run->params };
         struct metrics_options options = { .root = -1, .proc = -1, .sys = -1 };
+        struct registry *registry = NULL;
         feeding.reader = (struct feed_reader){ .parts = parts_of(feeding.params), .full = feeding.params->full };
         feeding.element = arena_new(&run->arena, struct feed_element);
         feeding.loop = loop_new(NULL, err);
         if (!feeding.element || !feeding.loop)
                 return feeding.loop ? fail(err, E_NO_MEMORY, "feed") : -1;
         int status = open_options(run, &options, err);
+        if (status == 0 && feeding.reader.parts & WITH_REGISTRY) {
+                adjust(&options, &feeding);
+                registry = registry_new(&options, feeding.loop, NULL, err);
+                status = registry ? 0 : -1;
+        }
         if (status == 0) {
-                const struct feed_source source = { .root = options.root, .proc = options.proc };
+                const struct feed_source source = {
+                        .root = options.root, .proc = options.proc, .sys = options.sys, .registry = registry
+                };
                 feeding.feed = feed_new(&source, err);
                 status = feeding.feed ? feed_loop(&feeding, err) : -1;
         }
         feed_free(feeding.feed);
+        registry_free(registry);
         loop_free(feeding.loop);
         metrics_options_close(&options);
         if (status == 0 && feeding.failed) {

@@ -224,6 +224,8 @@ void housekeeping_add(struct container *container);
 void housekeeping_remove(struct container *container);
 /* Reads, keeps and tells one sample; never one that repeats the one before. */
 int housekeeping_now(struct container *container, struct error *err);
+/* Has nothing run in it since its newest sample was read, and is that recent? */
+bool housekeeping_stands_still(const struct container *container);
 /* Within a second instead of when its interval ends. */
 void housekeeping_soon(struct container *container);
 /* Closes the file that stays open. */

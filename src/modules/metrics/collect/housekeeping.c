@@ -393,6 +393,13 @@ static bool may_repeat(const struct container *container)
                cgroup_probe_read(&container->probe, &total, NULL) == 0 && total == container->probed;
 }
 
+bool housekeeping_stands_still(const struct container *container)
+{
+        uint64_t total;
+        return container->has_probed && loop_now_ns(container->registry->loop) - container->read_ns <= STALE_NS &&
+               cgroup_probe_read(&container->probe, &total, NULL) == 0 && total == container->probed;
+}
+
 static void tell_repeated(const struct container *container)
 {
         const struct registry *registry = container->registry;

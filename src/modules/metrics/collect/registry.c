@@ -273,6 +273,13 @@ int registry_refresh(struct registry *registry, struct container *container, int
         return housekeeping_now(container, err);
 }
 
+int registry_look(struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still,
+        struct error *err)
+{
+        *ret_still = housekeeping_stands_still(container);
+        return *ret_still ? 0 : registry_refresh(registry, container, max_age_ns, err);
+}
+
 /* ---- events ---- */
 
 void registry_add_event(struct registry *registry, struct container_event *event)

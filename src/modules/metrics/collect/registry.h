@@ -75,6 +75,12 @@ int container_samples(const struct container *container, size_t max, int64_t sta
 bool container_latest(const struct container *container, struct arena *arena, struct container_stats *ret);
 /* Housekeeping now when the newest sample is older than max_age_ns (0: always): cAdvisor's max_age. */
 int registry_refresh(struct registry *registry, struct container *container, int64_t max_age_ns, struct error *err);
+/* The same, but a group whose CPU time stands still since its newest sample was read is left as it is, for 10 s at
+ * most: *ret_still is true then, and the sample tells what is now. */
+int registry_look(
+        struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still, struct error *err);
+/* Its tasks now (threads count), those of groups below it too: for where samples have none. False: not told. */
+bool container_tasks(const struct container *container, uint64_t *ret);
 
 /* ---- summaries: percentiles as cAdvisor's v2.0 summary has them ---- */
 

@@ -207,6 +207,27 @@ static void read_load(struct container *container, const struct cgroup_dirs *dir
         stats->load_d_average = (int32_t)(container->load_d * 1000);
 }
 
+bool container_tasks(const struct container *container, uint64_t *ret)
+{
+        const struct registry *registry = container->registry;
+        const int root = registry->options->root;
+        struct cgroup_stats stats = { 0 };
+        struct cgroup_dirs dirs;
+        struct arena arena;
+        if (container_is_root(container) ||
+                cgroup_dirs_open_for(root, &registry->mounts, container->name, CGROUP_READ_PIDS, &dirs, NULL) < 0)
+                return false;
+        arena_init(&arena, CGROUP_STATS_MEMORY);
+        bool told =
+                cgroup_stats_read(root, &registry->mounts, &dirs, false, CGROUP_READ_PIDS, &arena, &stats, NULL) == 0 &&
+                stats.has_pids;
+        arena_done(&arena);
+        cgroup_dirs_close(&dirs);
+        if (told)
+                *ret = stats.pids;
+        return told;
+}
+
 /* As many as one sample has room for beside the rest of it: with thousands of tmpfs the names alone would be too much,
  * and the root group would have no sample at all. They are sorted, so that "/dev/…" are kept. */
 static size_t filesystems_that_fit(const struct registry *registry)
