@@ -28,6 +28,7 @@ static const struct field statistics_fields[] = {
         FIELD_UINT(struct watch_statistics, queue_depth_high, .help = "the most that waited"),
         FIELD_UINT(struct watch_statistics, queue_lost, .help = "observations for which there was no room"),
         FIELD_UINT(struct watch_statistics, events, .help = "events handed out"),
+        FIELD_UINT(struct watch_statistics, execs, .help = "of them, executions"),
         FIELD_UINT(struct watch_statistics, gaps, .help = "of them, gaps"),
         FIELD_UINT(struct watch_statistics, alerts, .help = "alerts of rules"),
         FIELD_UINT(struct watch_statistics, killed, .help = "processes ended by rules"),
@@ -87,6 +88,7 @@ static void on_event(struct event *event, void *cookie)
         struct watch *watch = cookie;
         event->id = ++watch->last_id;
         watch->counters.events++;
+        watch->counters.execs += event->type == EVENT_EXEC;
         if (watch->digests && event->type == EVENT_EXEC)
                 digests_fill(watch->digests, &event->process);
         if (event->has_process && redact_event(watch->redact, event))
@@ -245,6 +247,7 @@ void watch_count(const struct watch *watch, struct watch_statistics *ret)
                 .queue_depth_high = counters.observations.depth_high,
                 .queue_lost = counters.observations.lost,
                 .events = watch->counters.events,
+                .execs = watch->counters.execs,
                 .gaps = counters.gaps,
                 .alerts = watch->counters.alerts,
                 .killed = watch->counters.killed,

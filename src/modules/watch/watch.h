@@ -56,7 +56,7 @@ struct watch_sink {
 };
 
 struct watch_counters {
-        uint64_t events, alerts, killed, redacted;
+        uint64_t events, execs, alerts, killed, redacted;
 };
 
 struct watch {
@@ -91,7 +91,7 @@ struct watch_statistics {
         uint64_t received, assembled, lost, late, incomplete, truncated, refused, in_flight;
         uint64_t raw_depth, raw_depth_high, raw_lost;
         uint64_t queue_depth, queue_depth_high, queue_lost;
-        uint64_t events, gaps, alerts, killed, redacted;
+        uint64_t events, execs, gaps, alerts, killed, redacted;
         uint64_t processes, containers, repaired, reordered, pid_reused, duplicates, tree_refused, tree_bytes;
         uint64_t reads, vanished;
 };
