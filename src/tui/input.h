@@ -82,6 +82,6 @@ void input_timeout(struct input *input, input_fn *fn, void *cookie);
 
 /* "Up", "C-c", "M-x", "S-Tab", "F5", "Space", "Enter", "g": the names of the key table. ret has KEY_NAME_MAX bytes. */
 enum { KEY_NAME_MAX = 32 };
-void key_name(const struct key *key, char *ret);
+void key_text(const struct key *key, char *ret);
 bool key_parse(struct sv name, struct key *ret);
 bool key_eq(const struct key *a, const struct key *b);

@@ -67,16 +67,25 @@ struct tui_program {
         void (*view)(void *model, struct canvas *canvas);
 };
 
-enum tui_output {
-        TUI_TERMINAL, /* the full screen */
-        TUI_NOTHING,  /* nothing is drawn; the model says what it has to say */
+/* What is drawn on and typed at: curses.c in the program, NULL in tests and batches. Only one is open at a time. */
+struct tui_backend {
+        int (*open)(const struct look *look, bool mouse, struct error *err);
+        void (*close)(void); /* gives the terminal back; may be called twice */
+        int (*input_fd)(void);
+        void (*size)(int *ret_rows, int *ret_columns);
+        /* Shows what changed since the last time, or all. -1: the terminal is gone. */
+        int (*draw)(const struct canvas *canvas, bool all);
+        void (*suspend)(void); /* gives the terminal back and stops the process; returns when it goes on */
+        void (*resume)(void);  /* takes the terminal again, whatever happened to it */
+        void (*mouse)(bool on);
+        void (*bell)(void);
 };
 
 struct tui_options {
-        enum tui_output output;
-        struct loop *loop;       /* borrowed */
-        const struct look *look; /* borrowed; may change between messages (`:theme`) */
-        int rows, columns;       /* without a terminal */
+        const struct tui_backend *backend; /* NULL: nothing is drawn */
+        struct loop *loop;                 /* borrowed */
+        const struct look *look;           /* borrowed; may change between messages (`:theme`) */
+        int rows, columns;                 /* without a backend */
         bool mouse;
 };
 

@@ -2,6 +2,7 @@
  * and the shape of a tree. The grid keeps what the user did (by the keys of rows) while the rows come and go. */
 #pragma once
 
+#include "tui/history.h"
 #include "tui/input.h"
 #include "tui/screen.h"
 #include "tui/widgets/filter.h"
@@ -16,12 +17,11 @@ enum {
 
 /* One cell, filled by the column's function. */
 struct grid_cell {
-        struct buf *text;    /* append; a text of any origin is fine */
-        enum tui_role role;  /* ROLE_TEXT at first */
-        const double *graph; /* set: a sparkline of graph_count values up to graph_max instead of text; oldest first */
-        size_t graph_count;
-        double graph_max; /* 0: the largest of them */
-        double share;     /* >= 0: a gauge of this share instead of text; -1 at first */
+        struct buf *text;            /* append; a text of any origin is fine */
+        enum tui_role role;          /* ROLE_TEXT at first */
+        const struct history *graph; /* set: a sparkline of it up to graph_max instead of text */
+        double graph_max;            /* 0: the largest of what is shown */
+        double share;                /* >= 0: a gauge of this share instead of text; -1 at first */
 };
 
 struct grid_column {
@@ -76,13 +76,15 @@ int grid_set_sort(struct grid *grid, const char *column, bool descending, struct
 const char *grid_sort(const struct grid *grid, bool *ret_descending); /* NULL: none */
 void grid_set_tree(struct grid *grid, bool tree);
 bool grid_tree(const struct grid *grid);
-/* The selection stays at the last row as rows are added ("follow the tail"), or on its key. */
+/* The selection stays at the last row as rows are added, until it is moved away from there. For a list without an
+ * order, whose `follow` is this one. */
 void grid_set_tail(struct grid *grid, bool tail);
 bool grid_tail(const struct grid *grid);
 const struct grid_column *grid_columns(const struct grid *grid, size_t *ret_count);
 
-/* The common commands: up down page-up page-down top bottom mark mark-all unmark sort reverse sort-next sort-previous
- * tree fold follow. false: none of them. */
+/* The common commands: up down page-up page-down top bottom left right mark mark-all unmark sort reverse sort-next
+ * sort-previous tree fold fold-all unfold-all follow. false: none of them. err (may be NULL) is cleared, and filled
+ * where the command was refused. */
 bool grid_command(struct grid *grid, const char *command, const char *argument, struct error *err);
 /* A click or the wheel in the area that grid_draw had. Returns 1: a row was selected; 2: it was the selected row
  * already (open it); 0: nothing of the grid's. A click on the header sorts. */

@@ -1,11 +1,12 @@
 /* Small pictures: sparkline, gauge, tabs, rows of labels. Each draws into an area and keeps nothing. */
 #pragma once
 
+#include "tui/history.h"
 #include "tui/screen.h"
 
 /* The latest values at the right edge. In braille two values and four heights a cell and row, in blocks one value and
  * eight heights, in ASCII one value of " .:-=+*#". max 0: the largest of what is shown. Not a number: a gap. */
-void sparkline_draw(struct area area, enum tui_role role, const double *values, size_t count, double max);
+void sparkline_draw(struct area area, enum tui_role role, const struct history *history, double max);
 
 /* A bar of the area's first line with text on it: "CPU [||||    12 %]" is label, bar, text. Role by the share. */
 void gauge_draw(struct area area, struct sv label, double share, struct sv text);

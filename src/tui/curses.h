@@ -1,0 +1,10 @@
+/* The terminal, by ncursesw: only here is it linked. Keys are read by input.h; ncurses knows how to draw and what this
+ * terminal is. The terminal is given back however the program ends: close, a fatal signal, a crash. */
+#pragma once
+
+#include "tui/program.h"
+
+/* Is there a terminal to draw on? */
+bool curses_available(void);
+
+extern const struct tui_backend curses_backend;
