@@ -239,7 +239,7 @@ struct shower *shower_new(const struct catalog_entry *entry, const struct run_fl
         shower->flags = flags;
         shower->own_lines = entry->prints && flags->format < 0 && !flags->fields;
         buf_init(&shower->text, 64 << 20);
-        shower->lines = (struct line_printer){ &shower->text, flags->results_only };
+        shower->lines = (struct line_printer){ &shower->text, flags->results_only, cli_out() };
         return shower;
 }
 

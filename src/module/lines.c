@@ -21,6 +21,16 @@ void print_line(struct line_printer *printer, const char *format, ...)
         buf_done(&text);
 }
 
+void print_styled(struct line_printer *printer, const char *template, ...)
+{
+        static const struct term plain = { .fd = -1, .utf8 = true };
+        va_list args;
+        va_start(args, template);
+        style_vmarkup(printer->out, printer->term ? printer->term : &plain, template, args);
+        va_end(args);
+        buf_putc(printer->out, '\n');
+}
+
 /* The struct of a record from its JSON; NULL on failure. */
 static void *read_struct(const struct record *record, struct sv json, struct arena *arena, struct error *err)
 {

@@ -228,7 +228,9 @@ static int print_main(const struct module *module, bool results_only)
         struct error err = { 0 };
         struct buf out;
         buf_init(&out, 64 << 20);
-        struct line_printer printer = { &out, results_only };
+        struct term term;
+        term_open(&term, STDOUT_FILENO, COLOUR_AUTO); /* a wish of the user's is in the environment */
+        struct line_printer printer = { &out, results_only, &term };
         int status = 0;
         while (status == 0 && getline(&line, &size, stdin) > 0) {
                 status = print_row_line(module, &printer, line, &err);

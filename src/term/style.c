@@ -258,9 +258,15 @@ static bool take_tag(struct buf *out, const struct term *term, struct nest *nest
 
 void style_markup(struct buf *out, const struct term *term, const char *template, ...)
 {
-        struct nest nest = { 0 };
         va_list args;
         va_start(args, template);
+        style_vmarkup(out, term, template, args);
+        va_end(args);
+}
+
+void style_vmarkup(struct buf *out, const struct term *term, const char *template, va_list args)
+{
+        struct nest nest = { 0 };
         while (*template) {
                 if (template[0] == '<' && template[1] == '<') {
                         buf_putc(out, '<');
@@ -277,7 +283,6 @@ void style_markup(struct buf *out, const struct term *term, const char *template
                         template += 1 + (template[0] == '%' && template[1] == '%');
                 }
         }
-        va_end(args);
         if (nest.depth)
                 style_end(out, term, &nest.styles[nest.depth]);
 }

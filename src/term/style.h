@@ -64,6 +64,8 @@ void style_put(struct buf *out, const struct term *term, enum style_role role, s
 enum { STYLE_NEST_MAX = 8 };
 void style_markup(struct buf *out, const struct term *term, const char *template, ...)
         __attribute__((format(printf, 3, 4)));
+void style_vmarkup(struct buf *out, const struct term *term, const char *template, va_list args)
+        __attribute__((format(printf, 3, 0)));
 
 /* A link (OSC 8) where the terminal knows them, else the text alone. A url that is not http, https, mailto or file is
  * not linked; its bytes outside 0x21..0x7e are percent-encoded. */

@@ -5,7 +5,7 @@ import re
 from tree import Problem
 
 BELOW_MODULE = {'base', 'schema', 'loop', 'linux', 'lib'}
-CONTRACT = BELOW_MODULE | {'module'}
+CONTRACT = BELOW_MODULE | {'term', 'module'}
 # room: rooms below it. `lib` and `modules` are rooms of rooms: see below.
 ALLOWED = {
     'base': set(),
@@ -13,12 +13,12 @@ ALLOWED = {
     'loop': {'base'},
     'linux': {'base', 'schema'},
     'lib': {'base', 'schema', 'loop', 'linux'},
-    'module': BELOW_MODULE,
+    'term': {'base'},  # what a line looks like: modules, the agent and the verbs print with it
+    'module': BELOW_MODULE | {'term'},
     'modules': CONTRACT,
     'agent': CONTRACT,
-    'term': CONTRACT,
-    'tui': CONTRACT | {'term'},
-    'cli': CONTRACT | {'term', 'tui', 'agent'},  # the verbs: `serve` starts the agent, `top` the view
+    'tui': CONTRACT,
+    'cli': CONTRACT | {'tui', 'agent'},  # the verbs: `serve` starts the agent, `top` the view
     'cadvisor': set(),  # libtarsier-cadvisor, and
     'child': set(),  # libtarsier-child are for other people's programs: they stand alone on include/
 }

@@ -45,6 +45,7 @@ MODULES = {
     'ping': (ENDLESS, {'destination': '127.0.0.1', 'protocol': 'tcp', 'count': 1000, 'interval': '1s'}),
     'pkg': (SHORT, {'pkgmatch': {'matches': ['.']}}),
     'ps': (SHORT, {}),
+    'report': (SHORT, {}),
     'scribe': (LONG, {'scribedoc': {
         'variables': [], 'objects': [{'object': 'everything', 'filecontent': {
             'path': '/', 'file': '.*', 'expression': NOTHING}}],
