@@ -5,7 +5,7 @@
  *      runs.c      runs: queue, executions, queries, results kept       results.c     the files of results
  *      front.c     requests of api and of agent.sock                    authority.c   who may do what
  *      schedule.c  runs by the clock                                    status.c      what it says of itself
- *      alerts.c    alerts that dispatch has not acknowledged
+ *      alerts.c    alerts that not every receiver has acknowledged
  */
 #pragma once
 
@@ -37,6 +37,7 @@ struct agent_counters {
         uint64_t restarts;
         uint64_t alerts;
         uint64_t alerts_dropped;
+        uint64_t alerts_skipped;
         uint64_t requests;
         uint64_t requests_refused;
         uint64_t fronts_refused;
@@ -64,7 +65,7 @@ struct agent {
         int listener;                 /* agent.sock */
         struct schedule *schedule;
 
-        struct alert_queue alerts; /* that dispatch has not acknowledged */
+        struct alert_queue alerts; /* that not every receiver has acknowledged */
         struct agent_counters counters;
         int64_t started_ns;
         int64_t ready_ns;     /* 0 = not yet */

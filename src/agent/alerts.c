@@ -27,7 +27,86 @@ void alerts_done(struct alert_queue *queue)
         vec_done(&queue->waiting);
 }
 
-static void write_message(const struct alert_queue *queue, const char *text, struct buf *out)
+const struct alert_receiver *alerts_find(const struct alert_queue *queue, const char *name)
+{
+        for (size_t i = 0; i < queue->receiver_count; i++)
+                if (strcmp(queue->receivers[i].name, name) == 0)
+                        return &queue->receivers[i];
+        return NULL;
+}
+
+bool alerts_wanted(const struct alert_queue *queue)
+{
+        for (size_t i = 0; i < queue->receiver_count; i++)
+                if (queue->receivers[i].enabled)
+                        return true;
+        return false;
+}
+
+/* Forgets the oldest so many. */
+static void drop(struct alert_queue *queue, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                forget(queue, &queue->waiting.items[i]);
+        queue->waiting.count -= count;
+        if (!queue->waiting.count)
+                vec_done(&queue->waiting); /* a burst leaves no memory behind */
+        else if (count)
+                memmove(queue->waiting.items, queue->waiting.items + count,
+                        queue->waiting.count * sizeof(queue->waiting.items[0]));
+}
+
+/* The number up to which all enabled receivers have them (or the first of them: who is furthest). */
+static uint64_t taken_by(const struct alert_queue *queue, bool all)
+{
+        uint64_t least = UINT64_MAX, most = 0;
+        for (size_t i = 0; i < queue->receiver_count; i++) {
+                const struct alert_receiver *receiver = &queue->receivers[i];
+                if (!receiver->enabled)
+                        continue;
+                if (receiver->taken < least)
+                        least = receiver->taken;
+                if (receiver->taken > most)
+                        most = receiver->taken;
+        }
+        return all ? least : most;
+}
+
+static size_t count_up_to(const struct alert_queue *queue, uint64_t number)
+{
+        size_t count = 0;
+        while (count < queue->waiting.count && queue->waiting.items[count].number <= number)
+                count++;
+        return count;
+}
+
+static size_t trim(struct alert_queue *queue)
+{
+        size_t count = count_up_to(queue, taken_by(queue, true));
+        drop(queue, count);
+        return count;
+}
+
+int alerts_receiver(struct alert_queue *queue, const char *name, bool enabled)
+{
+        struct alert_receiver *receiver = (struct alert_receiver *)alerts_find(queue, name);
+        if (!receiver && !enabled)
+                return 0;
+        if (!receiver && queue->receiver_count == ALERT_RECEIVERS_MAX)
+                return -1;
+        if (!receiver) {
+                receiver = &queue->receivers[queue->receiver_count++];
+                snprintf(receiver->name, sizeof(receiver->name), "%s", name);
+        }
+        if (enabled && !receiver->enabled)
+                receiver->taken = queue->next - 1;
+        receiver->enabled = enabled;
+        trim(queue);
+        return 0;
+}
+
+static void write_message(
+        const struct alert_queue *queue, const char *module, int64_t time_ns, const char *text, struct buf *out)
 {
         struct json_writer writer;
         char sender[17];
@@ -40,18 +119,36 @@ static void write_message(const struct alert_queue *queue, const char *text, str
         json_field(&writer, "message", json_put_text, text);
         json_field(&writer, "id", json_put_uint, queue->next);
         json_field(&writer, "sender", json_put_text, sender);
+        json_field(&writer, "module", json_put_text, module);
+        json_field(&writer, "time_ns", json_put_int, time_ns);
         json_end_object(&writer);
         json_end_object(&writer);
 }
 
-const struct alert_waiting *alerts_add(struct alert_queue *queue, const char *text)
+/* So that a message of this size fits; false when it cannot be had. */
+static bool make_room(struct alert_queue *queue, size_t size)
+{
+        size_t count = 0, bytes = queue->bytes;
+        const size_t can_go = count_up_to(queue, taken_by(queue, false));
+        if (size > ALERTS_BYTES_MAX)
+                return false;
+        while (count < can_go && (queue->waiting.count - count >= ALERTS_MAX || bytes + size > ALERTS_BYTES_MAX))
+                bytes -= queue->waiting.items[count++].message.n;
+        if (queue->waiting.count - count >= ALERTS_MAX || bytes + size > ALERTS_BYTES_MAX)
+                return false;
+        queue->skipped += count;
+        drop(queue, count);
+        return true;
+}
+
+const struct alert_waiting *alerts_add(struct alert_queue *queue, const char *module, int64_t time_ns, const char *text)
 {
         cleanup(buf_done) struct buf message;
-        buf_init(&message, ALERTS_BYTES_MAX - queue->bytes + 1);
-        write_message(queue, text, &message);
-        char *copy = message.failed || message.len > ALERTS_BYTES_MAX - queue->bytes
-                             ? NULL
-                             : strndup(message.data, message.len);
+        buf_init(&message, ALERTS_BYTES_MAX + 1);
+        write_message(queue, module, time_ns, text, &message);
+        if (message.failed || !make_room(queue, message.len))
+                return NULL;
+        char *copy = strndup(message.data, message.len);
         struct alert_waiting *alert = copy ? vec_add(&queue->waiting, ALERTS_MAX) : NULL;
         if (!alert) {
                 free(copy);
@@ -62,18 +159,11 @@ const struct alert_waiting *alerts_add(struct alert_queue *queue, const char *te
         return alert;
 }
 
-size_t alerts_taken(struct alert_queue *queue, uint64_t sender, uint64_t number)
+size_t alerts_taken(struct alert_queue *queue, const char *name, uint64_t sender, uint64_t number)
 {
-        size_t taken = 0;
-        if (sender != queue->sender)
+        struct alert_receiver *receiver = (struct alert_receiver *)alerts_find(queue, name);
+        if (sender != queue->sender || !receiver || number <= receiver->taken || number >= queue->next)
                 return 0;
-        while (taken < queue->waiting.count && queue->waiting.items[taken].number <= number)
-                forget(queue, &queue->waiting.items[taken++]);
-        queue->waiting.count -= taken;
-        if (!queue->waiting.count)
-                vec_done(&queue->waiting); /* a burst leaves no memory behind */
-        else if (taken)
-                memmove(queue->waiting.items, queue->waiting.items + taken,
-                        queue->waiting.count * sizeof(queue->waiting.items[0]));
-        return taken;
+        receiver->taken = number;
+        return trim(queue);
 }

@@ -1,6 +1,7 @@
-/* Alerts on their way to `dispatch`. Each is numbered and kept until dispatch says that it has it on disk; when
- * dispatch dies in between, all that it did not acknowledge go to the next one, in their order. The numbers belong to
- * one start of the agent, which a random `sender` names, so that dispatch knows an alert that it has already. */
+/* Alerts on their way to the modules that take them (`dispatch`, `alerts`). Each is numbered and kept until every
+ * receiver says that it has it on disk; when a receiver dies in between, all that it did not acknowledge go to its next
+ * process, in their order. The numbers belong to one start of the agent, which a random `sender` names, so that a
+ * receiver knows an alert that it has already. */
 #pragma once
 
 #include "base/error.h"
@@ -12,26 +13,46 @@
 enum {
         ALERTS_MAX = 8192,
         ALERTS_BYTES_MAX = 8 << 20, /* of messages; all of them fit in the queue of a link (LINK_OUT_MAX) */
+        ALERT_RECEIVERS_MAX = 8,
 };
 
-/* {"class":"alert","parameters":{"message":…,"id":NUMBER,"sender":"16 hex digits"}} */
+/* {"class":"alert","parameters":{"message":…,"id":NUMBER,"sender":"16 hex digits","module":NAME,"time_ns":UNIX}} */
 struct alert_waiting {
         uint64_t number;
         struct sv message; /* owned */
 };
 
+struct alert_receiver {
+        char name[64];
+        bool enabled;
+        uint64_t taken; /* it has all up to this one */
+};
+
 struct alert_queue {
         VEC(struct alert_waiting) waiting; /* oldest first */
+        struct alert_receiver receivers[ALERT_RECEIVERS_MAX];
+        size_t receiver_count;
         size_t bytes;
         uint64_t next;
         uint64_t sender;
+        uint64_t skipped; /* alerts that made room although a receiver, far behind another, did not have them */
 };
 
 int alerts_init(struct alert_queue *queue, struct error *err);
 void alerts_done(struct alert_queue *queue);
 
-/* The alert as it waits now; NULL when the queue is full. */
-const struct alert_waiting *alerts_add(struct alert_queue *queue, const char *text);
+/* A module that takes alerts is part of the configuration, or no more. It gets what is added from now on; what waits
+ * only for one that is no more is forgotten. -1: more than ALERT_RECEIVERS_MAX names. */
+int alerts_receiver(struct alert_queue *queue, const char *name, bool enabled);
+/* Is there an enabled receiver? And of this name? */
+bool alerts_wanted(const struct alert_queue *queue);
+const struct alert_receiver *alerts_find(const struct alert_queue *queue, const char *name);
 
-/* Forgets all up to number; how many. Of another sender: none. */
-size_t alerts_taken(struct alert_queue *queue, uint64_t sender, uint64_t number);
+/* The alert as it waits now; NULL when the queue is full. An alert that another receiver has makes room for a new one:
+ * who is far behind loses it (skipped), and the others go on. One that nobody has is never given up for a new one. */
+const struct alert_waiting *alerts_add(
+        struct alert_queue *queue, const char *module, int64_t time_ns, const char *text);
+
+/* This receiver has all up to number: forgets what all have; how many these are. Of another sender, or a number that
+ * was not given out yet: none. */
+size_t alerts_taken(struct alert_queue *queue, const char *name, uint64_t sender, uint64_t number);

@@ -10,12 +10,13 @@
 #include "module/execution.h"
 #include "module/program.h"
 #include "schema/json.h"
+#include "schema/json_writer.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <sys/random.h>
 
-enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 64, RUNS_TABLE_MAX = 12000 };
+enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 4096, RUNS_TABLE_MAX = 12000 };
 
 struct run_entry {
         struct agent *agent;
@@ -387,13 +388,23 @@ static int make_message(struct run_entry *run, struct sv parameters, struct erro
         /* else what stands in there could add members of its own to the message */
         if (text.n > JSON_MESSAGE_MAX || !json_valid(text))
                 return fail(err, E_INVALID, "the parameters are not JSON");
-        size_t size = text.n + MESSAGE_EXTRA;
-        run->message = malloc(size);
-        if (!run->message)
-                return fail(err, E_NO_MEMORY, "no memory for the parameters");
-        int length = snprintf(run->message, size, "{\"class\":\"parameters\",\"parameters\":%.*s}", SV_ARG(text));
-        run->message_size = (size_t)length;
-        return 0;
+        const struct module *module = run->request.entry->module;
+        struct json_writer writer;
+        struct buf message;
+        buf_init(&message, JSON_MESSAGE_MAX + MESSAGE_EXTRA);
+        json_writer_init(&writer, &message, 0);
+        json_begin_object(&writer);
+        json_field(&writer, "class", json_put_text, "parameters");
+        json_field(&writer, "parameters", json_put_raw, text);
+        if (module->persistent || module->asks) /* of no concern to a worker, which may be a foreign program */
+                json_field(&writer, "identity", json_put_text, run->identity);
+        json_end_object(&writer);
+        run->message = message.failed ? NULL : message.data;
+        run->message_size = message.len;
+        if (run->message)
+                return 0;
+        buf_done(&message);
+        return fail(err, E_NO_MEMORY, "no memory for the parameters");
 }
 
 static int64_t least(int64_t asked, int64_t ceiling)

@@ -3,8 +3,6 @@
 #include "agent/front.h"
 #include "base/log.h"
 
-static const char dispatch_name[] = "dispatch";
-
 struct persist *supervise_find(const struct agent *agent, const char *name)
 {
         for (size_t i = 0; i < agent->modules.count; i++)
@@ -34,24 +32,36 @@ static int declare_module(struct agent *agent, const struct catalog_entry *entry
                 agent->modules.count--;
                 return -1;
         }
+        if (entry->module->takes_alerts && alerts_receiver(&agent->alerts, entry->module->name, true) < 0)
+                return fail(err, E_TOO_LARGE, "more than %d modules take alerts", ALERT_RECEIVERS_MAX);
         return graph_need(&agent->graph, entry->module->name, "run-log", GRAPH_ON_READY, err) < 0 ||
                                graph_need(&agent->graph, entry->module->name, "catalog", GRAPH_ON_COMPLETED, err) < 0
                        ? -1
                        : 0;
 }
 
-/* Alerts find their way from the first one on; the scheduler is last, so that nothing runs half-way. api does not wait
- * for the others: who asks while they start is told so. */
+/* Alerts find their way from the first one on. api does not wait for the others: who asks while they start is told so.
+ */
+static int need_receivers(struct agent *agent, const struct module *module, struct error *err)
+{
+        if (module->takes_alerts || strcmp(module->name, "api") == 0)
+                return 0;
+        for (size_t i = 0; i < agent->modules.count; i++) {
+                const struct module *receiver = persist_module(agent->modules.items[i]);
+                if (receiver->takes_alerts &&
+                        graph_need(&agent->graph, module->name, receiver->name, GRAPH_ON_READY, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* The scheduler is last, so that nothing runs half-way. */
 static int declare_order(struct agent *agent, struct error *err)
 {
         struct graph *graph = &agent->graph;
-        bool dispatch = supervise_find(agent, dispatch_name);
-        for (size_t i = 0; i < agent->modules.count; i++) {
-                const char *name = persist_module(agent->modules.items[i])->name;
-                if (dispatch && strcmp(name, dispatch_name) != 0 && strcmp(name, "api") != 0 &&
-                        graph_need(graph, name, dispatch_name, GRAPH_ON_READY, err) < 0)
+        for (size_t i = 0; i < agent->modules.count; i++)
+                if (need_receivers(agent, persist_module(agent->modules.items[i]), err) < 0)
                         return -1;
-        }
         if (graph_need(graph, "scheduler", "run-log", GRAPH_ON_READY, err) < 0 ||
                 graph_need(graph, "scheduler", "catalog", GRAPH_ON_COMPLETED, err) < 0)
                 return -1;
@@ -87,11 +97,7 @@ int supervise_declare(struct agent *agent, struct error *err)
 /* Dependencies of a module that comes later: what is up already is no obstacle. */
 static int add_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
 {
-        if (declare_module(agent, entry, err) < 0)
-                return -1;
-        bool dispatch = supervise_find(agent, dispatch_name) && strcmp(entry->module->name, dispatch_name) != 0 &&
-                        strcmp(entry->module->name, "api") != 0;
-        return dispatch ? graph_need(&agent->graph, entry->module->name, dispatch_name, GRAPH_ON_READY, err) : 0;
+        return declare_module(agent, entry, err) < 0 ? -1 : need_receivers(agent, entry->module, err);
 }
 
 static int reload_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
@@ -106,6 +112,8 @@ static int reload_module(struct agent *agent, const struct catalog_entry *entry,
         if (!persist)
                 return 0;
         enum graph_state state = agent->graph.nodes[persist_node(persist)].state;
+        if (entry->module->takes_alerts)
+                alerts_receiver(&agent->alerts, entry->module->name, part.enabled);
         if (!part.enabled)
                 persist_stop(persist);
         else if (state == GRAPH_STOPPED)
@@ -128,33 +136,45 @@ int supervise_reload(struct agent *agent, struct error *err)
 
 void supervise_alert(struct agent *agent, const char *module, const char *text)
 {
-        struct persist *dispatch = supervise_find(agent, dispatch_name);
         agent->counters.alerts++;
-        if (!dispatch) {
+        if (!alerts_wanted(&agent->alerts)) {
                 log_notice("alert of %s: %.900s", module, text);
                 return;
         }
-        const struct alert_waiting *alert = alerts_add(&agent->alerts, text);
+        const struct alert_waiting *alert = alerts_add(&agent->alerts, module, time_unix_ns(), text);
         if (!alert && agent->counters.alerts_dropped++ == 0)
-                log_warning("alerts are dropped: %s has not taken the %zu that wait", dispatch_name,
-                        agent->alerts.waiting.count);
-        if (alert)
-                persist_send(dispatch, alert->message); /* a failure: it goes to the next dispatch */
+                log_warning("alerts are dropped: no module has taken the %zu that wait", agent->alerts.waiting.count);
+        if (agent->alerts.skipped && !agent->counters.alerts_skipped)
+                log_warning("alerts are skipped: a module that takes them is %d behind another", ALERTS_MAX);
+        agent->counters.alerts_skipped = agent->alerts.skipped;
+        for (size_t i = 0; alert && i < agent->modules.count; i++) {
+                struct persist *persist = agent->modules.items[i];
+                const struct alert_receiver *receiver = alerts_find(&agent->alerts, persist_module(persist)->name);
+                if (receiver && receiver->enabled)
+                        persist_send(persist, alert->message); /* a failure: it goes to the next process */
+        }
 }
 
 int supervise_alerts_taken(struct agent *agent, const struct persist *persist, uint64_t sender, uint64_t number)
 {
-        if (strcmp(persist_module(persist)->name, dispatch_name) != 0)
+        if (!persist_module(persist)->takes_alerts)
                 return -1;
-        alerts_taken(&agent->alerts, sender, number);
+        alerts_taken(&agent->alerts, persist_module(persist)->name, sender, number);
         return 0;
 }
 
 void supervise_alerts_lost(const struct agent *agent)
 {
-        if (agent->alerts.waiting.count)
-                log_warning("%s did not take %zu alerts; the first: %.900s", dispatch_name, agent->alerts.waiting.count,
-                        agent->alerts.waiting.items[0].message.p);
+        const struct alert_queue *queue = &agent->alerts;
+        for (size_t i = 0; i < queue->receiver_count; i++) {
+                const struct alert_receiver *receiver = &queue->receivers[i];
+                size_t have = 0;
+                while (have < queue->waiting.count && queue->waiting.items[have].number <= receiver->taken)
+                        have++;
+                if (receiver->enabled && have < queue->waiting.count)
+                        log_warning("%s did not take %zu alerts; the first: %.900s", receiver->name,
+                                queue->waiting.count - have, queue->waiting.items[have].message.p);
+        }
 }
 
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up)
@@ -165,9 +185,10 @@ void supervise_module_changed(struct agent *agent, struct persist *persist, bool
                 return;
         }
         front_tell_module(agent, persist, up);
-        if (!up || strcmp(name, dispatch_name) != 0)
+        const struct alert_receiver *receiver = up ? alerts_find(&agent->alerts, name) : NULL;
+        if (!receiver || !receiver->enabled)
                 return;
         vec_foreach (alert, &agent->alerts.waiting)
-                if (persist_send(persist, alert->message) < 0)
+                if (alert->number > receiver->taken && persist_send(persist, alert->message) < 0)
                         return; /* it is going down again */
 }

@@ -17,12 +17,12 @@ struct persist *supervise_node(const struct agent *agent, size_t node);
 /* A module came up or went down: api hears of it, waiting alerts go out. */
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up);
 
-/* An alert of a module: to `dispatch` when it is enabled, kept until that has it on disk (alerts.h); else to the log.
- */
+/* An alert of a module: to each enabled module that takes them, kept until all have it on disk (alerts.h); without any
+ * to the log. */
 void supervise_alert(struct agent *agent, const char *module, const char *text);
 
-/* dispatch has all alerts up to this one. -1: another module says so. */
+/* The module has all alerts up to this one. -1: it is none that takes them. */
 int supervise_alerts_taken(struct agent *agent, const struct persist *persist, uint64_t sender, uint64_t number);
 
-/* At the end: says what dispatch did not take. */
+/* At the end: says what was not taken, by module. */
 void supervise_alerts_lost(const struct agent *agent);

@@ -64,6 +64,9 @@ int module_table_check(module_table table, struct error *err)
                         return fail(err, E_INVALID, "module %s has no run for the foreground", module->name);
                 if (module->asks && module->persistent)
                         return fail(err, E_INVALID, "module %s is persistent and asks another", module->name);
+                if (module->takes_alerts != (module->alert != NULL) || (module->alert && !module->persistent))
+                        return fail(err, E_INVALID, "module %s says that it takes alerts, or does, but not both",
+                                module->name);
                 if (module->stream && module->shape != SHAPE_LIST)
                         return fail(err, E_INVALID, "module %s streams what is no list", module->name);
                 if (record_defaults_check(module->params, module->name, err) < 0 ||

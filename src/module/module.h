@@ -9,7 +9,7 @@
 struct run;
 struct service;
 struct request;
-struct alert_id;
+struct handed_alert;
 struct line_printer;
 
 enum shape {
@@ -89,8 +89,10 @@ struct module {
         int (*start)(struct service *service, struct error *err);
         void (*stop)(struct service *service);
         int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
-        /* takes the agent's alerts: dispatch. It says service_alert_taken when it has one for good */
-        void (*alert)(struct service *service, const struct alert_id *id, struct sv json);
+        /* The agent's alerts come to every running module that takes them. It says service_alert_taken when it has one
+         * for good. takes_alerts: the same as a word, which a descriptor can tell. */
+        void (*alert)(struct service *service, const struct handed_alert *alert);
+        bool takes_alerts;
         const struct route *routes;       /* ends with .path == NULL */
         const struct listener *listeners; /* ends with .name == NULL */
 };

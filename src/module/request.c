@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/map.h"
+#include "module/descriptor.h"
 #include "module/wire.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
@@ -102,6 +103,22 @@ const char *request_header(const struct request *request, const char *name)
         return json_string_value(json_get_nocase(json_object_get(pending->head, "headers"), name));
 }
 
+const char *request_identity(const struct request *request)
+{
+        const struct pending *pending = (const struct pending *)request;
+        const char *identity =
+                json_string_value(json_object_get(json_object_get(pending->head, "credential"), "identity"));
+        return identity ? identity : "";
+}
+
+enum role request_role(const struct request *request)
+{
+        const struct pending *pending = (const struct pending *)request;
+        const char *role = json_string_value(json_object_get(json_object_get(pending->head, "credential"), "role"));
+        enum role parsed = ROLE_NONE;
+        return role && role_parse(role, &parsed) == 0 ? parsed : ROLE_NONE;
+}
+
 static char *percent_decode(struct sv text)
 {
         char *out = malloc(text.n + 1);
@@ -134,6 +151,54 @@ const char *request_query(const struct request *request, const char *name)
                 return pending->decoded;
         }
         return NULL;
+}
+
+static int add_parameter(json_t *object, const struct field *field, const char *text, struct error *err)
+{
+        if (field->container == FIELD_ONE) {
+                json_t *value = field_json_from_text(field, text, err);
+                return value && json_object_set_new(object, field_json_name(field), value) == 0 ? 0 : -1;
+        }
+        json_t *list = json_array();
+        json_object_set_new(object, field_json_name(field), list);
+        /* regular expressions and paths may hold commas: one a request */
+        bool whole = field->type == FIELD_TYPE_REGEX || field->type == FIELD_TYPE_PATH;
+        struct sv part;
+        for (struct sv rest = sv_of(text); whole || sv_split(&rest, ',', &part);) {
+                char *item = whole ? strdup(text) : strndup(part.p, part.n);
+                json_t *value = item ? field_json_from_text(field, item, err) : NULL;
+                free(item);
+                if (!value || json_array_append_new(list, value) < 0)
+                        return -1;
+                if (whole)
+                        break;
+        }
+        return 0;
+}
+
+int request_parameters(
+        const struct request *request, const struct record *record, void *ret, struct arena *arena, struct error *err)
+{
+        cleanup(json_decref) json_t *object = json_object();
+        for (size_t i = 0; i < record->count; i++) {
+                const struct field *field = &record->fields[i];
+                const char *text = request_query(request, field_json_name(field));
+                if (text && add_parameter(object, field, text, err) < 0)
+                        return error_prefix(err, "%s", field_json_name(field));
+        }
+        return record_read(record, object, ret, arena, READ_STRICT, err);
+}
+
+int request_object(
+        const struct request *request, const struct record *record, void *ret, struct arena *arena, struct error *err)
+{
+        struct sv body = sv_trim(request->body);
+        cleanup(json_decref) json_t *object = body.n ? json_parse(body, true, err) : json_object();
+        if (!object)
+                return -1;
+        if (!json_is_object(object))
+                return fail(err, E_INVALID, "the body is not one JSON object");
+        return record_read(record, object, ret, arena, READ_STRICT, err);
 }
 
 void request_head(struct request *request, int status, const char *content_type)
@@ -182,6 +247,16 @@ void request_reply(struct request *request, int status, const char *content_type
         request_end(request);
 }
 
+/* The field that a wrong value belongs to stands before the first colon. */
+static struct sv field_of(const struct error *err)
+{
+        struct sv text = sv_of(err->message);
+        size_t length = strspn(err->message, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]");
+        bool named = err->code == E_INVALID && length && length + 1 < text.n && text.p[length] == ':' &&
+                     text.p[length + 1] == ' ';
+        return named ? sv_n(text.p, length) : (struct sv){ 0 };
+}
+
 void request_fail(struct request *request, const struct error *err)
 {
         cleanup(buf_done) struct buf json;
@@ -193,6 +268,9 @@ void request_fail(struct request *request, const struct error *err)
         json_begin_object(&writer);
         json_field(&writer, "code", json_put_text, error_code_name(err->code));
         json_field(&writer, "message", json_put_text, err->message);
+        struct sv path = field_of(err);
+        if (path.n)
+                json_field(&writer, "path", json_put_string, path);
         json_end_object(&writer);
         json_end_object(&writer);
         request_reply(request, error_http_status(err->code), NULL, sv_n(json.data, json.len));

@@ -383,6 +383,7 @@ void run_set_success(struct run *run, bool success)
 void run_begin(struct run *run, struct run_channel *channel)
 {
         run->channel = channel;
+        run->identity = "";
         run->started_ns = time_monotonic_ns();
         channel->cpu_started_ns = time_cpu_ns();
         channel->last_look_ns = channel->last_send_ns = coarse_ns();

@@ -12,6 +12,7 @@ struct run {
         struct arena arena;      /* for the module's own use, freed after the run */
         void *state;             /* the module's own, zero at the start */
         struct service *service; /* the persistent module that answers a query, else NULL */
+        const char *identity;    /* of a query: who asks, by the agent's word; else "" */
         bool privacy;            /* private fields go out masked; nothing for the module to do */
         int64_t started_ns;      /* monotonic */
         const char

@@ -114,6 +114,15 @@ int service_listener(const struct service *service, size_t index)
         return index < LISTENERS_MAX ? service->channel->listeners[index] : -1;
 }
 
+/* The agent puts who asks behind the parameters (runs.c); nobody else can, since it writes the message. */
+static const char *identity_of(struct sv text, struct arena *arena)
+{
+        cleanup(json_decref) json_t *message = json_parse(text, false, NULL);
+        const char *identity = json_string_value(json_object_get(message, "identity"));
+        const char *copy = identity ? arena_strdup(arena, identity) : NULL;
+        return copy ? copy : "";
+}
+
 /* A query: one run on its own stream. The loop waits for it. */
 static void run_query(struct service_channel *channel, const struct module *module, uint16_t stream, struct sv message)
 {
@@ -121,6 +130,7 @@ static void run_query(struct service_channel *channel, const struct module *modu
         struct run run = { .module = module, .service = &channel->service, .privacy = channel->privacy };
         struct error err = { 0 };
         run_begin(&run, &answer);
+        run.identity = identity_of(message, &run.arena);
         int result = run_read_parameters(module, message, true, &run.arena, &run.params, &err);
         if (result == 0)
                 result = module->run && !module->foreground
@@ -161,13 +171,16 @@ static void stop_service(struct service_channel *channel)
 
 static void take_alert(struct service_channel *channel, const json_t *parameters)
 {
-        struct alert_id id = { 0 };
-        const char *text = json_string_value(json_object_get(parameters, "message"));
+        struct handed_alert alert = { .json = sv_of(json_string_value(json_object_get(parameters, "message"))) };
         const char *sender = json_string_value(json_object_get(parameters, "sender"));
+        const char *module = json_string_value(json_object_get(parameters, "module"));
         json_int_t number = json_integer_value(json_object_get(parameters, "id"));
-        if (sender && number > 0 && sv_parse_u64(sv_of(sender), 16, &id.sender))
-                id.number = (uint64_t)number;
-        channel->service.module->alert(&channel->service, &id, sv_of(text));
+        json_int_t time_ns = json_integer_value(json_object_get(parameters, "time_ns"));
+        if (sender && number > 0 && sv_parse_u64(sv_of(sender), 16, &alert.id.sender))
+                alert.id.number = (uint64_t)number;
+        alert.module = module ? module : "";
+        alert.time_ns = time_ns > 0 ? time_ns : 0;
+        channel->service.module->alert(&channel->service, &alert);
 }
 
 static void take_message(struct service_channel *channel, uint16_t stream, struct sv text)

@@ -17,8 +17,8 @@ struct service {
         struct service_channel *channel;
 };
 
-/* To the agent: its log, and its alert channel (the dispatch module, when it runs). Dropped alerts are counted. `json`
- * is one JSON object. */
+/* To the agent: its log, and its alert channel (the modules that take alerts, when one runs). Dropped alerts are
+ * counted. `json` is one JSON object. */
 void service_log(struct service *service, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void service_alert(struct service *service, struct sv json);
 
@@ -29,7 +29,15 @@ struct alert_id {
         uint64_t number;
 };
 
-/* Of the module that takes alerts (module->alert): it has this one and all before it on disk, or has refused and
+/* As the agent hands it to each module that takes alerts. Valid during the call. */
+struct handed_alert {
+        struct alert_id id;
+        const char *module; /* that raised it; "" when the parent did not tell */
+        int64_t time_ns;    /* when the agent got it; 0 when the parent did not tell */
+        struct sv json;     /* the alert: one JSON value if the module kept the contract, any text if not */
+};
+
+/* Of a module that takes alerts (module->alert): it has this one and all before it on disk, or has refused and
  * counted them. The agent hands those over again that were not acknowledged when the module died, in the same order. */
 void service_alert_taken(struct service *service, const struct alert_id *id);
 
@@ -57,8 +65,20 @@ struct request {
 const char *request_query(const struct request *request, const char *name); /* decoded value, or NULL */
 const char *request_header(const struct request *request, const char *name);
 
+/* Who asks, by the agent's word: "token deploy", "uid 0 (root)"; "" when the parent told nobody. And the role. */
+const char *request_identity(const struct request *request);
+enum role request_role(const struct request *request);
+
+/* The query's parameters by a record of plain fields and lists ("a,b"), copied into the arena. Errors name the field. */
+int request_parameters(const struct request *request, const struct record *record, void *ret, struct arena *arena,
+        struct error *err);
+/* The body: one JSON object by the record; an empty one is {}. */
+int request_object(const struct request *request, const struct record *record, void *ret, struct arena *arena,
+        struct error *err);
+
 /* A whole answer. content_type NULL = application/json. The request is gone afterwards. */
 void request_reply(struct request *request, int status, const char *content_type, struct sv body);
+/* A message "FIELD: …" names the field as `path` too. */
 void request_fail(struct request *request, const struct error *err);
 
 /* A streamed answer: head, then data as credit allows (returns the bytes taken, possibly 0), then end. */

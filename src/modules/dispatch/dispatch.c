@@ -340,15 +340,16 @@ static void take_alert(struct dispatch *dispatch, const struct alert_id *id, str
         buf_done(&quoted);
 }
 
-static void dispatch_alert(struct service *service, const struct alert_id *id, struct sv json)
+static void dispatch_alert(struct service *service, const struct handed_alert *alert)
 {
+        const struct alert_id *id = &alert->id;
         struct dispatch *dispatch = service->state;
         if (dispatch->stopped) /* it waits in the agent for the next process */
                 return;
         if (is_known(dispatch, id))
                 dispatch->duplicates++;
         else
-                take_alert(dispatch, id, json);
+                take_alert(dispatch, id, alert->json);
         if (id->number)
                 dispatch->unanswered = *id;
         kick(dispatch);
@@ -531,4 +532,5 @@ const struct module dispatch_module = {
         .stop = dispatch_stop,
         .reload = dispatch_reload,
         .alert = dispatch_alert,
+        .takes_alerts = true,
 };

@@ -39,44 +39,6 @@ struct follower {
         size_t count;
 };
 
-/* ---- parameters ---- */
-
-static int add_parameter(json_t *object, const struct field *field, const char *text, struct error *err)
-{
-        if (field->container == FIELD_ONE) {
-                json_t *value = field_json_from_text(field, text, err);
-                return value && json_object_set_new(object, field_json_name(field), value) == 0 ? 0 : -1;
-        }
-        json_t *list = json_array();
-        json_object_set_new(object, field_json_name(field), list);
-        /* regular expressions may hold commas: one a request */
-        bool whole = field->type == FIELD_TYPE_REGEX || field->type == FIELD_TYPE_PATH;
-        struct sv part;
-        for (struct sv rest = sv_of(text); whole || sv_split(&rest, ',', &part);) {
-                char *item = whole ? strdup(text) : strndup(part.p, part.n);
-                json_t *value = item ? field_json_from_text(field, item, err) : NULL;
-                free(item);
-                if (!value || json_array_append_new(list, value) < 0)
-                        return -1;
-                if (whole)
-                        break;
-        }
-        return 0;
-}
-
-static int read_query(
-        const struct request *request, const struct record *record, struct arena *arena, void *ret, struct error *err)
-{
-        cleanup(json_decref) json_t *object = json_object();
-        for (size_t i = 0; i < record->count; i++) {
-                const struct field *field = &record->fields[i];
-                const char *text = request_query(request, field_json_name(field));
-                if (text && add_parameter(object, field, text, err) < 0)
-                        return error_prefix(err, "%s", field_json_name(field));
-        }
-        return record_read(record, object, ret, arena, READ_STRICT, err);
-}
-
 static uint64_t number_of(const char *text)
 {
         uint64_t number = 0;
@@ -280,7 +242,7 @@ static int follower_open(struct follower *follower, struct error *err)
         const char *last = request_header(request, "last-event-id");
         if (last && follower->stream)
                 after = number_of(last);
-        if (read_query(request, &events_params_record, &follower->arena, &params, err) < 0)
+        if (request_parameters(request, &events_params_record, &params, &follower->arena, err) < 0)
                 return -1;
         if (params.store && *params.store)
                 return fail(err, E_INVALID, "store: a path is taken on the command line only");
