@@ -44,7 +44,7 @@ struct feed *feed_new(const struct feed_source *source, struct error *err)
         if (!feed)
                 return fail_null(err, E_NO_MEMORY, "no memory for the feed");
         feed->source = *source;
-        feed->boot_unix_ns = time_boot_unix_ns();
+        feed->boot_unix_ns = source->boot_unix_ns ? source->boot_unix_ns : time_boot_unix_ns();
         feed->graves.max = FEED_GRAVES_MAX;
         buf_init(&feed->text, FEED_TEXT_MAX);
         arena_init(&feed->host_past.names, NAMES_MAX);

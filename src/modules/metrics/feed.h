@@ -164,6 +164,7 @@ struct feed;
 struct feed_source {
         int root, proc, sys;       /* open */
         struct registry *registry; /* NULL: nothing is told of containers */
+        int64_t boot_unix_ns;      /* 0: of the clocks now. Starts of processes are told by it */
 };
 
 struct feed *feed_new(const struct feed_source *source, struct error *err);
@@ -189,5 +190,19 @@ typedef int feed_told_fn(enum feed_kind kind, const void *record, void *cookie);
 int feed_tell(struct feed *feed, struct feed_reader *reader, feed_told_fn *told, void *cookie);
 /* No reader will ask for what went before this: the lowest `seen` of all. */
 void feed_forget(struct feed *feed, uint64_t seen);
+
+/* ---- asking for it ---- */
+
+struct feed_params {
+        int64_t interval_ns;
+        LIST(int) parts; /* enum feed_part; none: all */
+        unsigned count;
+        bool full;
+};
+extern const struct record feed_params_record;
+unsigned feed_parts_of(const struct feed_params *params);
+
+/* Between the first two looks, at most: rates need both. */
+#define FEED_FIRST_NS (200 * MILLISECOND)
 
 extern const struct module metrics_feed_module;

@@ -40,7 +40,7 @@ static bool is_wanted(const struct mount *mount)
         const enum mount_class class = mount_classify(sv_of(mount->type));
         if (class != MOUNT_DISK && class != MOUNT_MEMORY)
                 return false;
-        if (strncmp(mount->type, "fuse", 4) == 0)
+        if (strncmp(mount->type, "fuse", 4) == 0 || strcmp(mount->type, "devtmpfs") == 0)
                 return false;
         if (strcmp(mount->type, "overlay") == 0 && point.n != 1)
                 return false;

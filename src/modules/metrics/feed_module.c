@@ -6,25 +6,6 @@
 #include "modules/metrics/settings.h"
 
 enum { WITH_REGISTRY = 1 << FEED_PART_CONTAINERS | 1 << FEED_PART_PROCESSES };
-static const int64_t FIRST_NS = 200 * MILLISECOND; /* between the first two looks, at most: rates need both */
-
-struct feed_params {
-        int64_t interval_ns;
-        LIST(int) parts;
-        unsigned count;
-        bool full;
-};
-
-#define P struct feed_params
-static const struct field params_fields[] = {
-        FIELD_DURATION(P, interval_ns, .json = "interval", .def = "1s", .min = 100 * MILLISECOND, .max = HOUR,
-                .help = "time between two pictures"),
-        FIELD_ENUMS(P, parts, feed_part_names, .def = "host,containers,processes,network,disks", .max_items = 16,
-                .help = "what is told"),
-        FIELD_UINT(P, count, .help = "end after so many pictures; 0 is never"),
-        FIELD_BOOL(P, full, .help = "everything in each picture, not only what changed"),
-};
-
 struct feeding {
         struct run *run;
         const struct feed_params *params;
@@ -56,7 +37,7 @@ static void end(struct feeding *feeding, bool failed)
 static void look(struct feeding *feeding, bool tell)
 {
         const int64_t interval_ns = feeding->params->interval_ns;
-        const int64_t span_ns = feeding->reader.pictures || interval_ns < FIRST_NS ? interval_ns : FIRST_NS;
+        const int64_t span_ns = feeding->reader.pictures || interval_ns < FEED_FIRST_NS ? interval_ns : FEED_FIRST_NS;
         feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), span_ns / 2);
         if (!tell)
                 return;
@@ -91,18 +72,10 @@ static void on_stop(struct loop *loop, loop_id id, uint32_t events, void *cookie
                 end(feeding, false);
 }
 
-static unsigned parts_of(const struct feed_params *params)
-{
-        unsigned parts = 0;
-        list_foreach (part, &params->parts)
-                parts |= 1U << *part;
-        return parts ? parts : FEED_ALL;
-}
-
 static int feed_loop(struct feeding *feeding, struct error *err)
 {
         const int64_t interval_ns = feeding->params->interval_ns;
-        const int64_t first_ns = interval_ns < FIRST_NS ? interval_ns : FIRST_NS;
+        const int64_t first_ns = interval_ns < FEED_FIRST_NS ? interval_ns : FEED_FIRST_NS;
         if (loop_add_fd(feeding->loop, run_stop_fd(feeding->run), LOOP_READ, LOOP_LEVEL, on_stop, feeding, NULL, err) <
                         0 ||
                 loop_add_timer(feeding->loop, first_ns, interval_ns, on_interval, feeding, NULL, err) < 0)
@@ -147,7 +120,7 @@ static int feed_run(struct run *run, struct error *err)
         struct feeding feeding = { .run = run, .params = run->params };
         struct metrics_options options = { .root = -1, .proc = -1, .sys = -1 };
         struct registry *registry = NULL;
-        feeding.reader = (struct feed_reader){ .parts = parts_of(feeding.params), .full = feeding.params->full };
+        feeding.reader = (struct feed_reader){ .parts = feed_parts_of(feeding.params), .full = feeding.params->full };
         feeding.element = arena_new(&run->arena, struct feed_element);
         feeding.loop = loop_new(NULL, err);
         if (!feeding.element || !feeding.loop)
@@ -209,7 +182,7 @@ static const struct module_example examples[] = {
 const struct module metrics_feed_module = {
         .name = "metrics-feed",
         .summary = "the host, its containers, processes and devices as they are, picture by picture",
-        .params = RECORD(P, params_fields),
+        .params = &feed_params_record,
         .element = &feed_element_record,
         .shape = SHAPE_LIST,
         .sandbox = { .capabilities = CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_DAC_READ_SEARCH),

@@ -210,3 +210,23 @@ const struct record *const feed_records[FEED_KINDS] = {
         [FEED_FILESYSTEM] = REC(F, filesystem_fields, "metrics_feed_filesystem"),
         [FEED_TICK] = REC(T, tick_fields, "metrics_feed_tick"),
 };
+
+#define A struct feed_params
+static const struct field params_fields[] = {
+        FIELD_DURATION(A, interval_ns, .json = "interval", .def = "1s", .min = 100 * MILLISECOND, .max = HOUR,
+                .help = "time between two pictures"),
+        FIELD_ENUMS(A, parts, feed_part_names, .max_items = 16, .help = "what is told; default all"),
+        FIELD_UINT(A, count, .help = "end after so many pictures; 0 is never"),
+        FIELD_BOOL(A, full, .help = "everything in each picture, not only what changed"),
+};
+const struct record feed_params_record = {
+        .fields = params_fields, .count = COUNT(params_fields), .size = sizeof(A), .name = "metrics_feed_params"
+};
+
+unsigned feed_parts_of(const struct feed_params *params)
+{
+        unsigned parts = 0;
+        list_foreach (part, &params->parts)
+                parts |= 1U << *part;
+        return parts ? parts : FEED_ALL;
+}

@@ -22,6 +22,8 @@ struct metrics_service {
         struct row_follower *rows; /* of the agent's stream of events */
         struct top *top;           /* while somebody asks who uses most */
         int diag;                  /* netlink socket of connections, with top; else -1 */
+        struct feed_service *feed; /* while somebody follows the feed */
+        int64_t boot_unix_ns;      /* by which the feed tells when processes began: the same for all who ask */
         int64_t ended_since_ns, room_ns;
         char ended_problem[200]; /* why there is no ledger; "" */
 };
@@ -46,6 +48,10 @@ int metrics_top(struct metrics_service *metrics, const struct top_asked *asked, 
 /* What ended since the start of the service. */
 int metrics_ended(struct metrics_service *metrics, const struct top_asked *asked, top_told_fn *each, void *cookie,
         struct top_figures *ret, struct error *err);
+
+/* feed_service.c: GET /feed */
+void metrics_on_feed(struct service *service, struct request *request);
+void metrics_feed_end(struct metrics_service *metrics);
 
 /* For modules that ask. */
 struct history *metrics_service_history(struct service *service);

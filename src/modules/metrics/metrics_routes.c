@@ -7,6 +7,7 @@
  *      GET  /query        ?query=&since=&start=&end=&step=
  *      GET  /top          ?container=&sort=&count=&group=  the processes that use most
  *      GET  /short-lived  the same: what processes cost that ended
+ *      GET  /feed         ?interval=&parts=&full=  the host picture by picture; server-sent events
  *      GET  /stream                                events of containers as they happen; server-sent events
  *      GET  /status                                counters */
 #include "base/cleanup.h"
@@ -231,6 +232,8 @@ const struct route metrics_routes[] = {
         { "GET", "/top", ROLE_VIEWER, "the processes that use most: container, sort, count, group", metrics_on_top },
         { "GET", "/short-lived", ROLE_VIEWER, "what processes cost that ended: container, sort, count, group",
                 metrics_on_short_lived },
+        { "GET", "/feed", ROLE_VIEWER, "the host picture by picture: interval, parts, full, count; server-sent events",
+                metrics_on_feed },
         { "GET", "/stream", ROLE_VIEWER, "events of containers as they happen; server-sent events", on_stream },
         { "GET", "/status", ROLE_VIEWER, "counters of metrics", on_status },
         { 0 },

@@ -65,6 +65,7 @@ int metrics_start(struct service *service, struct error *err)
                 labels[i] = config->history_labels.items[i];
         metrics.service = service;
         metrics.diag = -1;
+        metrics.boot_unix_ns = time_boot_unix_ns();
         service->state = &metrics;
         if (!service->state_directory)
                 return fail(err, E_INVALID, "metrics keeps its history in a state directory, and has none");
@@ -95,6 +96,7 @@ void metrics_stop(struct service *service)
                 loop_remove(service->loop, metrics->tick_id);
         metrics->tick_id = 0;
         metrics_rows_end(metrics);
+        metrics_feed_end(metrics);
         metrics_processes_stop(metrics);
         metrics_close(&metrics->metrics);
         history_close(metrics->history);
