@@ -18,8 +18,9 @@
 
 enum { ANCESTORS_MAX = 4096, CGROUP_TEXT_MAX = 64 << 10 };
 
-/* What tells a start rounds it to ticks of 10 ms, and takes the time of boot at another moment than we do. */
-#define START_TOLERANCE (20 * MILLISECOND)
+/* ps counts from the kernel's whole second of boot, the feed from the clocks, and clocks are set a little now and then.
+ * A later process of the pid starts when the one that was seen has lived its life: it is further away. */
+#define START_TOLERANCE (1500 * MILLISECOND)
 
 struct kill_params {
         int64_t pid;
@@ -183,16 +184,14 @@ static int target_open(pid_t pid, struct target *ret, struct error *err)
         return -1;
 }
 
-/* ps counts from the kernel's whole second of boot, the feed from the clocks: either may be what was given. */
 static int check_start(struct target *target, int64_t start_ns, struct error *err)
 {
         struct kernel_stat kernel = { 0 };
-        int64_t by_clock = process_start_unix_ns(target->stat.start_ticks, time_boot_unix_ns());
-        int64_t by_second = by_clock;
-        target->start_ns = by_clock;
-        if (kernel_stat_read(target->root, &kernel, NULL) == 0)
-                target->start_ns = by_second = process_start_unix_ns(target->stat.start_ticks, kernel.boot_unix_ns);
-        if (start_ns && llabs(start_ns - by_clock) > START_TOLERANCE && llabs(start_ns - by_second) > START_TOLERANCE)
+        int64_t start = process_start_unix_ns(target->stat.start_ticks, time_boot_unix_ns());
+        target->start_ns = start;
+        if (kernel_stat_read(target->root, &kernel, NULL) == 0) /* told as ps does */
+                target->start_ns = process_start_unix_ns(target->stat.start_ticks, kernel.boot_unix_ns);
+        if (start_ns && llabs(start_ns - start) > START_TOLERANCE)
                 return fail(err, E_NOT_FOUND, "process %d is another one: it did not start at that time",
                         (int)target->stat.pid);
         return 0;
