@@ -13,8 +13,9 @@ enum { CONFIG_ARENA_MAX = 16 << 20 };
 const char *const config_roles[] = { "viewer", "investigator", "admin", NULL };
 
 static const struct field tls_fields[] = {
-        FIELD_PATH(struct config_tls, certificate, .help = "PEM file of the certificate and its chain"),
-        FIELD_PATH(struct config_tls, key, .help = "PEM file of the private key"),
+        FIELD_PATH(struct config_tls, certificate, .omit_empty = true,
+                .help = "PEM file of the certificate and its chain"),
+        FIELD_PATH(struct config_tls, key, .omit_empty = true, .help = "PEM file of the private key"),
 };
 
 static int check_sha256(const char *text, struct error *err)
@@ -27,17 +28,17 @@ static const struct field token_fields[] = {
                 .min_length = 1, .max_length = 64),
         FIELD_ENUM(struct config_token, role, config_roles, .help = "what it may do", .required = true),
         FIELD_HEX(struct config_token, sha256, .help = "SHA-256 of the token; the token itself is nowhere",
-                .required = true, .check = check_sha256),
+                .required = true, .secret = true, .check = check_sha256),
         FIELD_STRINGS(struct config_token, modules, .help = "local-only modules that it may run from afar all the same",
                 .max_items = 100),
 };
 
 #define BUDGET_FIELDS(T)                                                                                               \
-        FIELD_DOUBLE(T, max_cpu, .help = "share of one core, 0.1 is 10 %"),                                            \
-                FIELD_SIZE(T, max_io, .help = "bytes a second that may be read"),                                      \
-                FIELD_SIZE(T, max_memory, .help = "memory of the run"),                                                \
-                FIELD_DURATION(                                                                                        \
-                        T, max_time_ns, .json = "max_time", .help = "time after which it ends with what it has")
+        FIELD_DOUBLE(T, max_cpu, .omit_empty = true, .help = "share of one core, 0.1 is 10 %"),                        \
+                FIELD_SIZE(T, max_io, .omit_empty = true, .help = "bytes a second that may be read"),                  \
+                FIELD_SIZE(T, max_memory, .omit_empty = true, .help = "memory of the run"),                            \
+                FIELD_DURATION(T, max_time_ns, .json = "max_time", .omit_empty = true,                                 \
+                        .help = "time after which it ends with what it has")
 
 static const struct field schedule_fields[] = {
         FIELD_STRING(struct config_schedule, name, .help = "name in the run log", .required = true, .min_length = 1,
@@ -45,8 +46,9 @@ static const struct field schedule_fields[] = {
         FIELD_STRING(struct config_schedule, module, .help = "module to run", .required = true),
         FIELD_ANY(struct config_schedule, parameters, .help = "its parameters"),
         FIELD_DURATION(struct config_schedule, every_ns, .json = "every", .help = "time from one run to the next",
-                .min = 100 * MILLISECOND, .max = 366 * DAY),
-        FIELD_STRING(struct config_schedule, cron, .help = "points in time as in crontab(5): \"*/5 * * * *\""),
+                .min = 100 * MILLISECOND, .max = 366 * DAY, .omit_empty = true),
+        FIELD_STRING(struct config_schedule, cron, .omit_empty = true,
+                .help = "points in time as in crontab(5): \"*/5 * * * *\""),
         FIELD_BOOL(struct config_schedule, privacy, .help = "mask private fields"),
         FIELD_BOOL(struct config_schedule, enabled, .help = "run it", .def = "true"),
         BUDGET_FIELDS(struct config_schedule),
@@ -72,7 +74,7 @@ static const struct field limits_fields[] = {
 static const struct field config_fields[] = {
         FIELD_STRING(struct agent_config, listen,
                 .help = "address and port of the HTTP API; \"none\" for the socket only", .def = "127.0.0.1:7077"),
-        FIELD_PATH(struct agent_config, socket,
+        FIELD_PATH(struct agent_config, socket, .omit_empty = true,
                 .help = "unix socket of the HTTP API; default: api.sock in the run directory"),
         FIELD_RECORD(struct agent_config, tls, struct config_tls, tls_fields, .help = "TLS of the HTTP API"),
         FIELD_RECORDS(struct agent_config, tokens, struct config_token, token_fields, .help = "who may ask over TCP",

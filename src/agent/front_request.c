@@ -1,4 +1,5 @@
 /* What fronts ask, and the answers. */
+#include "agent/config_write.h"
 #include "agent/front_internal.h"
 #include "agent/status.h"
 #include "base/cleanup.h"
@@ -207,6 +208,11 @@ static int do_status(struct front_stream *stream, struct error *err)
         return send_text(stream, 0, err);
 }
 
+static int do_config(struct front_stream *stream, struct error *err)
+{
+        return send_text(stream, config_write(stream->front->agent, &stream->input, err), err);
+}
+
 static int do_metrics(struct front_stream *stream, struct error *err)
 {
         metrics_write(stream->front->agent, &stream->input);
@@ -315,6 +321,7 @@ static const struct verb {
         { "runs", ROLE_VIEWER, false, do_runs },
         { "verify", ROLE_VIEWER, false, do_verify },
         { "status", ROLE_VIEWER, false, do_status },
+        { "config", ROLE_ADMIN, false, do_config },
         { "metrics", ROLE_VIEWER, false, do_metrics },
         { "describe", ROLE_VIEWER, false, do_describe },
         { "authorize", ROLE_NONE, false, do_authorize },

@@ -4,6 +4,7 @@
 #include "agent/runs.h"
 #include "agent/schedule.h"
 #include "agent/supervise.h"
+#include "agent/usage.h"
 #include "schema/json_writer.h"
 
 #include <sys/resource.h>
@@ -18,7 +19,8 @@
         X(schedule_missed, "scheduled runs made up for after a start")                                                 \
         X(restarts, "restarts of persistent modules")                                                                  \
         X(alerts, "alerts of modules")                                                                                 \
-        X(alerts_dropped, "alerts dropped because too many waited for dispatch")                                       \
+        X(alerts_dropped, "alerts dropped because too many waited to be taken")                                        \
+        X(alerts_skipped, "alerts that a module far behind the others never got")                                      \
         X(requests, "requests of fronts")                                                                              \
         X(requests_refused, "requests refused")                                                                        \
         X(fronts_refused, "connections to agent.sock refused")                                                         \
@@ -51,8 +53,13 @@ static void put_seconds(struct json_writer *writer, const char *key, int64_t ns)
 static void put_module(struct json_writer *writer, struct agent *agent, const struct persist *persist)
 {
         int64_t now = loop_now_ns(agent->loop);
-        if (persist_pid(persist))
+        char since[TIME_TEXT_MAX];
+        if (persist_pid(persist)) {
                 json_field(writer, "pid", json_put_int, persist_pid(persist));
+                usage_write(writer, persist_pid(persist));
+        }
+        time_format_rfc3339((time_unix_ns() - (now - persist_since_ns(persist))) / SECOND * SECOND, since);
+        json_field(writer, "since", json_put_text, since);
         put_seconds(writer, "since_seconds", now - persist_since_ns(persist));
         json_field(writer, "restarts", json_put_uint, persist_restarts(persist));
         if (persist_reason(persist)[0])
@@ -102,6 +109,7 @@ void status_write(struct agent *agent, struct buf *out)
         json_field(&writer, "message", json_put_text, message);
         json_field(&writer, "version", json_put_text, TARSIER_VERSION);
         json_field(&writer, "pid", json_put_int, getpid());
+        usage_write(&writer, getpid());
         json_field(&writer, "state_directory", json_put_text, agent->state);
         put_seconds(&writer, "uptime_seconds", loop_now_ns(agent->loop) - agent->started_ns);
         if (agent->ready_ns)
@@ -147,7 +155,7 @@ void metrics_write(struct agent *agent, struct buf *out)
                 (double)(loop_now_ns(agent->loop) - agent->started_ns) / 1e9);
         put_gauge(out, "runs_running", "runs under way", (double)runs_running(agent));
         put_gauge(out, "runs_queued", "runs that wait for their turn", (double)runs_queued(agent));
-        put_gauge(out, "alerts_waiting", "alerts that dispatch has not acknowledged",
+        put_gauge(out, "alerts_waiting", "alerts that not every module that takes them has acknowledged",
                 (double)agent->alerts.waiting.count);
         put_gauge(out, "log_rows", "rows of the run log", (double)runlog_rows(agent->log));
         put_gauge(out, "fronts", "connected fronts", (double)agent->fronts.count);

@@ -27,6 +27,7 @@
  *                    JSON list, then FRAME_END
  *   verify           answer "ok" {"rows", "intact", "message"}
  *   status           answer "ok" {}, then FRAME_DATA: a JSON object, then FRAME_END
+ *   config           the same: the configuration in effect, secrets hidden
  *   metrics          answer "ok" {}, then FRAME_DATA: Prometheus text, then FRAME_END
  *   describe         "module" (left out: all); answer "ok" {}, then FRAME_DATA: descriptors (descriptor.h), a JSON
  *                    list, then FRAME_END: a front need not find the files

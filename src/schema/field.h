@@ -341,6 +341,8 @@ int record_check(const struct record *record, const json_t *value, unsigned flag
 /* The JSON value that a text (flag, prompt, default) means for one value of this field; new reference, or NULL. ANY
  * takes JSON. */
 json_t *field_json_from_text(const struct field *field, const char *text, struct error *err);
+/* The default as JSON, of a list all its items; NULL where there is none. New reference. */
+json_t *field_default_json(const struct field *field);
 
 bool cidr_parse(struct sv text, struct cidr *ret);
 /* "10.0.0.0/8", or "10.0.0.1" when the prefix is whole. ret has CIDR_TEXT_MAX bytes. */

@@ -184,9 +184,10 @@ static json_t *map_of(const struct field *field, json_t *values, unsigned flags)
         return schema;
 }
 
-/* The default as JSON; that of a list is written with commas. */
-static json_t *default_value(const struct field *field)
+json_t *field_default_json(const struct field *field)
 {
+        if (!field->def)
+                return NULL;
         if (field->container == FIELD_ONE)
                 return field_json_from_text(field, field->def, NULL);
         if (field->container != FIELD_LIST)
@@ -225,7 +226,7 @@ static json_t *schema_of_field(const struct field *field, unsigned flags, unsign
         if (field->help)
                 set_text(schema, "description", field->help);
         if (field->def && !result) {
-                json_t *value = default_value(field);
+                json_t *value = field_default_json(field);
                 if (value)
                         json_object_set_new(schema, "default", value);
         }

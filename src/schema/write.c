@@ -219,22 +219,31 @@ static bool json_empty(const json_t *value)
                (json_is_integer(value) && json_integer_value(value) == 0);
 }
 
-static void mask_each(const struct record *record, json_t *value, enum field_container container)
+/* Which fields, and what stands there instead. */
+struct cover {
+        bool secrets; /* else private ones */
+        const char *word;
+};
+
+static void cover_record(const struct record *record, json_t *value, const struct cover *cover);
+
+static void cover_each(
+        const struct record *record, json_t *value, enum field_container container, const struct cover *cover)
 {
         const char *key;
         json_t *member;
         size_t index;
         if (container == FIELD_ONE) {
-                record_mask(record, value);
+                cover_record(record, value, cover);
         } else if (json_is_array(value)) {
-                json_array_foreach(value, index, member) record_mask(record, member);
+                json_array_foreach(value, index, member) cover_record(record, member, cover);
         } else if (json_is_object(value)) {
                 json_object_foreach(value, key, member)
-                        mask_each(record, member, container == FIELD_MAP_OF_LISTS ? FIELD_LIST : FIELD_ONE);
+                        cover_each(record, member, container == FIELD_MAP_OF_LISTS ? FIELD_LIST : FIELD_ONE, cover);
         }
 }
 
-void record_mask(const struct record *record, json_t *value)
+static void cover_record(const struct record *record, json_t *value, const struct cover *cover)
 {
         if (!json_is_object(value))
                 return;
@@ -243,13 +252,23 @@ void record_mask(const struct record *record, json_t *value)
                 json_t *member = json_object_get(value, field_json_name(field));
                 if (!member)
                         continue;
-                if (field->private_ && !json_empty(member)) {
+                if ((cover->secrets ? field->secret : field->private_) && !json_empty(member)) {
                         char raw[128];
                         snprintf(raw, sizeof(raw), "%s_raw", field_json_name(field));
                         json_object_del(value, raw);
-                        json_object_set_new(value, field_json_name(field), json_string("masked"));
+                        json_object_set_new(value, field_json_name(field), json_string(cover->word));
                 } else if (field->type == FIELD_TYPE_RECORD) {
-                        mask_each(field->record, member, field->container);
+                        cover_each(field->record, member, field->container, cover);
                 }
         }
+}
+
+void record_mask(const struct record *record, json_t *value)
+{
+        cover_record(record, value, &(struct cover){ false, "masked" });
+}
+
+void record_hide(const struct record *record, json_t *value)
+{
+        cover_record(record, value, &(struct cover){ true, "hidden" });
 }

@@ -14,3 +14,5 @@ void record_write(struct json_writer *writer, const struct record *record, const
 /* Masks private fields in JSON that is already there (a foreign module's result, a row in a log); `value` is changed.
  */
 void record_mask(const struct record *record, json_t *value);
+/* The same for secret fields, which become "hidden". */
+void record_hide(const struct record *record, json_t *value);

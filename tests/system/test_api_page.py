@@ -194,6 +194,6 @@ def test_defaults_of_dev_run(tmp_path):
             os.chmod(agent.config, 0o644)
             with agent:
                 services = {s['name']: s['state'] for s in Api(agent).get('/v1/status')['services']}
-                assert services['api'] == services['metrics'] == 'ready', (index, services)
+                assert services['api'] == services['metrics'] == services['alerts'] == 'ready', (index, services)
                 if services['watch'] != 'ready':
                     assert user and 'module watch is down' in agent.log()

@@ -149,9 +149,31 @@ static void json_is_masked_too(void **state)
                 "\"one\":{\"file\":\"\"},\"other\":{\"file\":\"/b\"}}");
 }
 
+static const struct field guarded_fields[] = {
+        FIELD_STRING(struct masked, open, .help = "x", .secret = true),
+        FIELD_PATH(struct masked, file, .help = "x", .private_ = true),
+};
+
+static const struct field guarded_outer_fields[] = {
+        FIELD_RECORD_MAP(struct outer, map, struct masked, guarded_fields, .help = "x"),
+        FIELD_RECORD(struct outer, one, struct masked, guarded_fields, .help = "x"),
+};
+
+static void secrets_in_json_are_hidden(void **state)
+{
+        (void)state;
+        struct error err;
+        cleanup(json_decref) json_t *value = json_parse(
+                SV("{\"map\":{\"k\":{\"open\":\"sesame\",\"file\":\"/a\"}},\"one\":{\"open\":\"\"}}"), true, &err);
+        record_hide(RECORD(struct outer, guarded_outer_fields), value);
+        cleanup(free) char *text = json_dumps(value, JSON_COMPACT);
+        assert_string_equal(text, "{\"map\":{\"k\":{\"open\":\"hidden\",\"file\":\"/a\"}},\"one\":{\"open\":\"\"}}");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(secrets_in_json_are_hidden),
                 cmocka_unit_test(what_is_read_is_written),
                 cmocka_unit_test(empty_values),
                 cmocka_unit_test(private_and_secret),

@@ -239,6 +239,7 @@ void handle_run_result(struct call *call);
 void handle_run_cancel(struct call *call);
 void handle_verify(struct call *call);
 void handle_status(struct call *call);
+void handle_config(struct call *call);
 void handle_metrics(struct call *call);
 void handle_module_route(struct call *call);
 

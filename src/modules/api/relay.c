@@ -128,6 +128,12 @@ void handle_status(struct call *call)
         agent_gather(call, "status", NULL, put_status);
 }
 
+void handle_config(struct call *call)
+{
+        static const struct relay how = { NULL, "", "" };
+        relay(call, "config", NULL, &how);
+}
+
 void handle_metrics(struct call *call)
 {
         static const struct relay how = { "text/plain; version=0.0.4; charset=utf-8", "", "" };

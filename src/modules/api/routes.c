@@ -16,6 +16,8 @@ const struct api_route api_routes[] = {
                 handle_whoami },
         { "GET", "/v1/status", "the agent, its modules and its schedule", false, false, ANSWER_JSON, { { 0 } },
                 handle_status },
+        { "GET", "/v1/config", "the configuration in effect, secrets hidden (role admin)", false, false, ANSWER_JSON,
+                { { 0 } }, handle_config },
         { "GET", "/v1/modules", "the modules of this agent", false, false, ANSWER_JSON, { { 0 } }, handle_modules },
         { "GET", "/v1/modules/{module}", "one module: parameters, result, limits, routes", false, false, ANSWER_JSON,
                 { { 0 } }, handle_module },
