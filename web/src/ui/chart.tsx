@@ -58,6 +58,8 @@ function hour(time: number, step: number): string {
   return clock(time, true).slice(5, 10);
 }
 
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
+
 /** Drawn on a canvas, so colours are asked for, not inherited. Functions: a new theme only has to draw again. */
 function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
   const { unit, stacked, lines, max } = props;
@@ -87,7 +89,8 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
         font: "11px system-ui, sans-serif",
         size: 24,
         gap: 2,
-        space: 64,
+        space: 58,
+        incrs: SECONDS,
         values: (_self, splits, _axis, _space, step) => splits.map((time) => hour(time, step)),
       },
       {
@@ -244,7 +247,7 @@ export function Chart(props: ChartProps) {
   return (
     <figure class="chart" aria-labelledby={`${id}-t`}>
       <figcaption>
-        <h3 id={`${id}-t`}>{title}</h3>
+        <h2 id={`${id}-t`}>{title}</h2>
         {props.note ? <span class="chart-note">{props.note}</span> : null}
         <button
           type="button"

@@ -1,6 +1,7 @@
 // The panel of what was opened, beside the table on wide screens, over it on narrow ones. Escape closes it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { plain } from "../lib/format";
 import { bindKeys } from "../lib/keys";
 import "./details.css";
 
@@ -52,5 +53,23 @@ export function Facts({ of }: { of: readonly (readonly [string, ComponentChildre
         ),
       )}
     </dl>
+  );
+}
+
+const LONG = 300;
+
+/** A text of the host, in full when it is asked for. */
+export function Long({ text }: { text: string }) {
+  const [all, setAll] = useState(false);
+  const cut = !all && text.length > LONG * 1.3;
+  return (
+    <span class="mono">
+      {plain(cut ? text.slice(0, LONG) : text)}
+      {cut ? (
+        <button type="button" class="more" onClick={() => setAll(true)}>
+          … {text.length - LONG} more
+        </button>
+      ) : null}
+    </span>
   );
 }

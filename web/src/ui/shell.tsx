@@ -1,5 +1,4 @@
-// Frame of every page: navigation, time range, connection, theme, login, help. A page's View stands in <main>; its search
-// field bears data-search, so that "/" finds it.
+// Frame of every page: navigation, time range, connection, theme, login, help. A page's View stands in <main>.
 import { effect, signal, untracked, useSignal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -29,7 +28,6 @@ const helping = signal(false);
 const anywhere = (label: string, keys: string, run: () => void): Key => ({ keys, label, section: "Anywhere", run });
 const keyTable = (): Key[] => [
   anywhere("These keys", "?", () => (helping.value = !helping.value)),
-  anywhere("Search on this page", "/", () => document.querySelector<HTMLElement>("main [data-search]")?.focus()),
   anywhere("Live or paused", "p", () => pause(!paused.value)),
   anywhere("Earlier", "[", () => shift(-1)),
   anywhere("Later", "]", () => shift(1)),
@@ -213,6 +211,13 @@ function Absent({ page }: { page: Page | undefined }) {
   );
 }
 
+const Waiting = () => (
+  <div class="page">
+    <h1>Tarsier</h1>
+    <p class="muted">{connection.value === "down" ? "The agent does not answer yet." : "Asking the agent …"}</p>
+  </div>
+);
+
 export function Shell() {
   const page = pages.find((each) => each.name === route.value.page);
   const known = modules.value.size > 0;
@@ -267,7 +272,7 @@ export function Shell() {
       </header>
       <Banner />
       <main id="main" ref={main} tabIndex={-1}>
-        <Guard key={page?.name}>{!page || stopped ? <Absent page={page} /> : known ? <page.View /> : null}</Guard>
+        <Guard key={page?.name}>{!page || stopped ? <Absent page={page} /> : known ? <page.View /> : <Waiting />}</Guard>
       </main>
       {connection.value === "login" ? <Login /> : null}
       {helping.value ? <Help onClose={() => (helping.value = false)} /> : null}

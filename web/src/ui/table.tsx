@@ -186,7 +186,7 @@ class Line<Row> extends Component<RowProps<Row>> {
                 <span class={open === undefined ? "t-leaf" : "t-fold"} aria-hidden="true">
                   {open === undefined ? "" : open ? "▾" : "▸"}
                 </span>
-                {column.cell(row)}
+                <span>{column.cell(row)}</span>
               </span>
             ) : (
               column.cell(row)

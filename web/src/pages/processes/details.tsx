@@ -6,7 +6,7 @@ import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
 import { now } from "../../lib/time";
 import { eventText, type WatchEvent } from "../../lib/watch";
-import { Details, Facts } from "../../ui/details";
+import { Details, Facts, Long } from "../../ui/details";
 import { Failed, Loading } from "../../ui/empty";
 import { Spark } from "../../ui/spark";
 import { figuresOf, sameStart, stateText, unitOf } from "./model";
@@ -106,7 +106,7 @@ export function ProcessDetails({ pid, process, start, memoryTotal, onClose, onKi
       </div>
       <Facts
         of={[
-          ["Command", mono(process.command_line)],
+          ["Command", process.command_line && <Long key={process.pid} text={process.command_line} />],
           ["Program", mono(process.executable)],
           ["User", process.user ?? process.uid],
           ["Container", process.container ? <a href={hrefOf("containers", process.group ?? process.container)}>{plain(process.container)}</a> : ""],

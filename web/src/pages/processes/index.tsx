@@ -21,14 +21,14 @@ const marks = signal<ReadonlySet<string>>(new Set());
 
 function Share({ of, text }: { of: number | undefined; text: string }) {
   return (
-    <span class="share" style={{ "--share": `${Math.min(100, Math.max(0, (of ?? 0) * 100)).toFixed(1)}%` }}>
+    <span class={of ? "share" : "share muted"} style={{ "--share": `${Math.min(100, Math.max(0, (of ?? 0) * 100)).toFixed(1)}%` }}>
       {text}
     </span>
   );
 }
 
 const COLUMNS: readonly Column<Process>[] = [
-  { id: "name", title: "Name", width: 11, grow: 2, cell: (p) => plain(p.name ?? "?"), value: (p) => p.name },
+  { id: "name", title: "Name", width: 8, grow: 4, cell: (p) => plain(p.name ?? "?"), value: (p) => p.name },
   { id: "pid", title: "PID", width: 4.5, end: true, priority: 4, cell: (p) => p.pid, value: (p) => p.pid },
   { id: "user", title: "User", width: 6, priority: 5, cell: (p) => plain(p.user ?? String(p.uid ?? "")), value: (p) => p.user ?? p.uid },
   {
