@@ -52,6 +52,21 @@ const struct binding bindings[] = {
         { "T", "theme", "NAME", .help = "the next theme: dark, light, high-contrast, mono", .section = SHOW },
         { "M", "mouse", .help = "the mouse on or off; off lets the terminal select text", .section = SHOW },
 
+        { "o", "other", .views = "overview network disks", .help = "the other list of the page", .section = ROWS },
+        { "c", "units", .views = "containers", .help = "containers only, or units of systemd too", .section = SHOW },
+        { "P", "processes", .views = "containers", .help = "the processes in it", .section = VIEWS },
+        { "E", "events", .views = "containers processes", .help = "the events of it", .section = VIEWS },
+        { "K", "kernel", .views = "processes", .help = "threads of the kernel too, or not", .section = SHOW },
+        { "c", "connections", .views = "network", .help = "the connections of this moment", .section = SHOW },
+        { "z", "all", .views = "alerts", .help = "acknowledged and muted ones too, or not", .section = SHOW },
+
+        { "x F9", "kill", "SIGNAL", .views = "processes", .help = "a signal to the marked ones, or to the row",
+                .section = ACT, .acts = true },
+        { "a", "acknowledge", "COMMENT", .views = "alerts", .help = "acknowledge the marked ones, or the row",
+                .section = ACT, .acts = true },
+        { "A", "unacknowledge", .views = "alerts", .help = "open again", .section = ACT, .acts = true },
+        { "m", "mute", "TIME", .views = "alerts", .help = "no such alerts for some time", .section = ACT, .acts = true },
+
         { "F1 ?", "help", .help = "this list", .section = PROGRAM },
         { ":", "command", .help = "type a command; Tab completes", .section = PROGRAM },
         { "C-l", "redraw", .help = "draw everything anew", .section = PROGRAM },

@@ -168,6 +168,7 @@ struct model {
         uint64_t connections_refused;
         struct {
                 uint64_t number; /* grows with each */
+                uint64_t shown;  /* the last one that the user was told: set by the views */
                 bool ok;
                 char message[512];
         } answer;       /* to the last action */
