@@ -1,5 +1,5 @@
 /* report, as a module: parameters, the run over this host, and the page for people. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "base/cleanup.h"
 #include "module/lines.h"

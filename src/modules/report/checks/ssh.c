@@ -1,6 +1,6 @@
 /* Checks: the SSH server and the keys that it lets in. sshd_config(5): for each keyword the first value counts, Include
  * stands for the files it names at that place, and what follows Match is for some only. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "linux/mounts.h"
 

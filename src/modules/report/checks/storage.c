@@ -1,5 +1,5 @@
 /* Checks: file systems and disks. Nothing on the network is asked: a dead server would hold the run. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include <fcntl.h>
 

@@ -1,5 +1,5 @@
 /* Checks: memory errors, heat, and time. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "linux/meminfo.h"
 

@@ -1,7 +1,9 @@
 /* Checks: how far containers are from the host. What a container may do is read from its processes, which cannot hide
  * it, and not from the engines' files, which only some have. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
+#include "base/cleanup.h"
+#include "base/map.h"
 #include "linux/process.h"
 
 #include <sys/stat.h>
@@ -29,24 +31,19 @@ static bool read_host(struct look *look, struct finding *finding, struct host_na
         return true;
 }
 
-static bool is_first(const struct look *look, size_t index)
-{
-        for (size_t i = 0; i < index; i++)
-                if (look->processes.items[i].container &&
-                        strcmp(look->processes.items[i].container, look->processes.items[index].container) == 0)
-                        return false;
-        return true;
-}
-
 static void check_privileged(struct look *look, struct finding *finding)
 {
         struct host_namespaces host;
         unsigned containers = 0, close = 0;
+        cleanup(map_done) struct map seen;
+        map_init(&seen, REPORT_PROCESSES_MAX);
         if (!read_host(look, finding, &host))
                 return;
         for (size_t i = 0; i < look->processes.count; i++) {
                 const struct report_process *process = &look->processes.items[i];
-                if (!process->container || !is_first(look, i))
+                /* the oldest process speaks for its container: those that were put in later may be the engine's */
+                if (!process->container || map_get(&seen, sv_of(process->container)) ||
+                        map_put(&seen, sv_of(process->container), look) < 0)
                         continue;
                 containers++;
                 bool all = host.all_capabilities &&

@@ -1,5 +1,5 @@
 /* Checks: is there enough CPU, memory and I/O for what runs? */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "linux/meminfo.h"
 #include "linux/pressure.h"

@@ -1,5 +1,5 @@
 /* Checks: files that only root may write, since root reads or runs them. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

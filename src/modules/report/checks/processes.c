@@ -1,5 +1,5 @@
 /* One look at all processes, which several checks share. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -70,9 +70,12 @@ static void read_container(struct look *look, const struct process *process, str
                 strlen(identity.id) == 64 ? SHORT_ID : CONTAINER_ID_MAX, identity.id);
         process_read_namespace(process, PROCESS_NS_PID, &row->pid_namespace, &err);
         process_read_namespace(process, PROCESS_NS_NET, &row->net_namespace, &err);
-        if (look->processes.count > 0 && look->processes.items[look->processes.count - 1].container &&
-                strcmp(look->processes.items[look->processes.count - 1].container, row->container) == 0)
-                return; /* the mounts are those of the one before */
+        const struct report_process *before =
+                look->processes.count ? &look->processes.items[look->processes.count - 1] : NULL;
+        if (before && before->container && strcmp(before->container, row->container) == 0) {
+                row->engine_socket = before->engine_socket; /* the same mounts */
+                return;
+        }
         buf_done(&text);
         buf_init(&text, MOUNTS_OF_ONE_MAX);
         if (process_read_file(process, "mountinfo", &text, &err) == 0)
@@ -156,6 +159,12 @@ static void add_process(struct look *look, const struct process *process)
                 look->processes_refused++;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+        const struct report_process *one = a, *other = b;
+        return one->pid < other->pid ? -1 : one->pid > other->pid;
+}
+
 void look_processes(struct look *look)
 {
         struct error err;
@@ -170,5 +179,7 @@ void look_processes(struct look *look)
         }
         look->processes_denied += iter.refused;
         process_iter_close(&iter);
+        if (look->processes.count > 1)
+                qsort(look->processes.items, look->processes.count, sizeof(*look->processes.items), compare_pids);
         look->has_processes = true;
 }

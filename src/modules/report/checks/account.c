@@ -1,5 +1,5 @@
 /* Checks: who may become root, and who needs no password. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 /* One field of "a:b:c" after another. */
 static struct sv field_of(struct sv *line)
@@ -21,7 +21,7 @@ static void check_uid0(struct look *look, struct finding *finding)
                 field_of(&line);
                 struct sv uid = field_of(&line);
                 uint64_t number;
-                if (!sv_parse_u64(uid, 10, &number) || number != 0 || sv_eq(name, SV("root")) ||
+                if (!name.n || !sv_parse_u64(uid, 10, &number) || number != 0 || sv_eq(name, SV("root")) ||
                         sv_starts(name, SV("#")))
                         continue;
                 count++;

@@ -1,5 +1,5 @@
 /* Checks: the kernel's own state, its settings and its log. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "base/cleanup.h"
 #include "linux/kmsg.h"

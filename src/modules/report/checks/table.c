@@ -1,5 +1,5 @@
 /* All checks. The order is that in which they run; findings are sorted. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 const struct report_check *const report_checks[] = {
         report_load_checks,

@@ -1,5 +1,5 @@
 /* Checks: is what is installed current, whole, and what runs? */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "linux/host.h"
 

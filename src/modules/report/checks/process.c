@@ -1,5 +1,5 @@
 /* Checks: what runs, and from where. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "base/path.h"
 #include "linux/process.h"
@@ -49,7 +49,7 @@ static void check_blocked(struct look *look, struct finding *finding)
                         continue;
                 if (process_read_stat(&open, &stat, &err) == 0 && stat.state == 'D') {
                         count++;
-                        finding_show(finding, REPORT_LOW, "%s (pid %d)", process->name, process->pid);
+                        finding_show(finding, REPORT_INFO, "%s (pid %d)", process->name, process->pid);
                 }
                 process_close(&open);
         }

@@ -1,5 +1,5 @@
 /* What the checks look with: files below a root, and the findings themselves. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "base/cleanup.h"
 #include "base/path.h"

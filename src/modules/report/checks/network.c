@@ -1,5 +1,5 @@
 /* Checks: what waits for connections, and whether packets get lost. */
-#include "modules/report/report.h"
+#include "modules/report/checks/checks.h"
 
 #include "linux/socket_owner.h"
 #include "linux/sockets.h"
