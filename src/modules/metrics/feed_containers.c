@@ -141,7 +141,7 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         row->receive = receive;
         row->send = send;
         row->has_network = stats->has_net;
-        row->at_ns = row->sampled_ns = stats->time_ns;
+        row->at_ns = stats->time_ns;
 }
 
 /* Nothing ran: the counters are as they were, and the next rates are from now. */
@@ -162,12 +162,12 @@ static void put_figures(
         bool still;
         if (registry_look(feed->source.registry, container, feed->freshness_ns, &still, NULL) < 0)
                 return;
-        const bool newer = container_last_seen_ns(container) != row->sampled_ns;
-        if (!newer) {
+        if (row->read_ns && container_read_ns(container) == row->read_ns) {
                 if (still)
                         rest(feed, row, record);
                 return;
         }
+        row->read_ns = container_read_ns(container);
         arena_init(&arena, SAMPLE_MEMORY);
         if (container_latest(container, &arena, &stats)) {
                 put_memory(&stats, record);

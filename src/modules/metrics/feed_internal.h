@@ -44,7 +44,7 @@ struct feed_process_row {
 struct feed_container_row {
         struct feed_row head;
         struct feed_container record;
-        int64_t at_ns, sampled_ns; /* Unix: what rates are from; of the newest sample */
+        int64_t at_ns, read_ns; /* Unix: what rates are from; the loop's clock: when the sample was read */
         uint64_t total, user, kernel, throttled, read, write, receive, send;
         char *name, *engine, *id, *alias, *image, *unit;
         bool has_network; /* in the sample that rates are from */

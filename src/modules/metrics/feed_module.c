@@ -5,7 +5,9 @@
 #include "modules/metrics/feed.h"
 #include "modules/metrics/settings.h"
 
+static const int64_t NAMES_NS = 5 * SECOND; /* between two looks for the name of a container, at first */
 enum { WITH_REGISTRY = 1 << FEED_PART_CONTAINERS | 1 << FEED_PART_PROCESSES };
+
 struct feeding {
         struct run *run;
         const struct feed_params *params;
@@ -23,7 +25,7 @@ static int emit(enum feed_kind kind, const void *record, void *cookie)
         struct feed_element *element = feeding->element;
         memset(element->is, 0, sizeof(element->is));
         element->is[kind] = true;
-        memcpy(&element->host, record, feed_records[kind]->size); /* all kinds begin at one place */
+        memcpy((char *)element + offsetof(struct feed_element, gone), record, feed_records[kind]->size); /* a union */
         return run_emit(feeding->run, NULL, element, &feeding->err);
 }
 
@@ -90,16 +92,16 @@ struct feed_settings {
 };
 static const struct field settings_fields[] = { METRICS_SETTINGS(struct feed_settings) };
 
-/* Groups are sampled as often as they are told, all at once, and nothing is kept. Without containers only their names
- * are wanted. */
+/* Groups are sampled when they are told, and nothing is kept. Without containers only their names are wanted. */
 static void adjust(struct metrics_options *options, const struct feeding *feeding)
 {
         const bool containers = feeding->reader.parts & 1U << FEED_PART_CONTAINERS;
         options->kinds = containers ? 1U << METRIC_CPU | 1U << METRIC_MEMORY | 1U << METRIC_DISK_IO |
                                               1U << METRIC_NETWORK | 1U << METRIC_PRESSURE
                                     : 0;
-        options->interval_ns = containers ? feeding->params->interval_ns : HOUR;
-        options->dynamic = false;
+        options->interval_ns = containers ? HOUR : NAMES_NS;
+        options->max_interval_ns = containers ? HOUR : MINUTE;
+        options->dynamic = true;
         options->splay = options->jitter = options->cpu_budget = 0;
         options->storage_ns = SECOND;
 }

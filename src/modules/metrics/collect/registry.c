@@ -273,6 +273,11 @@ int registry_refresh(struct registry *registry, struct container *container, int
         return housekeeping_now(container, err);
 }
 
+int64_t container_read_ns(const struct container *container)
+{
+        return container->read_ns;
+}
+
 int registry_look(struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still,
         struct error *err)
 {

@@ -79,6 +79,8 @@ int registry_refresh(struct registry *registry, struct container *container, int
  * most: *ret_still is true then, and the sample tells what is now. */
 int registry_look(
         struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still, struct error *err);
+/* When the newest sample that was read, not repeated, was read: the loop's clock; 0: never. */
+int64_t container_read_ns(const struct container *container);
 /* Its tasks now (threads count), those of groups below it too: for where samples have none. False: not told. */
 bool container_tasks(const struct container *container, uint64_t *ret);
 
