@@ -112,10 +112,10 @@ static void check_sudo(struct look *look, struct finding *finding)
 
 const struct report_check report_account_checks[] = {
         { "uid-0", AREA_ACCOUNTS, check_uid0, "Only root has uid 0",
-                "tarsier file --path /etc --name ^passwd$ --content ^[^:]+:[^:]*:0+:", false },
+                "tarsier file --path /etc --name '^passwd$' --content '^[^:]+:[^:]*:0+:'", false },
         { "empty-passwords", AREA_ACCOUNTS, check_empty_passwords, "No account can be used without a password",
-                "tarsier file --path /etc --name ^(passwd|shadow)$ --content ^[^:]+::", false },
+                "tarsier file --path /etc --name '^(passwd|shadow)$' --content '^[^:]+::'", false },
         { "sudo", AREA_ACCOUNTS, check_sudo, "Nobody becomes root without a password (sudo)",
-                "tarsier file --path /etc --name ^sudoers --path /etc/sudoers.d --content NOPASSWD", false },
+                "tarsier file --path /etc --name '^sudoers' --path /etc/sudoers.d --content NOPASSWD", false },
         { 0 },
 };

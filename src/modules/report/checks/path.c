@@ -90,8 +90,8 @@ const struct report_check report_path_checks[] = {
         { "account-files", AREA_ACCOUNTS, check_guarded, "Only root can change who is root",
                 "tarsier stat /etc/passwd /etc/group /etc/shadow", false },
         { "programs", AREA_FILESYSTEM, check_programs, "Only root can change the programs that all use",
-                "tarsier file --path /usr/bin --path /usr/sbin --path /usr/local --mode ^-.......w", false },
+                "tarsier file --path /usr/bin --path /usr/sbin --path /usr/local --mode '^-.......w'", false },
         { "startup-files", AREA_FILESYSTEM, check_startup, "Only root can change what runs by itself",
-                "tarsier file --path /etc --mode ^-.......w", false },
+                "tarsier file --path /etc --mode '^-.......w'", false },
         { 0 },
 };

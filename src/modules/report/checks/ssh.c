@@ -225,11 +225,11 @@ static void check_authorized_keys(struct look *look, struct finding *finding)
 
 const struct report_check report_ssh_checks[] = {
         { "ssh-root-login", AREA_SSH, check_root_login, "root cannot log in over SSH with a password",
-                "tarsier file --path /etc/ssh --name ^sshd_config --content (?i)^\\s*PermitRootLogin", false },
+                "tarsier file --path /etc/ssh --name '^sshd_config' --content '(?i)^\\s*PermitRootLogin'", false },
         { "ssh-passwords", AREA_SSH, check_passwords, "SSH takes keys, not passwords",
-                "tarsier file --path /etc/ssh --content (?i)^\\s*PasswordAuthentication", false },
+                "tarsier file --path /etc/ssh --content '(?i)^\\s*PasswordAuthentication'", false },
         { "ssh-empty-passwords", AREA_SSH, check_ssh_empty, "SSH takes no empty passwords",
-                "tarsier file --path /etc/ssh --content (?i)^\\s*PermitEmptyPasswords", false },
+                "tarsier file --path /etc/ssh --content '(?i)^\\s*PermitEmptyPasswords'", false },
         { "ssh-host-keys", AREA_SSH, check_host_keys, "The host's private keys are private", "tarsier sshkey /etc/ssh",
                 false },
         { "authorized-keys", AREA_SSH, check_authorized_keys, "Only their owners decide which keys log in",

@@ -118,7 +118,7 @@ static void check_support(struct look *look, struct finding *finding)
 const struct report_check report_update_checks[] = {
         { "reboot", AREA_UPDATES, check_reboot, "No update waits for a reboot", "tarsier host", false },
         { "running-kernel", AREA_UPDATES, check_running_kernel, "The newest installed kernel runs",
-                "tarsier pkg --name ^linux-image", false },
+                "tarsier pkg --name '^linux-image'", false },
         { "packages", AREA_UPDATES, check_dpkg, "Every package is installed in the whole", "tarsier pkg", false },
         { "package-lists", AREA_UPDATES, check_lists, "The lists of packages are fresh",
                 "tarsier stat /var/lib/apt/lists", false },
