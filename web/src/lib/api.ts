@@ -1,6 +1,6 @@
 // The agent's HTTP API: who we are, requests, and streams of server-sent events. Errors are ApiError with the API's own
 // code and path. The token lives in sessionStorage, never in the address.
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 
 export class ApiError extends Error {
   constructor(
@@ -196,11 +196,14 @@ export function stream(path: string, options: StreamOptions): () => void {
 }
 
 async function look(): Promise<void> {
-  me.value = await request<Identity>("/v1/whoami");
-  const all = await request<{ modules: ModuleSummary[] }>("/v1/modules");
-  modules.value = new Map(all.modules.map((module) => [module.name, module]));
-  await lookAtServices();
-  connection.value = "up";
+  const who = await request<Identity>("/v1/whoami");
+  const [all] = await Promise.all([request<{ modules: ModuleSummary[] }>("/v1/modules"), lookAtServices()]);
+  // at once: a page that is drawn must not find a module missing that is merely not known yet
+  batch(() => {
+    me.value = who;
+    modules.value = new Map(all.modules.map((module) => [module.name, module]));
+    connection.value = "up";
+  });
 }
 
 /** Which persistent modules run: asked at the start, after a reconnection, and every 30 s. */
@@ -213,19 +216,18 @@ export async function lookAtServices(): Promise<void> {
 
 /** Keeps `connection`, `me`, `modules` and `running` true for as long as the page lives. */
 export async function connect(): Promise<void> {
+  setInterval(() => {
+    if (me.value && connection.value !== "login") void lookAtServices().catch(() => undefined);
+  }, 30_000);
   for (let delay = 1000; ; delay = Math.min(delay * 2, 10_000)) {
     try {
-      await look();
-      break;
+      return await look();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401 || error.status === 403) return; // logIn() comes back here
+      if (error.status === 401 || error.status === 403) return; // logIn() goes on
     }
     await new Promise((resolve) => setTimeout(resolve, delay));
   }
-  setInterval(() => {
-    if (connection.value !== "login") void lookAtServices().catch(() => undefined);
-  }, 30_000);
 }
 
 /** Throws ApiError when the agent does not know the token. */

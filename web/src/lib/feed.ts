@@ -239,7 +239,7 @@ export class Trace {
 const HOST_TRACED = [
   ..."cpu cpu_user cpu_system cpu_iowait cpu_steal memory_available memory_cached memory_free memory_used swap_used".split(" "),
   ..."load1 load5 load15 psi_cpu psi_memory psi_io receive send read write processes threads running blocked forks".split(" "),
-  "context_switches",
+  ..."context_switches execs".split(" "),
 ];
 const CONTAINER_TRACED =
   "cpu cpu_user cpu_system throttled memory memory_usage memory_cache memory_rss swap processes receive send read write psi_cpu psi_memory psi_io".split(
@@ -271,12 +271,15 @@ export function sparkOf(name: string, what: "cpu" | "memory"): Float32Array {
   return out;
 }
 
+/** Figures of the host that another module knows, taken into each picture while they are set. */
+export const besides: { execs?: number } = {};
+
 function record(time: number): void {
   const slot = pictures % LIVE;
   times[slot] = time;
   const now = host.value;
   const used = now?.memory_total !== undefined && now.memory_available !== undefined ? now.memory_total - now.memory_available : undefined;
-  hostTrace.take(slot, { ...now, memory_used: used });
+  hostTrace.take(slot, { ...now, ...besides, memory_used: used });
   for (const [name, { trace }] of containerTraces) trace.take(slot, containers.map.get(name));
   const column = pictures % SPARK;
   for (const row of containers.map.values()) {

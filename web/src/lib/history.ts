@@ -15,9 +15,10 @@ export interface ChartData {
 /** One line. Its query must have one series as its answer: the first is taken. */
 export interface Source {
   query?: string; // of the history; none: only what the page saw itself
-  scale?: number; // what the history's values are multiplied with to be the feed's
+  scale?: number; // what the history's values are multiplied with
   trace?: Trace;
   member?: string; // of the trace
+  live?: number; // what the trace's values are multiplied with
 }
 
 interface Answer {
@@ -88,7 +89,7 @@ function join(past: Past | null, sources: readonly Source[], from: number, to: n
       time,
       values: sources.map((source) => {
         const value = source.member ? (source.trace === trace ? at(source.member) : NaN) : NaN;
-        return Number.isNaN(value) ? null : value;
+        return Number.isNaN(value) ? null : value * (source.live ?? 1);
       }),
     });
   });

@@ -1,7 +1,7 @@
 // How figures of a kind are written, on an axis and in full, and where an axis has its marks.
-import { bytes, count, cpu, duration, percent, rate } from "./format";
+import { bytes, count, cpu, duration, NONE, percent, rate } from "./format";
 
-export type Unit = "percent" | "cpu" | "bytes" | "rate" | "count" | "duration";
+export type Unit = "percent" | "cpu" | "bytes" | "rate" | "count" | "load" | "duration";
 
 const decimal: number[] = [];
 for (let power = -3; power < 15; power++) for (const step of [1, 2, 2.5, 5]) decimal.push(Number(`${step}e${power}`));
@@ -16,6 +16,7 @@ export const units: Record<Unit, { text: (value: number | null | undefined) => s
   bytes: { text: bytes, marks: binary, least: 1024 },
   rate: { text: rate, marks: binary, least: 1024 },
   count: { text: count, marks: whole, least: 2 },
+  load: { text: (value) => (value === null || value === undefined ? NONE : value.toFixed(2)), marks: decimal, least: 1 },
   duration: { text: duration, marks: decimal, least: 0.001 },
 };
 

@@ -189,7 +189,7 @@ export function Chart(props: ChartProps) {
     const all = summarise(stacked ? totals(now.values, now.times.length) : (now.values[0] ?? []));
     if (!all) return "";
     const what = lines.length > 1 ? (stacked ? "in all " : `${lines[0]!.label} `) : "";
-    return `${what}min ${text(all.min)}, mean ${text(all.mean)}, max ${text(all.max)}, last ${text(all.last)}`;
+    return `${what}${text(all.min)} to ${text(all.max)}, mean ${text(all.mean)}, last ${text(all.last)}`;
   });
 
   useEffect(() => {

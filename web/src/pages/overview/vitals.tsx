@@ -1,0 +1,138 @@
+// The host in figures: one tile each, and how full its file systems are.
+import { disks, filesystems, host, secondsOf } from "../../lib/feed";
+import { bytes, count, duration, percent, plain, rate } from "../../lib/format";
+import { Gauge } from "../../ui/gauge";
+import type { ComponentChildren } from "preact";
+
+export function Facts() {
+  const now = host.value;
+  if (!now) return null;
+  const up = secondsOf(now.uptime);
+  const facts = [
+    now.os && plain(now.os),
+    now.kernel && `Linux ${plain(now.kernel)}`,
+    now.cpus && `${now.cpus} CPU${now.cpus === 1 ? "" : "s"}`,
+    now.memory_total && bytes(now.memory_total),
+    up !== undefined && `up ${duration(up)}`,
+  ];
+  return <span class="muted">{facts.filter(Boolean).join(" · ")}</span>;
+}
+
+/** A thin bar a CPU: how busy each is. */
+function Cores({ shares }: { shares: readonly number[] }) {
+  const shown = shares.slice(0, 256);
+  return (
+    <svg
+      class="cores"
+      viewBox={`0 0 ${shown.length * 4} 20`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`Busy share of each CPU: ${shown.slice(0, 16).map((share) => percent(share * 100)).join(", ")}${shown.length > 16 ? " …" : ""}`}
+    >
+      {shown.map((share, core) => (
+        <>
+          <rect class="cores-track" x={core * 4} y="0" width="3" height="20" />
+          <rect class={share > 0.9 ? "cores-full" : "cores-busy"} x={core * 4} y={20 - share * 20} width="3" height={share * 20} />
+        </>
+      ))}
+    </svg>
+  );
+}
+
+const Tile = ({ title, figure, children }: { title: string; figure: ComponentChildren; children?: ComponentChildren }) => (
+  <div class="tile">
+    <dt>{title}</dt>
+    <dd>
+      <b>{figure}</b>
+      {children}
+    </dd>
+  </div>
+);
+
+export function Vitals() {
+  const now = host.value!;
+  const used = now.memory_total !== undefined && now.memory_available !== undefined ? now.memory_total - now.memory_available : undefined;
+  const cpu = now.cpu !== undefined && now.cpus ? now.cpu / now.cpus : undefined;
+  const pressures = [
+    ["CPU", now.psi_cpu],
+    ["memory", now.psi_memory],
+    ["I/O", now.psi_io],
+  ] as const;
+  const worst = pressures.reduce((a, b) => ((b[1] ?? -1) > (a[1] ?? -1) ? b : a));
+  const busiest = [...disks.all.values()].reduce<{ name: string; busy: number } | undefined>(
+    (most, disk) => (disk.busy !== undefined && disk.busy > (most?.busy ?? -1) ? { name: disk.name, busy: disk.busy } : most),
+    undefined,
+  );
+  return (
+    <dl class="tiles">
+      <Tile title="CPU" figure={cpu === undefined ? "…" : percent(cpu * 100)}>
+        {now.cores?.length ? <Cores shares={now.cores} /> : <Gauge label="CPU" share={cpu} />}
+      </Tile>
+      <Tile title="Memory" figure={bytes(used)}>
+        <Gauge label="Memory in use" share={used !== undefined && now.memory_total ? used / now.memory_total : undefined} warn={0.85} />
+        <span class="tile-note">
+          of {bytes(now.memory_total)}
+          {now.swap_total ? `, swap ${bytes(now.swap_used)}` : ""}
+        </span>
+      </Tile>
+      <Tile title="Load" figure={now.load1?.toFixed(2)}>
+        <span class="tile-note">
+          {now.load5?.toFixed(2)} in 5 min, {now.load15?.toFixed(2)} in 15
+        </span>
+      </Tile>
+      {worst[1] === undefined ? null : (
+        <Tile title="Pressure" figure={percent(worst[1])}>
+          <span class="tile-note">{worst[1] < 0.05 ? "nothing waits" : `of the time something waits for ${worst[0]}`}</span>
+        </Tile>
+      )}
+      {now.receive === undefined ? null : (
+        <Tile title="Network" figure={rate((now.receive ?? 0) + (now.send ?? 0))}>
+          <span class="tile-note">
+            <span>↓ {rate(now.receive)}</span> <span>↑ {rate(now.send)}</span>
+          </span>
+        </Tile>
+      )}
+      {now.read === undefined ? null : (
+        <Tile title="Disks" figure={rate((now.read ?? 0) + (now.write ?? 0))}>
+          <span class="tile-note">{busiest ? `${plain(busiest.name)} busy ${percent(busiest.busy * 100)}` : `write ${rate(now.write)}`}</span>
+        </Tile>
+      )}
+      <Tile title="Processes" figure={count(now.processes)}>
+        <span class="tile-note">
+          {now.running ?? 0} running{now.blocked ? `, ${now.blocked} blocked` : ""}
+          {now.threads ? `, ${count(now.threads)} threads` : ""}
+        </span>
+      </Tile>
+    </dl>
+  );
+}
+
+const SHOWN = 8;
+
+export function Disks() {
+  const rows = [...filesystems.all.values()].filter((each) => each.size && !each.read_only);
+  if (!rows.length) return null;
+  rows.sort((a, b) => b.used! / b.size! - a.used! / a.size!);
+  // one device mounted at many places is one file system
+  const seen = new Set<string>();
+  const own = rows.filter((each) => !each.device?.startsWith("/") || (!seen.has(each.device) && seen.add(each.device)));
+  return (
+    <section class="card" aria-labelledby="o-fs">
+      <h2 id="o-fs">File systems</h2>
+      <ul class="filling">
+        {own.slice(0, SHOWN).map((each) => (
+          <li key={each.mountpoint}>
+            <span class="cut" title={plain(`${each.mountpoint} (${each.type ?? ""} ${each.device ?? ""})`)}>
+              {plain(each.mountpoint)}
+            </span>
+            <span class="num">
+              {bytes(each.available)} free of {bytes(each.size)}
+            </span>
+            <Gauge label={plain(each.mountpoint)} share={each.used! / each.size!} warn={0.85} />
+          </li>
+        ))}
+      </ul>
+      {own.length > SHOWN ? <p class="muted">and {own.length - SHOWN} emptier ones</p> : null}
+    </section>
+  );
+}
