@@ -23,6 +23,7 @@ const struct verb cli_verbs[] = {
         { "spawn", "start a program by the worker handshake and wait for it", cmd_spawn },
         { "status", "tell how the agent and its services are", cmd_agent_verb },
         { "term", "show what this terminal can: tarsier term demo", cmd_term },
+        { "top", "see live what this host and its containers do", cmd_agent_verb },
         { "version", "print the version", cmd_version },
         { "worker", NULL, cmd_worker },
         { NULL, NULL, NULL },

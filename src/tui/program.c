@@ -30,6 +30,7 @@ struct commands {
         struct command items[COMMANDS_MAX];
         size_t count;
         uint64_t refused;
+        int64_t frame_ns; /* between this frame and the last; -1: none */
 };
 
 struct tick {
@@ -54,7 +55,7 @@ struct tui {
         VEC(struct post) posts;
         loop_id input_id, escape_timer, frame_timer, signals[8];
         size_t signal_count;
-        int64_t drawn_ns;
+        int64_t drawn_ns, frame_due_ns;
         bool open, dirty, redraw_all, frame_due, posts_due, quitting, updating;
         int status;
         uint64_t refused;
@@ -103,6 +104,16 @@ void command_redraw(struct commands *commands)
 void command_mouse(struct commands *commands, bool on)
 {
         command_add(commands, (struct command){ .kind = COMMAND_MOUSE, .on = on });
+}
+
+void command_no_frame(struct commands *commands)
+{
+        commands->frame_ns = -1;
+}
+
+void command_late_frame(struct commands *commands)
+{
+        commands->frame_ns = LATE_FRAME_NS;
 }
 
 static void set_tick(struct tui *tui, int64_t delay_ns, unsigned tag);
@@ -188,14 +199,19 @@ static void frame_timed(struct loop *loop, loop_id id, void *cookie)
         draw_now(tui);
 }
 
-/* After this turn of the loop, or FRAME_NS after the last frame. */
-static void want_frame(struct tui *tui)
+/* After this turn of the loop, or `after_ns` after the last frame. One that is planned for later comes sooner. */
+static void want_frame(struct tui *tui, int64_t after_ns)
 {
         struct error err;
         tui->dirty = true;
-        if (!tui->open || tui->frame_due || tui->quitting)
+        if (!tui->open || tui->quitting)
                 return;
-        int64_t due = tui->drawn_ns + FRAME_NS;
+        int64_t due = tui->drawn_ns + after_ns;
+        if (tui->frame_due && due >= tui->frame_due_ns)
+                return;
+        (void)loop_remove(tui->loop, tui->frame_timer);
+        tui->frame_timer = 0;
+        tui->frame_due_ns = due;
         if (due <= loop_now_ns(tui->loop))
                 tui->frame_due = loop_defer(tui->loop, frame_deferred, tui) == 0;
         else
@@ -219,10 +235,11 @@ void tui_send(struct tui *tui, const struct message *message)
         timed.now_ns = loop_now_ns(tui->loop);
         commands.count = 0;
         commands.refused = 0;
+        commands.frame_ns = FRAME_NS;
         tui->program.update(tui->program.model, &timed, &commands);
         run_commands(tui, &commands);
-        if (message->kind != MESSAGE_QUIT)
-                want_frame(tui);
+        if (message->kind != MESSAGE_QUIT && commands.frame_ns >= 0)
+                want_frame(tui, commands.frame_ns);
 }
 
 static void quit(struct tui *tui, int status)

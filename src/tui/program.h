@@ -48,6 +48,7 @@ struct tui;
 struct commands;
 enum { COMMANDS_MAX = 256, TUI_POSTS_MAX = 4096 };
 #define FRAME_NS (33 * MILLISECOND)
+#define LATE_FRAME_NS (250 * MILLISECOND)
 
 /* A MESSAGE_TICK with this tag after the delay; one tick of a tag is pending at a time, a later one replaces it. */
 void command_tick(struct commands *commands, int64_t delay_ns, unsigned tag);
@@ -59,6 +60,9 @@ void command_suspend(struct commands *commands);          /* as ^Z does */
 void command_bell(struct commands *commands);
 void command_redraw(struct commands *commands); /* everything, also what did not change: ^L */
 void command_mouse(struct commands *commands, bool on);
+/* This message needs no frame, or one that may wait a little: rows of a picture that is not complete. */
+void command_no_frame(struct commands *commands);
+void command_late_frame(struct commands *commands);
 
 struct tui_program {
         void *model;
@@ -67,7 +71,7 @@ struct tui_program {
         void (*view)(void *model, struct canvas *canvas);
 };
 
-/* What is drawn on and typed at: curses.c in the program, NULL in tests and batches. Only one is open at a time. */
+/* What is drawn on and typed at: terminal.c in the program, NULL in tests and batches. Only one is open at a time. */
 struct tui_backend {
         int (*open)(const struct look *look, bool mouse, struct error *err);
         void (*close)(void); /* gives the terminal back; may be called twice */

@@ -1,4 +1,4 @@
-/* A canvas of cells that views draw on, and its two ways out: text (for --once, batches and tests) and, in curses.h,
+/* A canvas of cells that views draw on, and its two ways out: text (for --once, batches and tests) and, in terminal.h,
  * the terminal. Everything is clipped here: a view that draws outside of its area, at negative places or beyond the
  * edge, draws nothing there. A text of any origin goes through the filter of term/escape.h first, so that no byte of it
  * steers the terminal. */

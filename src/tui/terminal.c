@@ -1,4 +1,4 @@
-#include "tui/curses.h"
+#include "tui/terminal.h"
 
 #include "base/cleanup.h"
 #include "base/encode.h"
