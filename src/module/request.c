@@ -236,6 +236,8 @@ void request_end(struct request *request)
 {
         struct pending *pending = (struct pending *)request;
         pending->ending = true;
+        request->on_cancel = NULL; /* the module has let go, while the answer may still wait for credit */
+        request->on_credit = NULL;
         pump(pending);
 }
 

@@ -58,7 +58,7 @@ struct request {
         const char *query;                          /* decoded per parameter by request_query */
         struct sv body;                             /* complete before handle is called; at most 8 MiB */
         void *state;                                /* the handler's own */
-        void (*on_cancel)(struct request *request); /* the client went away; the request is freed after it */
+        void (*on_cancel)(struct request *request); /* the client went away before request_end; freed after it */
         void (*on_credit)(struct request *request); /* more DATA may be sent */
 };
 
