@@ -48,6 +48,7 @@ const iso = (time: number) => new Date(time * 1000).toISOString();
 
 export function pause(on: boolean): void {
   if (on === paused.value) return;
+  setNow();
   setQuery(on ? { paused: iso(now.value) } : { paused: undefined, from: undefined, to: undefined });
 }
 export function setSpan(text: string): void {

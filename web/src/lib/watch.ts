@@ -60,8 +60,17 @@ export const EVENT_TYPES = (
   "exec exit fork container file user credential capability namespace mount module ptrace bpf oom anomaly config syscall gap"
 ).split(" ");
 
-const joined = (argv: readonly string[] | undefined): string =>
-  (argv ?? []).map((word) => (word === "" || /\s/.test(word) ? `'${word}'` : word)).join(" ");
+const LINE = 320;
+
+/** As a shell would take them; not more than a line of a table can show. */
+function joined(argv: readonly string[]): string {
+  let line = "";
+  for (const word of argv) {
+    if (line.length > LINE) return `${line} …`;
+    line += (line && " ") + (word === "" || /\s/.test(word) ? `'${word}'` : word);
+  }
+  return line;
+}
 
 export const containerName = (container: EventContainer | undefined): string =>
   container ? (container.name ?? container.id?.slice(0, 12) ?? container.engine ?? "") : "";
@@ -77,7 +86,7 @@ export function eventText(event: WatchEvent): string {
     return gap.healed
       ? `repaired: ${gap.healed} processes found or removed by a look at /proc${gap.reason ? ` (${plain(gap.reason)})` : ""}`
       : `${gap.lost ?? "some"} ${plain(gap.unit ?? "events")} were lost${gap.reason ? `: ${plain(gap.reason)}` : ""}`;
-  if (event.type === "exec") return plain(joined(process?.argv) || process?.exe || "") + (process?.argv_truncated ? " …" : "");
+  if (event.type === "exec") return plain(joined(process?.argv ?? []) || process?.exe || "") + (process?.argv_truncated ? " …" : "");
   if (exit) {
     const how = exit.signal ? `by signal ${SIGNALS[exit.signal] ?? exit.signal}${exit.core ? ", core written" : ""}` : `status ${exit.code ?? 0}`;
     const life = secondsOf(exit.duration);

@@ -1,5 +1,6 @@
 // What a page shows of what there is, as words of the address: a search field, chips, a choice.
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { bindKeys } from "../lib/keys";
 import { route, setQuery } from "../lib/route";
 import "./filter.css";
 
@@ -9,7 +10,7 @@ export interface SearchProps {
   label: string; // "Search processes"
   word?: string; // of the address; "q" when left out
   hint?: string; // in the empty field: what is looked at
-  slash?: boolean; // is what `/` goes to (the shell looks for data-search); true when left out: one a page
+  slash?: boolean; // hears `/`; true when left out: one a page
 }
 
 export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
@@ -25,6 +26,14 @@ export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
     }
   }, [given]);
   useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (!slash) return undefined;
+    const run = () => {
+      field.current?.focus();
+      field.current?.select();
+    };
+    return bindKeys([{ keys: "/", label, section: "Anywhere", run }]);
+  }, [slash, label]);
   const tell = (value: string, soon: boolean) => {
     setText(value);
     clearTimeout(timer.current);
@@ -47,7 +56,6 @@ export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
         spellcheck={false}
         autocomplete="off"
         autocapitalize="off"
-        data-search={slash ? "" : undefined}
         aria-keyshortcuts={slash ? "/" : undefined}
         onInput={(event) => tell(event.currentTarget.value, false)}
         onKeyDown={(event) => {
