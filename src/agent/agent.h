@@ -5,6 +5,7 @@
  *      runs.c      runs: queue, executions, queries, results kept       results.c     the files of results
  *      front.c     requests of api and of agent.sock                    authority.c   who may do what
  *      schedule.c  runs by the clock                                    status.c      what it says of itself
+ *      saved.c     runs that somebody saved                             config_write.c   its configuration
  *      alerts.c    alerts that not every receiver has acknowledged
  */
 #pragma once
@@ -13,6 +14,7 @@
 #include "agent/config.h"
 #include "agent/graph.h"
 #include "agent/runlog.h"
+#include "agent/saved.h"
 #include "base/buf.h"
 #include "base/vec.h"
 #include "loop/loop.h"
@@ -64,6 +66,7 @@ struct agent {
         VEC(struct run_entry *) runs; /* queued and running */
         int listener;                 /* agent.sock */
         struct schedule *schedule;
+        struct saved_store *saved;
 
         struct alert_queue alerts; /* that not every receiver has acknowledged */
         struct agent_counters counters;

@@ -1,4 +1,4 @@
-/* Shared by front.c (streams and sockets) and front_request.c (what is asked). */
+/* Shared by front.c (streams and sockets), front_request.c (what is asked) and front_saved.c (saved runs). */
 #pragma once
 
 #include "agent/front.h"
@@ -47,3 +47,17 @@ void front_answer(
         struct front_stream *stream, const char *class, void (*put)(struct json_writer *, void *), void *cookie);
 void front_refuse(struct front_stream *stream, struct error *err);
 void front_end_stream(struct front_stream *stream);
+
+/* A text of the request's parameters, or NULL. */
+const char *front_text(const struct front_stream *stream, const char *key);
+/* "ok", then what stands in stream->input; status < 0: -1 at once. */
+int front_send_text(struct front_stream *stream, int status, struct error *err);
+/* "run", then its frames when they are wanted. */
+void front_started(struct front_stream *stream, char *run, bool follow);
+const char *front_door(const struct front_stream *stream); /* "http" or "socket" */
+
+/* Saved runs (front_saved.c). */
+int front_saved(struct front_stream *stream, struct error *err);
+int front_save(struct front_stream *stream, struct error *err);
+int front_forget(struct front_stream *stream, struct error *err);
+int front_run_saved(struct front_stream *stream, struct error *err);

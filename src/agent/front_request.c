@@ -32,7 +32,7 @@ static const struct field run_ask_fields[] = {
         FIELD_DURATION(struct run_ask, max_time_ns, .json = "max_time", .min = 1, .max = 366 * DAY),
 };
 
-static const char *text_of(const struct front_stream *stream, const char *key)
+const char *front_text(const struct front_stream *stream, const char *key)
 {
         return json_string_value(json_object_get(stream->parameters, key));
 }
@@ -59,6 +59,20 @@ static void follow(struct front_stream *stream, const char *run)
         front_pump(stream);
 }
 
+const char *front_door(const struct front_stream *stream)
+{
+        return stream->front->accepted[0] && stream->caller.remote ? "http" : "socket";
+}
+
+void front_started(struct front_stream *stream, char *run, bool wanted)
+{
+        front_answer(stream, "run", put_run, run);
+        if (wanted)
+                follow(stream, run);
+        else
+                front_end_stream(stream);
+}
+
 void front_body(struct front_stream *stream, struct sv body)
 {
         struct agent *agent = stream->front->agent;
@@ -76,7 +90,7 @@ void front_body(struct front_stream *stream, struct sv body)
         if (status == 0) {
                 struct run_request request = { .entry = entry,
                         .caller = &stream->caller,
-                        .door = stream->front->accepted[0] && stream->caller.remote ? "http" : "socket",
+                        .door = front_door(stream),
                         .parameters = body,
                         .privacy = ask.privacy,
                         .budget = { .cpu_share = ask.max_cpu,
@@ -87,21 +101,16 @@ void front_body(struct front_stream *stream, struct sv body)
         }
         bool wanted = status == 0 && ask.follow;
         arena_done(&arena);
-        if (status < 0) {
+        if (status < 0)
                 front_refuse(stream, &err);
-                return;
-        }
-        front_answer(stream, "run", put_run, run);
-        if (wanted)
-                follow(stream, run);
         else
-                front_end_stream(stream);
+                front_started(stream, run, wanted);
 }
 
 /* Results of others may be seen by who may investigate; a viewer sees that there was a run, not what it found. */
 static int ask_run(struct front_stream *stream, char *ret_run, struct error *err)
 {
-        const char *run = text_of(stream, "run");
+        const char *run = front_text(stream, "run");
         if (!run || !results_id_valid(run))
                 return fail(err, E_INVALID, "run: the ID of a run");
         snprintf(ret_run, RUN_ID_MAX, "%s", run);
@@ -153,7 +162,7 @@ static int do_result(struct front_stream *stream, struct error *err)
 
 /* ---- what is answered by text ---- */
 
-static int send_text(struct front_stream *stream, int status, struct error *err)
+int front_send_text(struct front_stream *stream, int status, struct error *err)
 {
         if (status == 0 && stream->input.failed)
                 status = fail(err, E_TOO_LARGE, "the answer is too long");
@@ -168,19 +177,19 @@ static int send_text(struct front_stream *stream, int status, struct error *err)
 static int do_runs(struct front_stream *stream, struct error *err)
 {
         struct agent *agent = stream->front->agent;
-        const char *one = text_of(stream, "run");
+        const char *one = front_text(stream, "run");
         if (one) {
                 buf_putc(&stream->input, '[');
                 int status = runlog_show(agent->log, one, &stream->input, err);
                 buf_putc(&stream->input, ']');
-                return send_text(stream, status, err);
+                return front_send_text(stream, status, err);
         }
         json_int_t limit = json_integer_value(json_object_get(stream->parameters, "limit"));
-        struct runlog_filter filter = { .before = text_of(stream, "before"),
-                .module = text_of(stream, "module"),
-                .state = text_of(stream, "state") };
+        struct runlog_filter filter = { .before = front_text(stream, "before"),
+                .module = front_text(stream, "module"),
+                .state = front_text(stream, "state") };
         filter.limit = limit > 0 ? limit < RUNLOG_LIST_MAX ? (unsigned)limit : RUNLOG_LIST_MAX : 0;
-        return send_text(stream, runlog_list(agent->log, &filter, &stream->input, err), err);
+        return front_send_text(stream, runlog_list(agent->log, &filter, &stream->input, err), err);
 }
 
 static void put_verdict(struct json_writer *writer, void *cookie)
@@ -205,24 +214,24 @@ static int do_verify(struct front_stream *stream, struct error *err)
 static int do_status(struct front_stream *stream, struct error *err)
 {
         status_write(stream->front->agent, &stream->input);
-        return send_text(stream, 0, err);
+        return front_send_text(stream, 0, err);
 }
 
 static int do_config(struct front_stream *stream, struct error *err)
 {
-        return send_text(stream, config_write(stream->front->agent, &stream->input, err), err);
+        return front_send_text(stream, config_write(stream->front->agent, &stream->input, err), err);
 }
 
 static int do_metrics(struct front_stream *stream, struct error *err)
 {
         metrics_write(stream->front->agent, &stream->input);
-        return send_text(stream, 0, err);
+        return front_send_text(stream, 0, err);
 }
 
 static int do_describe(struct front_stream *stream, struct error *err)
 {
         struct agent *agent = stream->front->agent;
-        const char *name = text_of(stream, "module");
+        const char *name = front_text(stream, "module");
         const struct catalog_entry *const *entries;
         const struct catalog_entry *one = NULL;
         struct json_writer writer;
@@ -236,7 +245,7 @@ static int do_describe(struct front_stream *stream, struct error *err)
                 module_describe(entry->module, entry->area, &writer);
         }
         json_end_array(&writer);
-        return send_text(stream, 0, err);
+        return front_send_text(stream, 0, err);
 }
 
 static void put_caller(struct json_writer *writer, void *cookie)
@@ -248,8 +257,8 @@ static void put_caller(struct json_writer *writer, void *cookie)
 
 static int do_authorize(struct front_stream *stream, struct error *err)
 {
-        const char *role = text_of(stream, "role");
-        const char *name = text_of(stream, "module");
+        const char *role = front_text(stream, "role");
+        const char *name = front_text(stream, "module");
         if (role && config_role(role) == ROLE_NONE)
                 return fail(err, E_INVALID, "role: viewer, investigator or admin");
         if (role && authority_check(&stream->caller, config_role(role), err) < 0)
@@ -319,6 +328,10 @@ static const struct verb {
         { "cancel", ROLE_INVESTIGATOR, false, do_cancel },
         { "result", ROLE_INVESTIGATOR, false, do_result },
         { "runs", ROLE_VIEWER, false, do_runs },
+        { "saved", ROLE_VIEWER, false, front_saved },
+        { "save", ROLE_INVESTIGATOR, false, front_save },
+        { "forget", ROLE_INVESTIGATOR, false, front_forget },
+        { "run-saved", ROLE_VIEWER, false, front_run_saved }, /* then its module decides */
         { "verify", ROLE_VIEWER, false, do_verify },
         { "status", ROLE_VIEWER, false, do_status },
         { "config", ROLE_ADMIN, false, do_config },
@@ -334,7 +347,7 @@ static int identify(struct front_stream *stream, struct error *err)
         struct front *front = stream->front;
         const json_t *credential = json_object_get(stream->parameters, "credential");
         const char *token = json_string_value(json_object_get(credential, "token"));
-        const char *client = text_of(stream, "client");
+        const char *client = front_text(stream, "client");
         int status;
         if (token)
                 status = authority_of_token(front->agent, token, &stream->caller, err);

@@ -3,41 +3,9 @@
 #include "base/cleanup.h"
 #include "lib/digest/digest.h"
 #include "schema/json.h"
-#include "schema/json_writer.h"
+#include "schema/write.h"
 
-enum { PARAMETERS_LOGGED_MAX = 16 << 10, DEPTH_MAX = 16 };
-
-static void hide_secrets(const struct record *record, json_t *value, int depth);
-
-static void hide_in(const struct field *field, json_t *value, int depth)
-{
-        const char *key;
-        json_t *item;
-        size_t index;
-        if (json_is_array(value)) {
-                json_array_foreach(value, index, item) hide_in(field, item, depth);
-        } else if (field->container == FIELD_MAP || field->container == FIELD_MAP_OF_LISTS) {
-                json_object_foreach(value, key, item) hide_secrets(field->record, item, depth);
-        } else {
-                hide_secrets(field->record, value, depth);
-        }
-}
-
-static void hide_secrets(const struct record *record, json_t *value, int depth)
-{
-        if (!json_is_object(value) || depth > DEPTH_MAX)
-                return;
-        for (size_t i = 0; i < record->count; i++) {
-                const struct field *field = &record->fields[i];
-                json_t *member = json_object_get(value, field_json_name(field));
-                if (!member)
-                        continue;
-                if (field->secret)
-                        json_object_set_new(value, field_json_name(field), json_string("hidden"));
-                else if (field->record)
-                        hide_in(field, member, depth + 1);
-        }
-}
+enum { PARAMETERS_LOGGED_MAX = 16 << 10 };
 
 static void put_parameters(struct json_writer *writer, const struct module *module, struct sv parameters)
 {
@@ -50,7 +18,7 @@ static void put_parameters(struct json_writer *writer, const struct module *modu
         cleanup(json_decref) json_t *value =
                 parameters.n && parameters.n <= PARAMETERS_LOGGED_MAX ? json_parse(parameters, false, NULL) : NULL;
         if (value && module->params) {
-                hide_secrets(module->params, value, 0);
+                record_hide(module->params, value);
                 json_put_value(writer, value);
         } else {
                 json_put_null(writer);

@@ -7,6 +7,9 @@
 /* The wall clock may be set while we wait: we look at least this often. */
 #define LOOK_NS (60 * SECOND)
 
+/* Those that are gone stay while a run of theirs is under way. */
+enum { ENTRIES_MAX = 2 * (CONFIG_SCHEDULES_MAX + SAVED_MAX) };
+
 struct entry {
         struct schedule *schedule;
         char name[72];
@@ -34,12 +37,19 @@ int64_t schedule_due(const struct config_schedule *entry, int64_t last_ns, int64
         return next < 0 ? INT64_MAX : next * SECOND;
 }
 
-static const struct config_schedule *configured(const struct agent *agent, const char *name)
+const struct config_schedule *schedule_of_config(const struct agent *agent, const char *name)
 {
         list_foreach (entry, &agent->config->schedule)
                 if (strcmp(entry->name, name) == 0)
                         return entry;
         return NULL;
+}
+
+/* Of the file, else of what was saved: a file that was changed since may use the name of a saved run. */
+static const struct config_schedule *configured(const struct agent *agent, const char *name)
+{
+        const struct config_schedule *entry = schedule_of_config(agent, name);
+        return entry ? entry : saved_schedule(agent->saved, name);
 }
 
 static void plan(struct schedule *schedule);
@@ -148,7 +158,7 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
                 return 0;
         }
         entry = calloc(1, sizeof(*entry));
-        struct entry **slot = entry ? vec_add(&schedule->entries, 2 * CONFIG_SCHEDULES_MAX) : NULL;
+        struct entry **slot = entry ? vec_add(&schedule->entries, ENTRIES_MAX) : NULL;
         if (!slot) {
                 free(entry);
                 return fail(err, E_NO_MEMORY, "no memory for the schedule");
@@ -173,6 +183,16 @@ static int read_entries(struct schedule *schedule, struct error *err)
         list_foreach (config, &schedule->agent->config->schedule)
                 if (add(schedule, config, err) < 0)
                         return -1;
+        const struct saved_store *saved = schedule->agent->saved;
+        for (size_t i = 0; i < saved_count(saved); i++) {
+                const char *name = saved_at(saved, i)->run.name;
+                const struct config_schedule *config = saved_schedule(saved, name);
+                if (config && schedule_of_config(schedule->agent, name))
+                        log_warning(
+                                "saved run %s is not scheduled: the configuration has a schedule of this name", name);
+                else if (config && add(schedule, config, err) < 0)
+                        return -1;
+        }
         return 0;
 }
 
@@ -260,6 +280,8 @@ void schedule_write(const struct agent *agent, struct json_writer *writer)
                 json_begin_object(writer);
                 json_field(writer, "name", json_put_text, entry->name);
                 json_field(writer, "module", json_put_text, config->module);
+                json_field(writer, "enabled", json_put_bool, config->enabled);
+                json_field(writer, "saved", json_put_bool, !schedule_of_config(agent, entry->name));
                 put_time(writer, "last", entry->last_ns);
                 put_time(writer, "next", entry->next_ns);
                 json_field(writer, "running", json_put_bool, entry->running > 0);

@@ -1,5 +1,6 @@
-/* Runs by the clock: every so often, or at cron's points in time. What was missed while the agent was down runs once; a
- * run that is still under way makes the next one be skipped, and counted. */
+/* Runs by the clock, of the configuration and those that were saved: every so often, or at cron's points in time. What
+ * was missed while the agent was down runs once; a run that is still under way makes the next one be skipped, and
+ * counted. */
 #pragma once
 
 #include "agent/agent.h"
@@ -12,10 +13,13 @@ int schedule_start(struct agent *agent, struct error *err);
 void schedule_stop(struct agent *agent);
 void schedule_free(struct schedule *schedule);
 
-/* The configuration changed: entries of the same name keep their last time. */
+/* The configuration, or what is saved, changed: entries of the same name keep their last time. */
 int schedule_reload(struct agent *agent, struct error *err);
 
-/* "schedule": [{name, module, last, next, running}] */
+/* The configuration's entry of this name, or NULL. */
+const struct config_schedule *schedule_of_config(const struct agent *agent, const char *name);
+
+/* "schedule": [{name, module, enabled, saved, last, next, running, run}] */
 void schedule_write(const struct agent *agent, struct json_writer *writer);
 
 /* When an entry that ran last at last_ns (0 = never) is due; now_ns tells what "never" means. INT64_MAX = never. Pure.

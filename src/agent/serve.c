@@ -321,6 +321,16 @@ static int open_log(struct agent *agent, struct error *err)
         return 0;
 }
 
+static int open_saved(struct agent *agent, struct error *err)
+{
+        char path[AGENT_PATH_MAX];
+        snprintf(path, sizeof(path), "%.4000s/saved.json", agent->state);
+        agent->saved = saved_open(path, err);
+        if (agent->saved && saved_problem(agent->saved)[0])
+                log_error("saved runs: %s", saved_problem(agent->saved));
+        return agent->saved ? 0 : -1;
+}
+
 static int open_socket(struct agent *agent, struct error *err)
 {
         char path[AGENT_PATH_MAX];
@@ -334,7 +344,7 @@ static int set_up(struct agent *agent, struct error *err)
 {
         signal(SIGPIPE, SIG_IGN);
         if (make_directories(agent, err) < 0 || lock_state(agent, err) < 0 || open_log(agent, err) < 0 ||
-                catalog_pin(agent->catalog, err) < 0)
+                open_saved(agent, err) < 0 || catalog_pin(agent->catalog, err) < 0)
                 return -1;
         agent->authority = authority_new(agent, err);
         if (!agent->authority)
@@ -367,6 +377,7 @@ static void tear_down(struct agent *agent)
         }
         front_close_all(agent);
         schedule_free(agent->schedule);
+        saved_close(agent->saved);
         loop_free(agent->loop);
         fd_close(&agent->listener);
         authority_free(agent->authority);

@@ -25,6 +25,11 @@
  *   result           "run"; answer "ok" {}, then FRAME_DATA: the envelope, then FRAME_END
  *   runs             "limit", "before", "module", "state", or "run" (that one only); answer "ok" {}, then FRAME_DATA: a
  *                    JSON list, then FRAME_END
+ *   saved            "name" (left out: all); answer "ok" {}, then FRAME_DATA: a JSON list, then FRAME_END
+ *   save             "name", "entry": {"module", "parameters", "description", "every" or "cron", "enabled", "privacy",
+ *                    "max_time"}; answer "ok" {"name", "created"}: it was not there before
+ *   forget           "name"; answer "ok" {}
+ *   run-saved        "name", "follow"; answered as run
  *   verify           answer "ok" {"rows", "intact", "message"}
  *   status           answer "ok" {}, then FRAME_DATA: a JSON object, then FRAME_END
  *   config           the same: the configuration in effect, secrets hidden

@@ -65,11 +65,11 @@ class Front:
                 raise EOFError("the agent closed the connection")
             self.input += got
 
-    def ask(self, name, body=None, **parameters):
+    def ask(self, verb, body=None, **parameters):
         """The answer's parameters."""
         self.stream += 1
         parameters.setdefault("credential", self.credential)
-        self.send(MESSAGE, json.dumps({"class": name, "parameters": parameters}).encode())
+        self.send(MESSAGE, json.dumps({"class": verb, "parameters": parameters}).encode())
         if body is not None:
             self.send(BODY, body if isinstance(body, bytes) else json.dumps(body).encode())
         return self.answer()
@@ -94,12 +94,12 @@ class Front:
             frames.append((kind, payload))
         return frames
 
-    def text(self, name, **parameters):
-        self.ask(name, **parameters)
+    def text(self, verb, **parameters):
+        self.ask(verb, **parameters)
         return b"".join(payload for kind, payload in self.rest(END) if kind == DATA)
 
-    def json(self, name, **parameters):
-        return json.loads(self.text(name, **parameters))
+    def json(self, verb, **parameters):
+        return json.loads(self.text(verb, **parameters))
 
     def start(self, module, parameters=None, **options):
         return self.ask("run", body=parameters or {}, module=module, **options)["run"]

@@ -5,6 +5,7 @@
  *      call.c     one request: body, answer, streams       routes.c   which paths there are, and who answers them
  *      agent.c    requests to the agent                    relay.c    answers of the agent passed on as they are
  *      runs.c     runs, and their events                   modules_list.c   modules and their schemas
+ *      saved.c    runs that are saved under a name
  *      page.c     the web page, reports of its policy      asset.c        its files, as the program holds them
  *      proxy.c    routes of persistent modules             openapi.c  the description of all of it
  *      peer.c     requests over a link                     members.c  an object's members without building it
@@ -178,7 +179,14 @@ void call_event(struct call *call, const char *event, uint64_t id, struct sv jso
 
 /* ---- the table (routes.c) ---- */
 
-enum route_answer { ANSWER_JSON, ANSWER_TEXT, ANSWER_EVENTS, ANSWER_ANY, ANSWER_NONE };
+enum route_answer {
+        ANSWER_JSON,
+        ANSWER_TEXT,
+        ANSWER_EVENTS,
+        ANSWER_ANY,
+        ANSWER_RUN, /* its ID and location, or its events */
+        ANSWER_NONE,
+};
 
 struct api_query {
         const char *name;
@@ -196,6 +204,7 @@ struct api_route {
         void (*handle)(struct call *call);
         bool (*covers)(const char *path); /* of those that fit; NULL = all */
         const char *const *types;         /* of the body, ends with NULL; NULL = JSON */
+        const char *schema;               /* of the body: its name in the description; NULL = free */
 };
 
 extern const struct api_route api_routes[]; /* ends with .path == NULL */
@@ -242,7 +251,16 @@ void handle_status(struct call *call);
 void handle_config(struct call *call);
 void handle_metrics(struct call *call);
 void handle_module_route(struct call *call);
+void handle_saved_list(struct call *call);
+void handle_saved_one(struct call *call);
+void handle_saved_put(struct call *call);
+void handle_saved_delete(struct call *call);
+void handle_saved_run(struct call *call);
 
-extern const struct record run_request_record; /* what POST /v1/runs takes */
+extern const struct record run_request_record;   /* what POST /v1/runs takes */
+extern const struct record saved_request_record; /* what PUT /v1/saved/NAME takes */
+
+/* Does the module take these parameters (NULL = none)? Answers the call when not. */
+bool run_parameters_good(struct call *call, const json_t *descriptors, const json_t *parameters);
 
 void module_peer_free(struct module_peer *peer);

@@ -30,9 +30,10 @@ static json_t *answer_of(const struct api_route *route)
         static const char *const types[] = { [ANSWER_JSON] = "application/json",
                 [ANSWER_TEXT] = "text/plain",
                 [ANSWER_EVENTS] = "text/event-stream",
-                [ANSWER_ANY] = "*/*" };
-        bool json = route->answer == ANSWER_JSON;
-        bool start = route->body && json;
+                [ANSWER_ANY] = "*/*",
+                [ANSWER_RUN] = "application/json" };
+        bool start = route->answer == ANSWER_RUN;
+        bool json = route->answer == ANSWER_JSON || start;
         if (route->answer == ANSWER_NONE)
                 return json_pack("{s:{s:s}}", "204", "description", "taken");
         json_t *kinds = content(types[route->answer],
@@ -43,7 +44,10 @@ static json_t *answer_of(const struct api_route *route)
                 return json_pack("{s:{s:s, s:o}, s:o}", "202", "description", "the run was accepted", "content", kinds,
                         "200", events);
         }
-        return json_pack("{s:{s:s, s:o}}", "200", "description", route->summary, "content", kinds);
+        json_t *answer = json_pack("{s:{s:s, s:o}}", "200", "description", route->summary, "content", kinds);
+        if (strcmp(route->method, "PUT") == 0)
+                json_object_set_new(answer, "201", json_pack("{s:s}", "description", "it was not there before"));
+        return answer;
 }
 
 static void add_parameter(json_t *list, const char *name, const char *in, const char *help)
@@ -60,8 +64,10 @@ static json_t *operation(const struct api_route *route)
         const char *open = strchr(route->path, '{');
         if (open) {
                 snprintf(name, sizeof(name), "%.*s", (int)strcspn(open + 1, "}"), open + 1);
-                add_parameter(
-                        parameters, name, "path", strcmp(name, "run") == 0 ? "ID of the run" : "name of the module");
+                add_parameter(parameters, name, "path",
+                        strcmp(name, "run") == 0      ? "ID of the run"
+                        : strcmp(name, "module") == 0 ? "name of the module"
+                                                      : "name of the saved run");
         }
         for (size_t i = 0; i < sizeof(route->query) / sizeof(route->query[0]) && route->query[i].name; i++)
                 add_parameter(parameters, route->query[i].name, "query", route->query[i].help);
@@ -76,8 +82,8 @@ static json_t *operation(const struct api_route *route)
         if (route->body)
                 json_object_set_new(made, "requestBody",
                         json_pack("{s:b, s:o}", "required", 1, "content",
-                                route->types ? content(route->types[0], json_object())
-                                             : content("application/json", reference("RunRequest"))));
+                                content(route->types ? route->types[0] : "application/json",
+                                        route->schema ? reference(route->schema) : json_object())));
         if (route->open)
                 json_object_set_new(made, "security", json_array());
         return made;
@@ -149,8 +155,6 @@ static void add_routes(json_t *paths, const struct module *module)
                 struct api_route as = {
                         .path = path, .method = route->method, .summary = summary, .answer = ANSWER_ANY
                 };
-                if (strcmp(route->method, "POST") == 0)
-                        as.method = "post"; /* not POST /v1/runs */
                 add_path(paths, path, route->method, operation(&as));
         }
 }
@@ -163,6 +167,16 @@ static json_t *base_document(void)
                 "One host's agent. Over the unix socket no token is needed: the kernel says who is asking.", "security",
                 "token", "paths", "components", "securitySchemes", "token", "type", "http", "scheme", "bearer",
                 "schemas");
+}
+
+/* A module and parameters that have to be its own. */
+static void add_request(json_t *schemas, const char *name, const struct record *record, json_t *choices)
+{
+        json_t *request = record_json_schema(record, name, NULL, JSON_SCHEMA_STRICT);
+        json_object_del(request, "$schema");
+        if (json_array_size(choices))
+                json_object_set(request, "allOf", choices);
+        json_object_set_new(schemas, name, request);
 }
 
 static void put_document(struct call *call, json_t *descriptors)
@@ -189,12 +203,9 @@ static void put_document(struct call *call, json_t *descriptors)
                         add_choice(choices, module);
                 add_routes(paths, module);
         }
-        json_t *request = record_json_schema(&run_request_record, "RunRequest", NULL, JSON_SCHEMA_STRICT);
-        json_object_del(request, "$schema");
-        if (json_array_size(choices))
-                json_object_set(request, "allOf", choices);
+        add_request(schemas, "RunRequest", &run_request_record, choices);
+        add_request(schemas, "SavedRun", &saved_request_record, choices);
         json_decref(choices);
-        json_object_set_new(schemas, "RunRequest", request);
         json_object_set_new(schemas, "Started",
                 json_pack("{s:s, s:[ss], s:{s:{s:s}, s:{s:s}}}", "type", "object", "required", "run", "location",
                         "properties", "run", "type", "string", "location", "type", "string"));

@@ -177,24 +177,35 @@ static void send_run(struct call *call)
                 call_abort(call, err.message);
 }
 
+bool run_parameters_good(struct call *call, const json_t *descriptors, const json_t *parameters)
+{
+        cleanup(arena_done) struct arena arena;
+        struct error err;
+        arena_init(&arena, DESCRIPTOR_ARENA);
+        const struct module *module = module_load(json_array_get(descriptors, 0), &arena, &err);
+        if (!module) {
+                call_fail(call, &err);
+                return false;
+        }
+        if (record_check(module->params, parameters, READ_STRICT, &err) == 0)
+                return true;
+        call_fail_field(call, &err, "parameters");
+        return false;
+}
+
 /* The descriptor of the module judges the parameters before a run is begun and logged. */
 static void check_run(struct call *call, json_t *descriptors)
 {
-        cleanup(arena_done) struct arena arena;
-        cleanup(json_decref) json_t *parameters = NULL;
         struct error err;
-        arena_init(&arena, DESCRIPTOR_ARENA);
-        struct module *module = module_load(json_array_get(descriptors, 0), &arena, &err);
-        if (!module) {
-                call_fail(call, &err);
-                return;
-        }
         if (call->parameters.n <= CHECKED_MAX) {
-                parameters = call->parameters.n ? json_parse(call->parameters, true, &err) : json_object();
-                if (!parameters || record_check(module->params, parameters, READ_STRICT, &err) < 0) {
+                cleanup(json_decref) json_t *parameters =
+                        call->parameters.n ? json_parse(call->parameters, true, &err) : json_object();
+                if (!parameters) {
                         call_fail_field(call, &err, "parameters");
                         return;
                 }
+                if (!run_parameters_good(call, descriptors, parameters))
+                        return;
         }
         send_run(call);
 }
@@ -216,6 +227,13 @@ void handle_run_start(struct call *call)
         call->follow = json_is_true(json_object_get(call->message, "follow")) || call_flag(call, "follow") ||
                        (accept && strstr(accept, "text/event-stream"));
         agent_describe(call, json_string_value(json_object_get(call->message, "module")), check_run);
+}
+
+void handle_saved_run(struct call *call)
+{
+        const char *accept = call_header(call, MHD_HTTP_HEADER_ACCEPT);
+        call->follow = call_flag(call, "follow") || (accept && strstr(accept, "text/event-stream"));
+        agent_ask(call, "run-saved", json_pack("{s:s, s:b}", "name", call->name, "follow", call->follow), &run_events);
 }
 
 void handle_run_events(struct call *call)
