@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         arena_init(&arena, 256 << 20);
         snprintf(text, sizeof(text), "%.*s", (int)(size < 63 ? size : 63), (const char *)data);
         need(alert_derive(sv_n((const char *)data, size), text, SECOND, NULL, NULL, &arena, &row, &err) == 0);
+        need(alert_evidence(sv_n((const char *)data, size), &arena, &row.evidence, &err) == 0);
         need(strlen(row.message) <= ALERT_MESSAGE_MAX && strlen(row.rule) <= ALERT_RULE_MAX &&
                 strlen(row.container) <= ALERT_CONTAINER_MAX && strlen(row.exe) <= ALERT_EXE_MAX &&
                 strlen(row.user) <= ALERT_USER_MAX && strlen(row.module) <= ALERT_MODULE_MAX &&

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 enum {
+        STOP_MAX = 512,              /* bytes of a message that is parsed to see whether it is a stop */
         SEND_BATCH = 64 << 10,       /* rows are sent in pieces of about this size */
         RUN_ARENA_MAX = 1 << 30,     /* RLIMIT_DATA is the real ceiling */
         LOOK_NS = 4 * 1000 * 1000,   /* between looks at the socket */
@@ -74,7 +75,9 @@ static void take_frames(struct run_channel *channel)
         size_t size;
         size_t at = 0;
         while (frame_next(channel->in, at, &header, &payload, &size, NULL) > 0) {
-                bool mine = header.type == FRAME_MESSAGE && header.stream == channel->stream;
+                /* an alert or a configuration is long, and not read here only to see that it is no stop */
+                bool mine = header.type == FRAME_MESSAGE && header.stream == channel->stream &&
+                            (payload.n <= STOP_MAX || memmem(payload.p, payload.n, "\"stop\"", 6));
                 json_t *message = mine ? json_parse(payload, false, NULL) : NULL;
                 const char *class = json_string_value(json_get_nocase(message, "class"));
                 bool stop = class && strcmp(class, "stop") == 0;

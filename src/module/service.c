@@ -229,19 +229,23 @@ static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cook
         (void)events;
         channel_look(&channel->control);
         int have;
-        while ((have = frame_next(&channel->in, 0, &header, &payload, &size, &err)) > 0) {
-                /* a query may read on: its frame must be out of the buffer by then */
+        size_t at = 0; /* what was taken goes at once at the end: a burst of alerts is not moved for each */
+        while ((have = frame_next(&channel->in, at, &header, &payload, &size, &err)) > 0) {
                 char *copy = malloc(payload.n + 1);
                 if (!copy)
                         break;
                 memcpy(copy, payload.p, payload.n);
-                buf_consume(&channel->in, size);
-                if (header.type == FRAME_MESSAGE)
+                at += size;
+                if (header.type == FRAME_MESSAGE) {
                         take_message(channel, header.stream, sv_n(copy, header.length));
-                else if (header.type == FRAME_ASK)
+                } else if (header.type == FRAME_ASK) {
+                        buf_consume(&channel->in, at); /* a query may read on: what was taken must be out by then */
+                        at = 0;
                         take_query(channel, header.stream, sv_n(copy, header.length));
+                }
                 free(copy);
         }
+        buf_consume(&channel->in, at);
         if (channel->control.stop)
                 stop_service(channel);
         if (channel->control.gone || have < 0)

@@ -40,6 +40,7 @@ static struct alert_row derive_bytes(struct sv json)
 {
         struct alert_row row;
         assert_int_equal(alert_derive(json, "watch", NOW, user_of, NULL, &arena, &row, &err), 0);
+        assert_int_equal(alert_evidence(json, &arena, &row.evidence, &err), 0);
         assert_true(json_valid(sv_of(row.evidence)));
         assert_true(json_valid(sv_of(row.tags)));
         /* whatever it says, it is one JSON object on one line */

@@ -162,14 +162,47 @@ static char *quote(struct sv text, struct arena *arena)
         struct json_writer writer;
         buf_init(&out, ALERT_TEXT_MAX);
         json_writer_init(&writer, &out, 0);
-        json_put_string(&writer, sv_n(text.p, text.n < ALERT_TEXT_MAX / 8 ? text.n : ALERT_TEXT_MAX / 8));
+        size_t length = text.n < ALERT_TEXT_MAX / 8 ? text.n : ALERT_TEXT_MAX / 8;
+        char *copy = arena_strndup(arena, text.p, length);
+        for (size_t i = 0; copy && i < length; i++)
+                copy[i] = copy[i] ? copy[i] : ' '; /* our reader takes no NUL */
+        if (!copy)
+                return NULL;
+        json_put_string(&writer, sv_n(copy, length));
         return out.failed ? NULL : arena_strndup(arena, out.data, out.len);
 }
 
 static bool complete(const struct alert_row *row)
 {
         return row->module && row->rule && row->message && row->container && row->container_id && row->exe &&
-               row->user && row->tags && row->evidence;
+               row->user && row->tags;
+}
+
+static json_t *value_of(struct sv json, struct arena *arena)
+{
+        struct sv trimmed = sv_trim(json);
+        json_t *value = trimmed.n < ALERT_TEXT_MAX ? json_parse(trimmed, false, NULL) : NULL;
+        const char *quoted = value ? NULL : quote(trimmed, arena);
+        return quoted ? json_parse(sv_of(quoted), false, NULL) : value;
+}
+
+/* The value on one line, each key once. */
+static const char *text_of(const json_t *value, size_t max, struct arena *arena)
+{
+        char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        const char *copy = text ? cut(text, max, arena) : NULL;
+        free(text);
+        return copy;
+}
+
+int alert_evidence(struct sv json, struct arena *arena, const char **ret, struct error *err)
+{
+        cleanup(json_decref) json_t *value = value_of(json, arena);
+        const char *text = text_of(value, SIZE_MAX, arena);
+        if (!text)
+                return fail(err, E_NO_MEMORY, "no memory for an alert of %zu bytes", json.n);
+        *ret = text;
+        return 0;
 }
 
 int alert_derive(struct sv json, const char *module, int64_t time_ns, alert_user_fn *users, void *cookie,
@@ -183,24 +216,18 @@ int alert_derive(struct sv json, const char *module, int64_t time_ns, alert_user
                 .exe = "",
                 .user = "",
                 .rule = "",
+                .evidence = "",
                 .acknowledged_by = "",
                 .comment = "" };
         struct deriving deriving = { arena, &row, users, cookie };
-        struct sv trimmed = sv_trim(json);
-        cleanup(json_decref) json_t *value = trimmed.n < ALERT_TEXT_MAX ? json_parse(trimmed, false, NULL) : NULL;
-        row.evidence = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : quote(trimmed, arena);
-        if (value && row.evidence) { /* on one line, keys once */
-                char *text = (char *)row.evidence;
-                row.evidence = arena_strdup(arena, text);
-                free(text);
-        }
-        if (!value && row.evidence)
-                value = json_parse(sv_of(row.evidence), false, NULL);
+        cleanup(json_decref) json_t *value = value_of(json, arena);
+        if (!value)
+                return fail(err, E_NO_MEMORY, "no memory for an alert of %zu bytes", json.n);
         const json_t *event = json_object_get(value, "event");
         const char *message = message_of(value);
         row.severity = severity_of(value);
         row.module = cut(module, ALERT_MODULE_MAX, arena);
-        row.message = cut(message ? message : row.evidence ? row.evidence : "", ALERT_MESSAGE_MAX, arena);
+        row.message = message ? cut(message, ALERT_MESSAGE_MAX, arena) : text_of(value, ALERT_MESSAGE_MAX, arena);
         row.rule = cut(
                 json_is_string(event) && !*text_at(value, "rule") ? json_string_value(event) : text_at(value, "rule"),
                 ALERT_RULE_MAX, arena);

@@ -137,7 +137,8 @@ static struct recent *find_same(struct alerts *alerts, const struct alert_row *r
         return over ? NULL : recent;
 }
 
-static int store_one(struct alerts *alerts, struct alert_row *row, struct alerts_counters *counters, struct error *err)
+static int store_one(struct alerts *alerts, struct alert_row *row, const struct waiting_alert *waiting,
+        struct arena *arena, struct alerts_counters *counters, struct error *err)
 {
         int status = 0;
         struct muting *muting = mute_for(alerts, row);
@@ -162,7 +163,8 @@ static int store_one(struct alerts *alerts, struct alert_row *row, struct alerts
                 repeat(alerts, recent, row);
                 return 0;
         }
-        if (alert_store_insert(alerts->store, row, &row->id, err) < 0)
+        if (alert_evidence(sv_n(waiting->json, waiting->size), arena, &row->evidence, err) < 0 ||
+                alert_store_insert(alerts->store, row, &row->id, err) < 0)
                 return -1;
         counters->stored++;
         recents_put(&alerts->recents, row);
@@ -211,7 +213,7 @@ static int write_batch(struct alerts *alerts, size_t count, struct alerts_counte
                         status = alert_derive(sv_n(waiting->json, waiting->size), waiting->module, waiting->time_ns,
                                 user_name, alerts->users, &arena, &row, err);
                 if (status == 0)
-                        status = store_one(alerts, &row, counters, err);
+                        status = store_one(alerts, &row, waiting, &arena, counters, err);
                 if (status == 0)
                         count_minute(&minutes, &row);
                 arena_done(&arena);
@@ -220,7 +222,7 @@ static int write_batch(struct alerts *alerts, size_t count, struct alerts_counte
                 status = write_minutes(alerts, &minutes, err);
         if (status == 0)
                 status = write_touched(alerts, err);
-        struct alert_id last = last_id(alerts, count);
+        struct alert_id last = count == alerts->waiting.count ? alerts->last : last_id(alerts, count);
         return status == 0 && last.number ? alert_store_set_taken(alerts->store, &last, err) : status;
 }
 
@@ -262,7 +264,7 @@ static void forget_waiting(struct alerts *alerts, size_t count)
 /* On disk now: said to the agent, then to whoever follows. */
 static void batch_done(struct alerts *alerts, size_t count, const struct alerts_counters *counters)
 {
-        struct alert_id last = last_id(alerts, count);
+        struct alert_id last = count == alerts->waiting.count ? alerts->last : last_id(alerts, count);
         alerts->counters.stored += counters->stored;
         alerts->counters.repeated += counters->repeated;
         alerts->counters.merged += counters->merged;
@@ -406,18 +408,16 @@ void intake_alert(struct service *service, const struct handed_alert *alert)
                         service_alert_taken(service, &alert->id);
                 return;
         }
-        if (!keep(alerts, alert)) {
-                alerts->counters.lost++;
-                return;
-        }
-        alerts->counters.taken++;
         if (alert->id.number)
                 alerts->last = alert->id;
-        if (alerts->waiting.count == BATCH_MAX && alerts->commit_id && !alerts->failing) {
-                loop_remove(service->loop, alerts->commit_id);
-                alerts->commit_id = 0;
-        }
-        schedule(alerts);
+        if (keep(alerts, alert))
+                alerts->counters.taken++;
+        else
+                alerts->counters.lost++; /* told as taken with the next batch: the agent need not keep it */
+        if (alerts->waiting.count >= BATCH_MAX && !alerts->failing)
+                commit(alerts); /* a flood is written as fast as it comes, and read no faster */
+        if (alerts->waiting.count)
+                schedule(alerts);
 }
 
 /* ---- begin and end ---- */

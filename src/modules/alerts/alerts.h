@@ -113,10 +113,12 @@ int alert_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct e
 /* Names of users of this host, or "". */
 typedef const char *alert_user_fn(uint32_t uid, void *cookie);
 
-/* Fills the row from any bytes; what it points to lives in the arena or is constant. Only no memory is a failure.
- * users may be NULL. */
+/* Fills the row from any bytes, without its evidence; what it points to lives in the arena or is constant. Only no
+ * memory is a failure. users may be NULL. */
 int alert_derive(struct sv json, const char *module, int64_t time_ns, alert_user_fn *users, void *cookie,
         struct arena *arena, struct alert_row *ret, struct error *err);
+/* The same bytes as the row's evidence: one JSON value on one line. */
+int alert_evidence(struct sv json, struct arena *arena, const char **ret, struct error *err);
 
 /* ---- on disk (alert_store.c, alert_mutes.c) ---- */
 
