@@ -39,6 +39,7 @@ MODULES = {
     'mem': (ENDLESS, {'watch': True, 'interval': '10ms'}),
     'memory': (LONG, {'searches': {'s': {'names': ['.'], 'contents': [NOTHING], 'bytes': ['00112233445566778899']}}}),
     'metrics-client': (STREAM, {'what': 'events', 'stream': True, 'url': 'http://127.0.0.1:8080'}),
+    'metrics-feed': (STREAM, {'interval': '100ms'}),
     'metrics-query': (SHORT, {'query': 'cpu'}),
     'metrics-top': (SHORT, {}),
     'netstat': (SHORT, {'all': True}),

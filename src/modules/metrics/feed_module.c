@@ -35,21 +35,21 @@ static void end(struct feeding *feeding, bool failed)
         loop_stop(feeding->loop);
 }
 
-/* A container's sample serves up to half the time since the last look. */
+/* A container's sample serves up to half the time since the last look. What is to be told goes out at once: while nobody
+ * reads it, it is not looked, and the next picture tells the newest. */
 static void look(struct feeding *feeding, bool tell)
 {
         const int64_t interval_ns = feeding->params->interval_ns;
         const int64_t span_ns = feeding->reader.pictures || interval_ns < FEED_FIRST_NS ? interval_ns : FEED_FIRST_NS;
         feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), span_ns / 2);
-        if (!tell)
-                return;
-        if (feed_tell(feeding->feed, &feeding->reader, emit, feeding) < 0) {
+        if (tell && feed_tell(feeding->feed, &feeding->reader, emit, feeding) < 0) {
                 end(feeding, true);
                 return;
         }
-        feed_forget(feeding->feed, feeding->reader.seen);
-        run_would_block(feeding->run); /* sends what gathered */
-        if (feeding->params->count && feeding->reader.pictures >= feeding->params->count)
+        if (tell)
+                feed_forget(feeding->feed, feeding->reader.seen);
+        const bool stopped = run_poll(feeding->run, NULL, 0, 0, NULL) < 0;
+        if (stopped || (feeding->params->count && feeding->reader.pictures >= feeding->params->count))
                 end(feeding, false);
 }
 

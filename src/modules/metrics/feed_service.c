@@ -55,7 +55,7 @@ static void forget(struct feed_follower *follower)
         for (struct feed_follower **at = &service->followers; *at; at = &(*at)->next)
                 if (*at == follower) {
                         *at = follower->next;
-                        service->count--;
+                        service->metrics->metrics.feed_followers = --service->count;
                         break;
                 }
         buf_done(&follower->out);
@@ -106,14 +106,6 @@ static void send_out(struct feed_follower *follower)
         }
 }
 
-static void on_credit(struct request *request)
-{
-        struct feed_follower *follower = request->state;
-        send_out(follower);
-        if (follower->count && follower->reader.pictures >= follower->count && !is_behind(follower))
-                end(follower);
-}
-
 static int put_event(enum feed_kind kind, const void *record, void *cookie)
 {
         struct feed_follower *follower = cookie;
@@ -126,21 +118,30 @@ static int put_event(enum feed_kind kind, const void *record, void *cookie)
         return follower->out.failed ? -1 : 0;
 }
 
-/* False: it went. */
-static bool tell(struct feed_follower *follower)
+/* The one who has all pictures that were asked for is let go. */
+static void end_when_done(struct feed_follower *follower)
+{
+        if (follower->count && follower->reader.pictures >= follower->count && !is_behind(follower))
+                end(follower);
+}
+
+static void on_credit(struct request *request)
+{
+        struct feed_follower *follower = request->state;
+        send_out(follower);
+        end_when_done(follower);
+}
+
+static void tell(struct feed_follower *follower)
 {
         static const char too_large[] = "event: error\ndata: {\"message\":\"the picture is too large\"}\n\n";
         if (feed_tell(follower->service->feed, &follower->reader, put_event, follower) < 0) {
                 request_write(follower->request, sv_of(too_large));
                 end(follower);
-                return false;
+                return;
         }
         send_out(follower);
-        if (follower->count && follower->reader.pictures >= follower->count && !is_behind(follower)) {
-                end(follower);
-                return false;
-        }
-        return true;
+        end_when_done(follower);
 }
 
 /* ---- when ---- */
@@ -220,8 +221,10 @@ static void on_due(struct loop *loop, loop_id id, void *cookie)
                 parts |= stale_parts(at, now_ns);
                 freshness_ns = span_ns / 2 < freshness_ns ? span_ns / 2 : freshness_ns;
         }
-        if (parts)
+        if (parts) {
                 feed_collect(service->feed, parts, now_ns, freshness_ns);
+                service->metrics->metrics.feed_looks++;
+        }
         service->busy = true;
         struct feed_follower *next;
         for (struct feed_follower *at = service->followers; at; at = next) {
@@ -235,6 +238,8 @@ static void on_due(struct loop *loop, loop_id id, void *cookie)
                         at->due_ns = now_ns + FEED_FIRST_NS;
                 } else if (takes && waiting_bytes(service) < PICTURES_MAX) {
                         tell(at);
+                } else {
+                        service->metrics->metrics.feed_passed_over++;
                 }
         }
         service->busy = false;
@@ -296,7 +301,7 @@ static int follow(
         buf_init(&follower->out, PICTURE_MAX);
         follower->next = follower->service->followers;
         follower->service->followers = follower;
-        follower->service->count++;
+        metrics->metrics.feed_followers = ++follower->service->count;
         request->state = follower;
         request->on_cancel = on_gone;
         request->on_credit = on_credit;

@@ -38,6 +38,9 @@ static const struct field statistics_fields[] = {
         COUNT(ended_unknown_group, "processes that were gone before their group could be read"),
         COUNT(pushed, "requests, packets and lines of the storage drivers that were delivered"),
         COUNT(push_lost, "those that were not"),
+        COUNT(feed_followers, "clients that follow the feed now"),
+        COUNT(feed_looks, "times it was looked for the feed"),
+        COUNT(feed_passed_over, "pictures that a client was not told, since it had not read the one before"),
 #undef COUNT
 };
 
@@ -137,7 +140,10 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 .rows_dropped = metrics->rows_dropped,
                 .samples_repeated = counters.samples_repeated,
                 .followers_refused = metrics->followers_refused,
-                .followers_dropped = metrics->followers_dropped };
+                .followers_dropped = metrics->followers_dropped,
+                .feed_followers = metrics->feed_followers,
+                .feed_looks = metrics->feed_looks,
+                .feed_passed_over = metrics->feed_passed_over };
         push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;

@@ -41,6 +41,7 @@ struct metrics {
         struct event_follower *followers[METRICS_FOLLOWERS_MAX];
         uint64_t rows_dropped; /* in the foreground: nobody reads them */
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
+        uint64_t feed_followers, feed_looks, feed_passed_over;                   /* in the agent */
         unsigned scraping;                                                       /* of cAdvisor's port: under way */
         struct push *push; /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
@@ -74,6 +75,7 @@ struct metrics_statistics {
         uint64_t samples_repeated, followers_refused, followers_dropped;
         uint64_t exits, exits_lost, exits_refused, ended_processes, ended_rows, ended_refused, ended_unknown_group;
         uint64_t pushed, push_lost;
+        uint64_t feed_followers, feed_looks, feed_passed_over;
 };
 extern const struct record metrics_statistics_record;
 void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret);
