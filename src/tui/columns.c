@@ -45,6 +45,7 @@ C(container_cpu_past)
         const struct container_row *container = row;
         (void)cookie;
         ret->graph = &container->cpu_past;
+        ret->graph_max = history_ceiling(&container->cpu_past, 0.2);
         ret->role = ROLE_SERIES_1;
 }
 
@@ -153,7 +154,7 @@ static int container_by_pressure(const void *a, const void *b, void *cookie)
 }
 
 const struct grid_column container_columns[] = {
-        { "name", "NAME", "what people call it", .least = 14, .tree = true, .cell = container_name,
+        { "name", "NAME", "what people call it", .least = 14, .most = 44, .tree = true, .cell = container_name,
                 .compare = container_by_name },
         { "cpu", "CPU%", "CPU time, % of one CPU", .width = 6, .right = true, .descending = true, .no_match = true,
                 .cell = container_cpu, .compare = container_by_cpu },
@@ -174,11 +175,11 @@ const struct grid_column container_columns[] = {
         { "pressure", "PSI%", "its tasks waited for CPU, memory or I/O: the worst, % of the last 10 s", .width = 5,
                 .right = true, .descending = true, .no_match = true, .priority = 5, .cell = container_pressure,
                 .compare = container_by_pressure },
-        { "tasks", "TASKS", "processes and threads", .width = 5, .right = true, .descending = true, .no_match = true,
+        { "tasks", "TASKS", "processes and threads", .width = 6, .right = true, .descending = true, .no_match = true,
                 .priority = 1, .cell = container_tasks, .compare = container_by_tasks },
         { "kind", "KIND", "engine, or unit, group, root", .width = 10, .priority = 7, .cell = container_kind,
                 .compare = container_by_kind },
-        { "image", "IMAGE", "what it was started from", .width = 24, .priority = 8, .cell = container_image,
+        { "image", "IMAGE", "what it was started from", .least = 24, .priority = 8, .cell = container_image,
                 .compare = container_by_image },
 };
 const size_t container_column_count = sizeof(container_columns) / sizeof(container_columns[0]);
@@ -262,6 +263,7 @@ C(process_cpu_past)
 {
         (void)cookie;
         ret->graph = &((const struct process_row *)row)->cpu_past;
+        ret->graph_max = history_ceiling(ret->graph, 0.2);
         ret->role = ROLE_SERIES_1;
 }
 
@@ -334,12 +336,25 @@ C(process_nice)
                 ret->role = ROLE_DIM;
 }
 
+/* "/usr/libexec/gcc/12/cc1 -quiet": the directory says least and would fill the column; details have it. */
+static const char *without_directory(const char *command_line)
+{
+        size_t program = strcspn(command_line, " ");
+        const char *name = command_line;
+        if (command_line[0] != '/')
+                return command_line;
+        for (size_t i = 0; i < program; i++)
+                if (command_line[i] == '/' && i + 1 < program)
+                        name = command_line + i + 1;
+        return name;
+}
+
 C(process_command)
 {
         const struct process_row *process = row;
         (void)cookie;
         if (process->command_line) {
-                buf_puts(ret->text, process->command_line);
+                buf_puts(ret->text, without_directory(process->command_line));
         } else {
                 buf_printf(ret->text, "[%s]", process->name ? process->name : "?");
                 ret->role = ROLE_DIM;
@@ -408,6 +423,39 @@ const struct grid_column process_columns[] = {
                 .cell = process_command, .compare = process_by_command },
 };
 const size_t process_column_count = sizeof(process_columns) / sizeof(process_columns[0]);
+
+/* ---- processes by their traffic ---- */
+
+C(process_receive)
+{
+        (void)cookie;
+        cell_rate(ret, ((const struct process_row *)row)->receive);
+}
+
+C(process_send)
+{
+        (void)cookie;
+        cell_rate(ret, ((const struct process_row *)row)->send);
+}
+
+COMPARE_NUMBER(process_by_receive, process_row, receive);
+COMPARE_NUMBER(process_by_send, process_row, send);
+
+const struct grid_column traffic_columns[] = {
+        { "pid", "PID", "process", .width = 7, .right = true, .cell = process_pid, .compare = process_by_pid },
+        { "network", "NET", "both ways", .width = 8, .right = true, .descending = true, .no_match = true, .priority = 3,
+                .cell = process_network, .compare = process_by_network },
+        { "receive", "IN", "received over TCP", .width = 8, .right = true, .descending = true, .no_match = true,
+                .cell = process_receive, .compare = process_by_receive },
+        { "send", "OUT", "sent over TCP", .width = 8, .right = true, .descending = true, .no_match = true,
+                .cell = process_send, .compare = process_by_send },
+        { "container", "CONTAINER", "container or unit that it is in", .width = 16, .priority = 1,
+                .cell = process_container, .compare = process_by_container },
+        { "user", "USER", "whose it is", .width = 9, .priority = 2, .cell = process_user, .compare = process_by_user },
+        { "command", "COMMAND", "command line, or the name in brackets", .least = 10, .cell = process_command,
+                .compare = process_by_command },
+};
+const size_t traffic_column_count = sizeof(traffic_columns) / sizeof(traffic_columns[0]);
 
 /* Parents are known by their pid; a reused pid has one living process at a time. */
 void add_processes(struct grid *grid, const struct model *model, const char *group, bool kernel)

@@ -8,6 +8,8 @@ extern const struct grid_column container_columns[];
 extern const size_t container_column_count;
 extern const struct grid_column process_columns[];
 extern const size_t process_column_count;
+extern const struct grid_column traffic_columns[]; /* of processes by what they send and receive */
+extern const size_t traffic_column_count;
 
 /* The container or unit that a process is in, as people call it; NULL for none. */
 const char *process_place(const struct model *model, const struct process_row *process);

@@ -35,6 +35,16 @@ static inline double history_at(const struct history *history, unsigned back)
         return (double)history->samples[(history->next + history->size - 1 - back) % history->size];
 }
 
+/* The value at the upper edge of a sparkline: some room above the largest sample, so that what is steady does not look
+ * full, and at least `least`, so that what is next to nothing looks like it. */
+static inline double history_ceiling(const struct history *history, double least)
+{
+        double largest = 0;
+        for (unsigned i = 0; i < history->count; i++)
+                largest = fmax(largest, history_at(history, i));
+        return fmax(largest * 1.25, least);
+}
+
 /* The last `max` samples, oldest first; how many. */
 static inline size_t history_read(const struct history *history, double *ret, size_t max)
 {

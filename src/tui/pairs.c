@@ -22,7 +22,7 @@ static void value_cell(const void *row, void *cookie, struct grid_cell *ret)
 }
 
 static const struct grid_column columns[] = {
-        { "member", "MEMBER", "place in the object", .width = 26, .cell = path_cell },
+        { "member", "MEMBER", "place in the object", .width = 22, .cell = path_cell },
         { "value", "VALUE", "its value", .least = 12, .cell = value_cell },
 };
 

@@ -1,6 +1,7 @@
 /* Alerts of the agent, or of the watch that runs here; the evidence of one; acknowledging and muting. */
 #include "term/width.h"
 #include "tui/pairs.h"
+#include "tui/scan.h"
 #include "tui/source.h"
 #include "tui/view_parts.h"
 #include "tui/views.h"
@@ -11,8 +12,9 @@ struct alerts_state {
         struct top *top;
         struct grid *list;
         struct pairs pairs;
-        uint64_t open; /* key of the one whose details are shown; 0: the list */
-        bool all;      /* acknowledged and muted ones too */
+        uint64_t open;    /* key of the one whose details are shown; 0: the list */
+        bool all;         /* acknowledged and muted ones too */
+        struct spot spot; /* where the list that has the keys is */
 };
 
 #define C(name) static void name(const void *row, void *cookie, struct grid_cell *ret)
@@ -146,7 +148,7 @@ static void refresh(void *cookie, struct top *top)
         grid_end(state->list);
 }
 
-static void draw_open(const struct alerts_state *state, struct top *top, struct area area)
+static void draw_open(struct alerts_state *state, struct top *top, struct area area)
 {
         const struct alert *alert = find(top_model(top), state->open);
         struct facts facts;
@@ -181,8 +183,8 @@ static void draw_open(const struct alerts_state *state, struct top *top, struct 
                 facts_draw(area_part(area, row, 0, rows, area.columns), &facts);
         facts_done(&facts);
         row += rows > 0 ? rows : 0;
-        grid_draw(state->pairs.grid,
-                part_title(area_part(area, row, 0, area.rows - row, area.columns), "Evidence", NULL));
+        struct area below = area_part(area, row, 0, area.rows - row, area.columns);
+        spot_draw(&state->spot, state->pairs.grid, part_title(below, "Evidence", NULL, true), "none was told");
 }
 
 static void draw_none(const struct alerts_state *state, struct top *top, struct area area)
@@ -209,7 +211,7 @@ static void draw(void *cookie, struct top *top, struct area area)
         if (state->open)
                 draw_open(state, top, area);
         else if (grid_shown(state->list))
-                grid_draw(state->list, area);
+                spot_draw(&state->spot, state->list, area, "");
         else
                 draw_none(state, top, area);
 }
@@ -264,6 +266,14 @@ static void ask_mute(struct alerts_state *state)
         top_choose(state->top, title, "1h\n4h\n1d\n7d\n30d", "mute-for");
 }
 
+/* What the module told, where the agent keeps it; else all that is known. */
+static void show_evidence(struct alerts_state *state, const struct alert *alert)
+{
+        struct sv all = sv_of(alert->json ? alert->json : "{}");
+        struct sv evidence = scan_find(all, "evidence");
+        pairs_set(&state->pairs, evidence.n && evidence.p[0] == '{' ? evidence : all);
+}
+
 static bool command(void *cookie, struct top *top, const char *name, const char *argument, struct commands *commands)
 {
         struct alerts_state *state = cookie;
@@ -272,7 +282,7 @@ static bool command(void *cookie, struct top *top, const char *name, const char 
                 const struct alert *alert = state->open ? NULL : grid_selected(state->list);
                 if (alert) {
                         state->open = key_of(alert);
-                        pairs_set(&state->pairs, sv_of(alert->json ? alert->json : "{}"));
+                        show_evidence(state, alert);
                 }
         } else if (strcmp(name, "back") == 0) {
                 bool was = state->open != 0;
@@ -298,6 +308,14 @@ static bool command(void *cookie, struct top *top, const char *name, const char 
                 return false;
         }
         return true;
+}
+
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct alerts_state *state = cookie;
+        (void)area;
+        if (spot_mouse(&state->spot, mouse) == 2)
+                command(cookie, top, "open", "", NULL);
 }
 
 static void trail(void *cookie, struct buf *out)
@@ -328,5 +346,6 @@ const struct view view_alerts = {
         .grid = grid_of,
         .command = command,
         .trail = trail,
+        .mouse = mouse,
         .line = line,
 };

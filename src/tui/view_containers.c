@@ -10,6 +10,7 @@ struct containers_state {
         struct grid *inside; /* processes of the one that is open */
         char *open;          /* its name; NULL: the list */
         bool containers_only;
+        struct spot spot; /* where the list that has the keys is */
 };
 
 static int init(void *cookie, struct top *top, struct error *err)
@@ -49,11 +50,11 @@ static void add_figures(struct facts *facts, const struct container_row *contain
 {
         struct buf *out = facts_add(facts, "CPU");
         put_percent(out, container->cpu);
-        buf_puts(out, " % (user ");
+        buf_puts(out, " % (");
         put_percent(out, container->cpu_user);
-        buf_puts(out, ", system ");
+        buf_puts(out, " user, ");
         put_percent(out, container->cpu_system);
-        buf_puts(out, ")");
+        buf_puts(out, " sys)");
         if (container->cpu_limit > 0) {
                 out = facts_add(facts, "CPU limit");
                 buf_printf(out, "%.2f of %.0f CPUs", container->cpu_limit, model->host.cpus);
@@ -87,8 +88,7 @@ static void add_figures(struct facts *facts, const struct container_row *contain
         buf_puts(out, ", write ");
         put_rate(out, container->write);
         out = facts_add(facts, "pressure");
-        buf_printf(
-                out, "cpu %.1f, memory %.1f, io %.1f %%", container->psi_cpu, container->psi_memory, container->psi_io);
+        buf_printf(out, "cpu %.1f mem %.1f io %.1f %%", container->psi_cpu, container->psi_memory, container->psi_io);
         facts_role(facts, role_of_pressure(fmax(fmax(container->psi_cpu, container->psi_memory), container->psi_io)));
         out = facts_add(facts, "tasks");
         put_count(out, container->processes);
@@ -125,19 +125,21 @@ static void draw_trends(struct area area, const struct container_row *container)
                 const struct history *past;
                 double value;
                 void (*put)(struct buf *, double);
-        } trends[] = { { "CPU %", ROLE_SERIES_1, &container->cpu_past, container->cpu, put_percent },
-                { "memory", ROLE_SERIES_2, &container->memory_past, container->memory, put_bytes },
-                { "in", ROLE_SERIES_3, &container->receive_past, container->receive, put_rate },
-                { "out", ROLE_SERIES_3, &container->send_past, container->send, put_rate },
-                { "read", ROLE_SERIES_4, &container->read_past, container->read, put_rate },
-                { "write", ROLE_SERIES_4, &container->write_past, container->write, put_rate } };
+                double least;
+        } trends[] = { { "CPU %", ROLE_SERIES_1, &container->cpu_past, container->cpu, put_percent, 0.2 },
+                { "memory", ROLE_SERIES_2, &container->memory_past, container->memory, put_bytes, 1e6 },
+                { "in", ROLE_SERIES_3, &container->receive_past, container->receive, put_rate, RATE_LEAST },
+                { "out", ROLE_SERIES_3, &container->send_past, container->send, put_rate, RATE_LEAST },
+                { "read", ROLE_SERIES_4, &container->read_past, container->read, put_rate, RATE_LEAST },
+                { "write", ROLE_SERIES_4, &container->write_past, container->write, put_rate, RATE_LEAST } };
         int across = area.columns >= 100 ? 2 : 1;
         int width = area.columns / across;
         for (int i = 0; i < 6; i++) {
                 buf_clear(&figure);
                 trends[i].put(&figure, trends[i].value);
                 trend_draw(area_part(area, i / across, i % across * width, 1, width - 1), trends[i].label,
-                        trends[i].role, trends[i].past, 0, sv_of(buf_text(&figure)));
+                        trends[i].role, trends[i].past, history_ceiling(trends[i].past, trends[i].least),
+                        sv_of(buf_text(&figure)));
         }
         buf_done(&figure);
 }
@@ -152,8 +154,8 @@ static void draw_open(struct containers_state *state, struct top *top, struct ar
                 return;
         }
         facts_init(&facts);
-        add_identity(&facts, container, top_now_unix_ns(top));
         add_figures(&facts, container, model);
+        add_identity(&facts, container, top_now_unix_ns(top));
         int rows = facts_rows(&facts, area.columns);
         int trends = area.columns >= 100 ? 3 : 6;
         int most = area.rows - 5; /* the processes' share, in the least */
@@ -166,7 +168,7 @@ static void draw_open(struct containers_state *state, struct top *top, struct ar
                 trends = most - rows > 0 ? most - rows : 0;
         draw_trends(area_part(area, rows, 0, trends, area.columns), container);
         struct area below = area_part(area, rows + trends, 0, area.rows - rows - trends, area.columns);
-        grid_draw(state->inside, part_title(below, "Processes", NULL));
+        spot_draw(&state->spot, state->inside, part_title(below, "Processes", NULL, true), "none");
 }
 
 static void draw(void *cookie, struct top *top, struct area area)
@@ -177,7 +179,7 @@ static void draw(void *cookie, struct top *top, struct area area)
         if (state->open)
                 draw_open(state, top, area);
         else if (grid_shown(state->list))
-                grid_draw(state->list, area);
+                spot_draw(&state->spot, state->list, area, "");
         else if (*grid_filter(state->list))
                 draw_nothing(area, ROLE_DIM, "nothing matches the filter", grid_filter(state->list));
         else
@@ -264,6 +266,14 @@ static void trail(void *cookie, struct buf *out)
                 buf_puts(out, container ? container_title(container) : state->open);
 }
 
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct containers_state *state = cookie;
+        (void)area;
+        if (spot_mouse(&state->spot, mouse) == 2)
+                command(cookie, top, "open", "", NULL);
+}
+
 static void line(void *cookie, struct top *top, struct buf *out)
 {
         struct containers_state *state = cookie;
@@ -290,5 +300,6 @@ const struct view view_containers = {
         .command = command,
         .enter = enter,
         .trail = trail,
+        .mouse = mouse,
         .line = line,
 };

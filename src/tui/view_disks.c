@@ -6,6 +6,7 @@ struct disks_state {
         struct top *top;
         struct grid *disks, *filesystems;
         bool second; /* the file systems have the keys */
+        struct spot spots[2];
 };
 
 #define C(name) static void name(const void *row, void *cookie, struct grid_cell *ret)
@@ -27,6 +28,7 @@ C(disk_read_past)
 {
         (void)cookie;
         ret->graph = &((const struct disk_row *)row)->read_past;
+        ret->graph_max = history_ceiling(ret->graph, RATE_LEAST);
         ret->role = ROLE_SERIES_4;
 }
 
@@ -40,6 +42,7 @@ C(disk_write_past)
 {
         (void)cookie;
         ret->graph = &((const struct disk_row *)row)->write_past;
+        ret->graph_max = history_ceiling(ret->graph, RATE_LEAST);
         ret->role = ROLE_SERIES_4;
 }
 
@@ -93,7 +96,7 @@ COMPARE_NUMBER(disk_by_size, disk_row, size);
 
 static const struct grid_column disk_columns[] = {
         { "name", "DISK", "its name", .least = 10, .cell = disk_name, .compare = disk_by_name },
-        { "busy", "BUSY%", "time with work under way", .width = 5, .right = true, .descending = true, .no_match = true,
+        { "busy", "BUSY%", "time with work under way", .width = 6, .right = true, .descending = true, .no_match = true,
                 .cell = disk_busy, .compare = disk_by_busy },
         { "read", "READ", "read", .width = 8, .right = true, .descending = true, .no_match = true, .cell = disk_read,
                 .compare = disk_by_read },
@@ -103,7 +106,7 @@ static const struct grid_column disk_columns[] = {
         { "write-past", "", "written lately", .width = 14, .no_match = true, .priority = 2, .cell = disk_write_past },
         { "operations", "OPS/s", "reads and writes a second", .width = 6, .right = true, .descending = true,
                 .no_match = true, .priority = 3, .cell = disk_operations, .compare = disk_by_operations },
-        { "queue", "QUEUE", "requests under way, on average", .width = 5, .right = true, .descending = true,
+        { "queue", "QUEUE", "requests under way, on average", .width = 6, .right = true, .descending = true,
                 .no_match = true, .priority = 3, .cell = disk_queue, .compare = disk_by_queue },
         { "size", "SIZE", "its size", .width = 8, .right = true, .descending = true, .no_match = true, .priority = 4,
                 .cell = disk_size, .compare = disk_by_size },
@@ -249,25 +252,18 @@ static void refresh(void *cookie, struct top *top)
         grid_end(state->filesystems);
 }
 
-static void draw_list(struct grid *grid, struct area area, const char *none)
-{
-        if (grid_shown(grid))
-                grid_draw(grid, area);
-        else
-                area_text(area, 0, 0, ROLE_DIM, *grid_filter(grid) ? SV("nothing matches the filter") : sv_of(none));
-}
-
 static void draw(void *cookie, struct top *top, struct area area)
 {
         struct disks_state *state = cookie;
+        memset(state->spots, 0, sizeof(state->spots));
         if (draw_waiting(top, area))
                 return;
         int above = (int)grid_shown(state->disks) + 1;
         above = above < 2 ? 2 : above > area.rows / 2 ? area.rows / 2 : above;
-        draw_list(state->disks, area_part(area, 0, 0, above, area.columns), "no disks");
-        struct area inner = part_title(
-                area_part(area, above, 0, area.rows - above, area.columns), "File systems", "o: the other list");
-        draw_list(state->filesystems, inner, "no file systems");
+        spot_draw(&state->spots[0], state->disks, area_part(area, 0, 0, above, area.columns), "no disks");
+        struct area inner = part_title(area_part(area, above, 0, area.rows - above, area.columns), "File systems",
+                "o: the other list", state->second);
+        spot_draw(&state->spots[1], state->filesystems, inner, "no file systems");
 }
 
 static struct grid *grid_of(void *cookie)
@@ -288,6 +284,16 @@ static bool command(void *cookie, struct top *top, const char *name, const char 
         return true;
 }
 
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct disks_state *state = cookie;
+        (void)area;
+        (void)top;
+        for (size_t i = 0; i < 2; i++)
+                if (spot_mouse(&state->spots[i], mouse))
+                        state->second = i == 1;
+}
+
 const struct view view_disks = {
         .name = "disks",
         .title = "Disks",
@@ -299,4 +305,5 @@ const struct view view_disks = {
         .draw = draw,
         .grid = grid_of,
         .command = command,
+        .mouse = mouse,
 };

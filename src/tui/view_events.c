@@ -61,12 +61,6 @@ C(pid_cell)
                 buf_printf(ret->text, "%.0f", event->pid);
 }
 
-C(program_cell)
-{
-        (void)cookie;
-        cell_text(ret, ((const struct event *)row)->program);
-}
-
 C(uid_cell)
 {
         (void)cookie;
@@ -80,8 +74,7 @@ C(detail_cell)
         (void)cookie;
         if (event->alert)
                 ret->role = ROLE_SEVERITY_HIGH;
-        if (event->detail)
-                buf_puts(ret->text, event->detail);
+        put_event_text(ret->text, event);
 }
 
 /* They stand in the order in which they came. */
@@ -91,8 +84,7 @@ static const struct grid_column columns[] = {
         { "container", "CONTAINER", "where", .width = 14, .priority = 2, .cell = container_cell },
         { "uid", "UID", "who", .width = 6, .right = true, .priority = 5, .cell = uid_cell },
         { "pid", "PID", "process", .width = 7, .right = true, .priority = 4, .cell = pid_cell },
-        { "program", "PROGRAM", "its name", .width = 15, .priority = 3, .cell = program_cell },
-        { "detail", "DETAILS", "arguments, status, file", .least = 16, .cell = detail_cell },
+        { "detail", "DETAILS", "arguments; program with status or file", .least = 16, .cell = detail_cell },
 };
 
 static int init(void *cookie, struct top *top, struct error *err)

@@ -11,6 +11,7 @@ struct network_state {
         enum network_page page; /* whose keys are taken; connections have a page of their own */
         uint64_t asked;         /* answers to the question for connections that were there when it was put */
         bool asking;
+        struct spot spots[2]; /* interfaces or connections, processes */
 };
 
 #define C(name) static void name(const void *row, void *cookie, struct grid_cell *ret)
@@ -44,6 +45,7 @@ C(receive_past_cell)
 {
         (void)cookie;
         ret->graph = &((const struct network_row *)row)->receive_past;
+        ret->graph_max = history_ceiling(ret->graph, RATE_LEAST);
         ret->role = ROLE_SERIES_3;
 }
 
@@ -57,6 +59,7 @@ C(send_past_cell)
 {
         (void)cookie;
         ret->graph = &((const struct network_row *)row)->send_past;
+        ret->graph_max = history_ceiling(ret->graph, RATE_LEAST);
         ret->role = ROLE_SERIES_3;
 }
 
@@ -131,7 +134,7 @@ static const struct grid_column interface_columns[] = {
         { "send-past", "", "sent lately", .width = 14, .no_match = true, .priority = 2, .cell = send_past_cell },
         { "packets", "PKT/s", "packets a second, both ways", .width = 6, .right = true, .descending = true,
                 .no_match = true, .priority = 3, .cell = packets_cell, .compare = by_packets },
-        { "errors", "ERR/s", "errors and drops a second", .width = 5, .right = true, .descending = true,
+        { "errors", "ERR/s", "errors and drops a second", .width = 6, .right = true, .descending = true,
                 .no_match = true, .priority = 1, .cell = troubles_cell, .compare = by_troubles },
         { "speed", "SPEED", "of the link", .width = 9, .right = true, .descending = true, .no_match = true,
                 .priority = 5, .cell = speed_cell, .compare = by_speed },
@@ -226,7 +229,7 @@ static int init(void *cookie, struct top *top, struct error *err)
         struct model *model = top_model(top);
         state->top = top;
         state->interfaces = grid_new(interface_columns, COUNT(interface_columns), "receive", model, err);
-        state->processes = grid_new(process_columns, process_column_count, "network", model, err);
+        state->processes = grid_new(traffic_columns, traffic_column_count, "network", model, err);
         state->connections = grid_new(connection_columns, COUNT(connection_columns), "state", model, err);
         return state->interfaces && state->processes && state->connections ? 0 : -1;
 }
@@ -274,22 +277,18 @@ static void draw_connections(struct network_state *state, const struct model *mo
         snprintf(note, sizeof(note), "%zu, as they were; c asks again", grid_shown(state->connections));
         if (state->asking)
                 snprintf(note, sizeof(note), "asking …");
-        struct area inner = part_title(area, "Connections", note);
-        if (grid_shown(state->connections))
-                grid_draw(state->connections, inner);
-        else
-                draw_nothing(inner, ROLE_DIM,
-                        *grid_filter(state->connections) ? "no connection matches the filter"
-                        : state->asking                  ? "asking the module netstat"
-                        : model->connections_asked       ? "no connections"
-                                                         : "connections are asked for with c",
-                        NULL);
+        struct area inner = part_title(area, "Connections", note, true);
+        spot_draw(&state->spots[0], state->connections, inner,
+                state->asking              ? "asking the module netstat"
+                : model->connections_asked ? "no connections"
+                                           : "c asks for them");
 }
 
 static void draw(void *cookie, struct top *top, struct area area)
 {
         struct network_state *state = cookie;
         const struct model *model = top_model(top);
+        memset(state->spots, 0, sizeof(state->spots));
         if (draw_waiting(top, area))
                 return;
         if (state->page == PAGE_CONNECTIONS) {
@@ -299,21 +298,13 @@ static void draw(void *cookie, struct top *top, struct area area)
         int above = (int)grid_shown(state->interfaces) + 1;
         if (above > area.rows * 2 / 3)
                 above = area.rows * 2 / 3;
-        if (!grid_shown(state->interfaces)) {
-                draw_nothing(area, ROLE_DIM,
-                        *grid_filter(state->interfaces) ? "no interface matches the filter" : "no interfaces are known",
-                        NULL);
-                return;
-        }
-        grid_draw(state->interfaces, area_part(area, 0, 0, above, area.columns));
+        if (above < 2)
+                above = 2;
+        spot_draw(&state->spots[0], state->interfaces, area_part(area, 0, 0, above, area.columns),
+                "no interfaces are known");
         struct area inner = part_title(area_part(area, above + 1, 0, area.rows - above - 1, area.columns),
-                "Processes by traffic", "o: the other list, c: connections");
-        if (grid_shown(state->processes))
-                grid_draw(state->processes, inner);
-        else
-                area_text(inner, 0, 0, ROLE_DIM,
-                        *grid_filter(state->processes) ? SV("nothing matches the filter")
-                                                       : SV("no process sends or receives"));
+                "Processes by traffic", "o: the other list, c: connections", state->page == PAGE_PROCESSES);
+        spot_draw(&state->spots[1], state->processes, inner, "none sends or receives over TCP");
 }
 
 static struct grid *grid_of(void *cookie)
@@ -373,6 +364,19 @@ static bool command(void *cookie, struct top *top, const char *name, const char 
         return true;
 }
 
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct network_state *state = cookie;
+        (void)area;
+        for (size_t i = 0; i < 2; i++) {
+                int hit = spot_mouse(&state->spots[i], mouse);
+                if (hit && state->page != PAGE_CONNECTIONS)
+                        state->page = i ? PAGE_PROCESSES : PAGE_INTERFACES;
+                if (hit == 2)
+                        command(cookie, top, "open", "", NULL);
+        }
+}
+
 static void trail(void *cookie, struct buf *out)
 {
         const struct network_state *state = cookie;
@@ -392,4 +396,5 @@ const struct view view_network = {
         .grid = grid_of,
         .command = command,
         .trail = trail,
+        .mouse = mouse,
 };

@@ -1,12 +1,14 @@
 /* The host at a glance: what it has left, what costs most, what happened last. */
 #include "base/timefmt.h"
+#include "term/width.h"
 #include "tui/columns.h"
 #include "tui/views.h"
 
 struct overview_state {
         struct top *top;
         struct grid *containers, *processes;
-        bool second; /* the processes' list has the keys */
+        bool second;          /* the processes' list has the keys */
+        struct spot spots[2]; /* containers, processes */
 };
 
 static int init(void *cookie, struct top *top, struct error *err)
@@ -49,7 +51,7 @@ static void draw_host_line(struct area area, const struct model *model)
         if (!isnan(host->processes))
                 buf_printf(&text, "  %.0f processes", host->processes);
         if (host->blocked > 0)
-                buf_printf(&text, ", %.0f wait for disks", host->blocked);
+                buf_printf(&text, ", %.0f blocked", host->blocked);
         column += area_text(area, 0, column, ROLE_TEXT, sv_of(buf_text(&text))) + 2;
         buf_clear(&text);
         buf_printf(&text, "%s  %s", host->kernel ? host->kernel : "", host->os ? host->os : "");
@@ -61,7 +63,9 @@ static void draw_host_line(struct area area, const struct model *model)
 
 static void draw_gauge(struct area area, int row, const char *label, double share, struct buf *text)
 {
-        gauge_draw(area_part(area, row, 0, 1, area.columns), sv_of(label), share, sv_of(buf_text(text)));
+        char figure[24]; /* of one width, so that the bars are */
+        snprintf(figure, sizeof(figure), "%18s", buf_text(text));
+        gauge_draw(area_part(area, row, 0, 1, area.columns), sv_of(label), share, sv_of(figure));
         buf_clear(text);
 }
 
@@ -162,12 +166,16 @@ static void draw_trends(struct area area, const struct model *model)
 {
         const struct host_row *host = &model->host;
         double execs = model_exec_rate(model, 10);
-        draw_trend(area, 0, "net in", ROLE_SERIES_3, &host->receive_past, 0, host->receive, put_rate);
-        draw_trend(area, 1, "net out", ROLE_SERIES_3, &host->send_past, 0, host->send, put_rate);
-        draw_trend(area, 2, "read", ROLE_SERIES_4, &host->read_past, 0, host->read, put_rate);
-        draw_trend(area, 3, "write", ROLE_SERIES_4, &host->write_past, 0, host->write, put_rate);
-        draw_trend(area, 4, isnan(execs) ? "forks" : "execs", ROLE_SERIES_1, &host->forks_past, 0,
-                isnan(execs) ? host->forks : execs, put_per_second);
+        draw_trend(area, 0, "net in", ROLE_SERIES_3, &host->receive_past,
+                history_ceiling(&host->receive_past, RATE_LEAST), host->receive, put_rate);
+        draw_trend(area, 1, "net out", ROLE_SERIES_3, &host->send_past, history_ceiling(&host->send_past, RATE_LEAST),
+                host->send, put_rate);
+        draw_trend(area, 2, "read", ROLE_SERIES_4, &host->read_past, history_ceiling(&host->read_past, RATE_LEAST),
+                host->read, put_rate);
+        draw_trend(area, 3, "write", ROLE_SERIES_4, &host->write_past, history_ceiling(&host->write_past, RATE_LEAST),
+                host->write, put_rate);
+        draw_trend(area, 4, isnan(execs) ? "forks" : "execs", ROLE_SERIES_1, &host->forks_past,
+                history_ceiling(&host->forks_past, 10), isnan(execs) ? host->forks : execs, put_per_second);
 }
 
 /* ---- what happened last ---- */
@@ -178,6 +186,16 @@ static int alert_rows(const struct model *model)
         vec_foreach (alert, &model->alerts)
                 open += alert->state == ALERT_OPEN && open < 3;
         return open;
+}
+
+/* A name, cut where it is longer; the columns taken. */
+static int put_short(struct area area, int row, int column, int most, const char *name)
+{
+        int width = (int)term_width(sv_of(name));
+        if (width > most)
+                width = most;
+        area_put(area, row, column, width, ALIGN_LEFT, ROLE_STRONG, sv_of(name));
+        return width;
 }
 
 static void draw_alerts(struct area area, const struct model *model)
@@ -194,7 +212,7 @@ static void draw_alerts(struct area area, const struct model *model)
                 column += area_printf(
                         area, row, column, role_of_severity(alert->severity), "%-8s ", severity_names[alert->severity]);
                 if (alert->container)
-                        column += area_printf(area, row, column, ROLE_STRONG, "%.20s ", alert->container);
+                        column += put_short(area, row, column, 20, alert->container) + 1;
                 area_text(area, row, column, ROLE_TEXT, sv_of(alert->message ? alert->message : ""));
                 row++;
         }
@@ -213,11 +231,12 @@ static void draw_events(struct area area, const struct model *model)
                 put_clock(&text, event->time_ns);
                 buf_printf(&text, " %-9s ", event->type ? event->type : "?");
                 int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text)));
-                if (event->container || event->container_id)
-                        column += area_printf(area, row, column, ROLE_STRONG, "%.16s ",
-                                event->container ? event->container : event->container_id);
-                column += area_printf(area, row, column, ROLE_TEXT, "%s ", event->program ? event->program : "");
-                area_text(area, row, column, ROLE_DIM, sv_of(event->detail ? event->detail : ""));
+                const char *container = event->container ? event->container : event->container_id;
+                if (container)
+                        column += put_short(area, row, column, 16, container) + 1;
+                buf_clear(&text);
+                put_event_text(&text, event);
+                area_text(area, row, column, ROLE_TEXT, sv_of(buf_text(&text)));
         }
         buf_done(&text);
 }
@@ -232,7 +251,7 @@ static void draw_latest(struct area area, const struct model *model)
                 snprintf(note, sizeof(note), "%zu open alert%s, %zu high or critical", open, open == 1 ? "" : "s", bad);
         else if (events && events->state != SOURCE_LIVE && !model->event_count)
                 snprintf(note, sizeof(note), "%s", events->message);
-        struct area inner = part_title(area, open ? "Alerts" : "Events", note);
+        struct area inner = part_title(area, open ? "Alerts" : "Events", note, false);
         int alerts = alert_rows(model);
         if (alerts > inner.rows)
                 alerts = inner.rows;
@@ -246,12 +265,9 @@ static void draw_list(struct overview_state *state, struct area area, bool secon
 {
         struct grid *grid = second ? state->processes : state->containers;
         const char *title = second ? "Processes" : "Containers and units";
-        struct area inner = part_title(area, title, second == state->second ? "o: the other list" : NULL);
-        if (grid_shown(grid))
-                grid_draw(grid, inner);
-        else
-                area_text(inner, 0, 0, ROLE_DIM,
-                        *grid_filter(grid) ? SV("nothing matches the filter") : SV("none are running"));
+        bool active = second == state->second;
+        spot_draw(&state->spots[second], grid, part_title(area, title, active ? "o: the other list" : NULL, active),
+                "none are running");
 }
 
 /* Gauges at the left, trends at the right where both find room; the rows taken. */
@@ -278,6 +294,7 @@ static int draw_vitals(struct area area, const struct model *model)
 static void draw(void *cookie, struct top *top, struct area area)
 {
         struct overview_state *state = cookie;
+        memset(state->spots, 0, sizeof(state->spots));
         const struct model *model = top_model(top);
         if (draw_waiting(top, area))
                 return;
@@ -309,18 +326,9 @@ static struct grid *grid_of(void *cookie)
         return state->second ? state->processes : state->containers;
 }
 
-static bool command(void *cookie, struct top *top, const char *name, const char *argument, struct commands *commands)
+static void open_selected(struct overview_state *state, struct top *top)
 {
-        struct overview_state *state = cookie;
         char target[4200];
-        (void)argument;
-        (void)commands;
-        if (strcmp(name, "other") == 0) {
-                state->second = !state->second;
-                return true;
-        }
-        if (strcmp(name, "open") != 0)
-                return false;
         if (state->second) {
                 const struct process_row *process = grid_selected(state->processes);
                 snprintf(target, sizeof(target), "pid=%.0f", process ? process->pid : 0);
@@ -332,6 +340,32 @@ static bool command(void *cookie, struct top *top, const char *name, const char 
                 if (container)
                         top_go(top, "containers", target);
         }
+}
+
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct overview_state *state = cookie;
+        (void)area;
+        for (size_t i = 0; i < 2; i++) {
+                int hit = spot_mouse(&state->spots[i], mouse);
+                if (hit)
+                        state->second = i == 1;
+                if (hit == 2)
+                        open_selected(state, top);
+        }
+}
+
+static bool command(void *cookie, struct top *top, const char *name, const char *argument, struct commands *commands)
+{
+        struct overview_state *state = cookie;
+        (void)argument;
+        (void)commands;
+        if (strcmp(name, "other") == 0)
+                state->second = !state->second;
+        else if (strcmp(name, "open") == 0)
+                open_selected(state, top);
+        else
+                return false;
         return true;
 }
 
@@ -366,5 +400,6 @@ const struct view view_overview = {
         .draw = draw,
         .grid = grid_of,
         .command = command,
+        .mouse = mouse,
         .line = line,
 };

@@ -221,13 +221,37 @@ void trend_draw(struct area area, const char *label, enum tui_role role, const s
                         role, history, max);
 }
 
-struct area part_title(struct area area, const char *title, const char *note)
+struct area part_title(struct area area, const char *title, const char *note, bool active)
 {
-        int column = area_text(area, 0, 0, ROLE_STRONG, sv_of(title)) + 1;
+        int column = area_text(area, 0, 0, active ? ROLE_STRONG : ROLE_LABEL, sv_of(title)) + 1;
         if (note && *note)
                 column += area_text(area, 0, column, ROLE_DIM, sv_of(note)) + 1;
         area_repeat(area, 0, column, area.columns - column, ROLE_BORDER, "─", "-");
         return area_part(area, 1, 0, area.rows - 1, area.columns);
+}
+
+void spot_draw(struct spot *spot, struct grid *grid, struct area area, const char *none)
+{
+        *spot = (struct spot){ grid, area };
+        if (grid_shown(grid))
+                grid_draw(grid, area);
+        else
+                area_text(area, 0, 1, ROLE_DIM, *grid_filter(grid) ? SV("nothing matches the filter") : sv_of(none));
+}
+
+int spot_mouse(const struct spot *spot, const struct mouse *mouse)
+{
+        return spot->grid && !area_empty(spot->area) ? grid_mouse(spot->grid, mouse, spot->area) : 0;
+}
+
+void put_event_text(struct buf *out, const struct event *event)
+{
+        bool exec = event->type && strcmp(event->type, "exec") == 0;
+        const char *detail = event->detail ? event->detail : "";
+        if (!event->program || (exec && *detail))
+                buf_puts(out, detail);
+        else
+                buf_printf(out, *detail ? "%s: %s" : "%s", event->program, detail);
 }
 
 /* ---- nothing to show ---- */

@@ -42,6 +42,8 @@ int compare_texts(const char *a, const char *b);
         struct swallow_semicolon_
 
 /* A block of labels and values, in as many columns as fit. */
+#define RATE_LEAST 10e3 /* bytes a second: sparklines of less are flat */
+
 enum { FACTS_MAX = 40, FACTS_LABEL = 10, FACTS_WIDTH = 36 };
 struct facts {
         struct buf text; /* all values, each ended by NUL */
@@ -66,8 +68,21 @@ int facts_rows(const struct facts *facts, int columns);
 void trend_draw(struct area area, const char *label, enum tui_role role, const struct history *history, double max,
         struct sv figure);
 
-/* A line with a title that separates parts; returns what lies below it. */
-struct area part_title(struct area area, const char *title, const char *note);
+/* A line with a title that separates parts; returns what lies below it. active: its list has the keys. */
+struct area part_title(struct area area, const char *title, const char *note, bool active);
+
+/* Where a list was drawn last, so that a click finds it. */
+struct spot {
+        struct grid *grid;
+        struct area area;
+};
+/* Draws a grid, or why it has no rows: `none` without a filter. */
+void spot_draw(struct spot *spot, struct grid *grid, struct area area, const char *none);
+/* Hands a click or the wheel to the list it hit: 0 none of it; 1 selected; 2 to be opened. */
+int spot_mouse(const struct spot *spot, const struct mouse *mouse);
+
+/* "sh -c id", or "sed: write /etc/passwd" */
+void put_event_text(struct buf *out, const struct event *event);
 
 /* The middle of an empty page: what is missing, and what to do about it (may be NULL). */
 void draw_nothing(struct area area, enum tui_role role, const char *what, const char *why);

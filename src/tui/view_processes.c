@@ -21,6 +21,7 @@ struct processes_state {
         struct target targets[TARGETS_MAX]; /* of the signal that is being chosen */
         size_t target_count;
         char signal[16];
+        struct spot spot; /* where the list that has the keys is */
 };
 
 static int init(void *cookie, struct top *top, struct error *err)
@@ -79,24 +80,9 @@ static void refresh(void *cookie, struct top *top)
 
 /* ---- details ---- */
 
-static void add_who(struct facts *facts, const struct process_row *process, const struct model *model, int64_t now_ns)
+static void add_facts(struct facts *facts, const struct process_row *process, const struct model *model, int64_t now_ns)
 {
         int64_t started;
-        struct buf *out = facts_add(facts, "process");
-        buf_printf(out, "%.0f %s", process->pid, process->name ? process->name : "");
-        out = facts_add(facts, "user");
-        buf_printf(out, "%s", process->user ? process->user : "");
-        if (!isnan(process->uid))
-                buf_printf(out, " (%.0f)", process->uid);
-        facts_add_text(facts, "state", process->state);
-        facts_add_text(facts, "in", process_place(model, process));
-        if (process->start && time_parse(sv_of(process->start), &started))
-                put_duration(facts_add(facts, "runs for"), (double)(now_ns - started));
-        facts_add_text(facts, "program", process->executable);
-}
-
-static void add_what(struct facts *facts, const struct process_row *process, const struct model *model)
-{
         struct buf *out = facts_add(facts, "CPU");
         put_percent(out, process->cpu);
         buf_puts(out, " %, ");
@@ -104,10 +90,10 @@ static void add_what(struct facts *facts, const struct process_row *process, con
         buf_puts(out, " in all");
         out = facts_add(facts, "memory");
         put_bytes(out, process->memory);
-        buf_printf(out, " (");
+        buf_puts(out, " (");
         put_percent(out, process->memory / model->host.memory_total);
-        buf_puts(out, " %), virtual ");
-        put_bytes(out, process->virtual_memory);
+        buf_puts(out, " %)");
+        put_bytes(facts_add(facts, "virtual"), process->virtual_memory);
         out = facts_add(facts, "storage");
         buf_puts(out, "read ");
         put_rate(out, process->read);
@@ -120,10 +106,19 @@ static void add_what(struct facts *facts, const struct process_row *process, con
                 buf_puts(out, ", out ");
                 put_rate(out, process->send);
         }
-        out = facts_add(facts, "threads");
-        put_count(out, process->threads);
-        if (!isnan(process->nice))
+        facts_add_text(facts, "in", process_place(model, process));
+        out = facts_add(facts, "user");
+        buf_puts(out, process->user ? process->user : "");
+        if (!isnan(process->uid))
+                buf_printf(out, " (%.0f)", process->uid);
+        out = facts_add(facts, "state");
+        buf_printf(out, "%s, %.0f thread%s", process->state ? process->state : "?", process->threads,
+                process->threads == 1 ? "" : "s");
+        if (process->nice != 0 && !isnan(process->nice))
                 buf_printf(out, ", nice %.0f", process->nice);
+        if (process->start && time_parse(sv_of(process->start), &started))
+                put_duration(facts_add(facts, "runs for"), (double)(now_ns - started));
+        facts_add_text(facts, "program", process->executable);
 }
 
 /* "systemd 1 › sshd 800 › bash 900" */
@@ -150,12 +145,12 @@ static void draw_trends(struct area area, const struct process_row *process)
         int across = area.columns >= 80 ? 2 : 1;
         int width = area.columns / across;
         put_percent(&figure, process->cpu);
-        trend_draw(area_part(area, 0, 0, 1, width - 1), "CPU %", ROLE_SERIES_1, &process->cpu_past, 0,
-                sv_of(buf_text(&figure)));
+        trend_draw(area_part(area, 0, 0, 1, width - 1), "CPU %", ROLE_SERIES_1, &process->cpu_past,
+                history_ceiling(&process->cpu_past, 0.2), sv_of(buf_text(&figure)));
         buf_clear(&figure);
         put_bytes(&figure, process->memory);
         trend_draw(area_part(area, across == 1, across == 1 ? 0 : width, 1, width - 1), "memory", ROLE_SERIES_2,
-                &process->memory_past, 0, sv_of(buf_text(&figure)));
+                &process->memory_past, history_ceiling(&process->memory_past, 1e6), sv_of(buf_text(&figure)));
         buf_done(&figure);
 }
 
@@ -170,8 +165,7 @@ static void draw_open(struct processes_state *state, struct top *top, struct are
                 return;
         }
         facts_init(&facts);
-        add_who(&facts, process, model, top_now_unix_ns(top));
-        add_what(&facts, process, model);
+        add_facts(&facts, process, model, top_now_unix_ns(top));
         int rows = facts_rows(&facts, area.columns);
         int most = area.rows > 7 ? area.rows - 7 : 0;
         if (rows > most)
@@ -196,8 +190,8 @@ static void draw_open(struct processes_state *state, struct top *top, struct are
                 trends = 0;
         draw_trends(area_part(area, rows, 0, trends, area.columns), process);
         rows += trends;
-        grid_draw(
-                state->inside, part_title(area_part(area, rows, 0, area.rows - rows, area.columns), "Children", NULL));
+        struct area below = area_part(area, rows, 0, area.rows - rows, area.columns);
+        spot_draw(&state->spot, state->inside, part_title(below, "Itself and its children", NULL, true), "none");
 }
 
 static void draw(void *cookie, struct top *top, struct area area)
@@ -208,7 +202,7 @@ static void draw(void *cookie, struct top *top, struct area area)
         if (state->open)
                 draw_open(state, top, area);
         else if (grid_shown(state->list))
-                grid_draw(state->list, area);
+                spot_draw(&state->spot, state->list, area, "");
         else if (*grid_filter(state->list))
                 draw_nothing(area, ROLE_DIM, "no process matches the filter", grid_filter(state->list));
         else
@@ -389,6 +383,15 @@ static void trail(void *cookie, struct buf *out)
                         process && process->name ? process->name : "ended");
 }
 
+static void mouse(void *cookie, struct top *top, const struct mouse *mouse, struct area area)
+{
+        struct processes_state *state = cookie;
+        (void)area;
+        (void)top;
+        if (spot_mouse(&state->spot, mouse) == 2)
+                open_row(state);
+}
+
 static void line(void *cookie, struct top *top, struct buf *out)
 {
         struct processes_state *state = cookie;
@@ -415,5 +418,6 @@ const struct view view_processes = {
         .command = command,
         .enter = enter,
         .trail = trail,
+        .mouse = mouse,
         .line = line,
 };

@@ -37,8 +37,12 @@ void grid_layout(const struct grid *grid, int width, struct grid_layout *ret)
                         continue;
                 int cell = least_width(&grid->columns[i]);
                 if (grid->columns[i].width == 0 && spare > 0 && wide > 0) {
-                        cell += spare / wide;
-                        spare -= spare / wide;
+                        int more = spare / wide;
+                        int most = grid->columns[i].most;
+                        if (most && cell + more > most)
+                                more = most > cell ? most - cell : 0;
+                        cell += more;
+                        spare -= more;
                         wide--;
                 }
                 ret->at[i] = at;
