@@ -74,12 +74,14 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
     cursor: {
       y: false,
       points: { size: 6 },
+      hover: { prox: 24 },
       drag: { x: true, y: false, setScale: false, dist: 4 },
       sync: { key: "page", scales: ["x", null], setSeries: false },
     },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_self, _low, high) => [0, Math.max(high > (max ?? 0) ? high * 1.05 : (max ?? 0), least)] },
+      // bytes far below their limit would be a line on the floor: they get an axis of their own
+      y: { range: (_self, _low, high) => [0, max && max >= high && (unit !== "bytes" || high > max / 4) ? max : Math.max(high * 1.05, least)] },
     },
     axes: [
       {
@@ -91,7 +93,11 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
         gap: 2,
         space: 58,
         incrs: SECONDS,
-        values: (_self, splits, _axis, _space, step) => splits.map((time) => hour(time, step)),
+        values: (self, splits, _axis, _space, step) => {
+          const { min, max: end } = self.scales.x!;
+          const rim = (end! - min!) * 0.08; // no room for a whole word there
+          return splits.map((time) => (time > end! - rim ? "" : hour(time, step)));
+        },
       },
       {
         stroke: () => color("--muted"),
@@ -116,7 +122,15 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
       })),
     ],
     hooks: {
-      setCursor: [(self) => seen(self.cursor.idx ?? null)],
+      setCursor: [
+        (self) => {
+          // a line that ends far from the cursor has nothing to say there
+          const { idx, left } = self.cursor;
+          const { min, max: end } = self.scales.x!;
+          const near = idx != null && left! >= 0 && Math.abs(self.data[0][idx]! - self.posToVal(left!, "x")) < (end! - min!) / 16;
+          seen(near ? idx : null);
+        },
+      ],
       setSelect: [
         (self) => {
           const { left, width } = self.select;
@@ -175,6 +189,7 @@ function Figures({ data, lines, unit, title }: { data: ChartData; lines: readonl
 export function Chart(props: ChartProps) {
   const { title, data, lines, unit, stacked, height = 150 } = props;
   const id = useId();
+  const frame = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const visible = useSignal(false);
   const asTable = useSignal(false);
@@ -193,11 +208,10 @@ export function Chart(props: ChartProps) {
   });
 
   useEffect(() => {
-    const box = place.current!;
     const watcher = new IntersectionObserver((entries) => (visible.value = entries[entries.length - 1]!.isIntersecting), {
       rootMargin: "100px",
     });
-    watcher.observe(box);
+    watcher.observe(frame.current!);
     return () => watcher.disconnect();
   }, []);
 
@@ -245,7 +259,7 @@ export function Chart(props: ChartProps) {
   });
 
   return (
-    <figure class="chart" aria-labelledby={`${id}-t`}>
+    <figure class="chart" ref={frame} aria-labelledby={`${id}-t`}>
       <figcaption>
         <h2 id={`${id}-t`}>{title}</h2>
         {props.note ? <span class="chart-note">{props.note}</span> : null}

@@ -71,7 +71,11 @@ export function RangePicker() {
   const fixed = route.value.query.has("from") && paused.value;
   const own = RANGES.some((text) => seconds(text) === span.value) ? "" : `${span.value}s`;
   const chosen = fixed ? "fixed" : own || RANGES.find((text) => seconds(text) === span.value)!;
-  const length = fixed ? range.value.to - range.value.from : 0;
+  const ends = () => {
+    const { from, to } = range.value;
+    const text = (time: number) => (to - from > 86_400 ? clock(time, true).slice(5, 16) : clock(time).slice(0, to - from < 600 ? 8 : 5));
+    return `${text(from)} – ${text(to)}`;
+  };
   return (
     <>
       <select
@@ -86,7 +90,7 @@ export function RangePicker() {
         }}
       >
         {own && !fixed ? <option value={own}>{readable(own)}</option> : null}
-        {fixed ? <option value="fixed">{`${clock(range.value.from, length > 86_400).slice(0, -7)} – ${clock(range.value.to, length > 86_400).slice(0, -7)}`}</option> : null}
+        {fixed ? <option value="fixed">{ends()}</option> : null}
         {RANGES.map((text) => (
           <option value={text}>{readable(text)}</option>
         ))}

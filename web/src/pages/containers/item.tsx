@@ -1,7 +1,7 @@
 // One container, unit or group in full: what it uses over time, its limits, its files, processes, events, image and labels.
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { ApiError, request, running } from "../../lib/api";
+import { request, running } from "../../lib/api";
 import { containers, holdFeed, host, ready, traceContainer, unixOf, type Container } from "../../lib/feed";
 import { age, bytes, clock, count, cpu, percent, plain } from "../../lib/format";
 import { KINDS, parentOf, pathOf, titleOf } from "../../lib/groups";
@@ -86,7 +86,7 @@ function Limits({ row, deep }: { row: Container | undefined; deep: Deep | undefi
   const share = (used: number | undefined, of: number | undefined, label: string) =>
     used !== undefined && of ? <Gauge label={label} share={used / of} /> : null;
   const facts: [string, preact.ComponentChildren][] = [
-    ["CPU", row?.cpu_limit ? <>{cpu(row.cpu_limit)} of one CPU {share(row.cpu, row.cpu_limit, "Share of the CPU limit")}</> : "no limit"],
+    ["CPU", row?.cpu_limit ? <>{cpu(row.cpu_limit)} (100 % is one CPU) {share(row.cpu, row.cpu_limit, "Share of the CPU limit")}</> : "no limit"],
     ["Throttled", cfs?.periods ? `in ${count(cfs.throttled_periods)} of ${count(cfs.periods)} periods` : ""],
     ["CPU shares", deep?.spec.has_cpu && deep.spec.cpu?.limit],
     ["CPUs allowed", deep?.spec.cpu?.mask && plain(deep.spec.cpu.mask)],
@@ -179,18 +179,20 @@ export function Item({ name: asked }: { name: string }) {
 function Whole({ name, row }: { name: string; row: Container | undefined }) {
   const [trace, release] = useMemo(() => traceContainer(name), [name]);
   useEffect(() => release, [name]);
+  const gone = !row;
   const deep = useLoad(
-    (abort) =>
-      request<Deep>(`/v1/modules/metrics/cadvisor/api/v1.3/containers${name.split("/").map(encodeURIComponent).join("/")}`, {
-        body: { num_stats: 2 },
-        signal: abort,
-      }),
-    [name],
+    async (abort) =>
+      gone
+        ? undefined
+        : request<Deep>(`/v1/modules/metrics/cadvisor/api/v1.3/containers${name.split("/").map(encodeURIComponent).join("/")}`, {
+            body: { num_stats: 2 },
+            signal: abort,
+          }),
+    [name, gone],
     5,
   );
   const title = row ? titleOf(row) : plain(name.slice(name.lastIndexOf("/") + 1));
   const watch = running.value.has("watch");
-  const missing = deep.error instanceof ApiError && deep.error.status === 404;
   return (
     <div class="page">
       <Crumbs name={name} />
@@ -215,7 +217,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
           <What row={row} deep={deep.value} name={name} />
           {deep.value ? <Cores deep={deep.value} /> : null}
           {deep.value ? <Files deep={deep.value} /> : null}
-          {deep.error && !deep.value && !missing ? <Failed what="Its limits and files" error={deep.error} retry={deep.again} /> : null}
+          {deep.error && !deep.value && row ? <Failed what="Its limits and files" error={deep.error} retry={deep.again} /> : null}
           <Below name={name} />
         </div>
       </div>

@@ -30,7 +30,7 @@ const columns: readonly Column<Container>[] = [
   {
     id: "name",
     title: "Name",
-    width: 13,
+    width: 11,
     grow: 1,
     value: (row) => titleOf(row),
     text: (row) => row.name,
@@ -53,7 +53,7 @@ const columns: readonly Column<Container>[] = [
     value: (row) => row.cpu,
     cell: (row) => (row.cpu !== undefined && row.cpu < MOVING ? "0 %" : cpu(row.cpu)),
   },
-  { id: "cpuline", title: "CPU over time", hint: "The last 90 seconds", width: 5.2, priority: 3, cell: (row) => (row.cpu === undefined ? null : <LiveSpark name={row.name} what="cpu" />) },
+  { id: "cpuline", title: "last 90 s", hint: "CPU in the last 90 seconds", width: 5.2, priority: 3, cell: (row) => (row.cpu === undefined ? null : <LiveSpark name={row.name} what="cpu" />) },
   {
     id: "memory",
     title: "Memory",
@@ -64,7 +64,7 @@ const columns: readonly Column<Container>[] = [
     value: (row) => row.memory,
     cell: (row) => bytes(row.memory),
   },
-  { id: "memoryline", title: "over time", hint: "Memory in the last 90 seconds", width: 5.2, priority: 5, cell: (row) => (row.memory === undefined ? null : <LiveSpark name={row.name} what="memory" />) },
+  { id: "memoryline", title: "last 90 s", hint: "Memory in the last 90 seconds", width: 5.2, priority: 5, cell: (row) => (row.memory === undefined ? null : <LiveSpark name={row.name} what="memory" />) },
   {
     id: "limit",
     title: "of limit",
@@ -113,7 +113,7 @@ const columns: readonly Column<Container>[] = [
     id: "throttled",
     title: "Throttled",
     hint: "Time in which its CPU limit made it wait",
-    width: 5,
+    width: 5.6,
     end: true,
     priority: 7,
     descending: true,
