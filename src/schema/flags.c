@@ -140,11 +140,9 @@ static int set_map_entry(struct parser *parser, const struct flag_spec *flag, co
         return status < 0 ? no_memory(parser) : 0;
 }
 
-static int set_flag(struct parser *parser, const struct flag_spec *flag, const char *text)
+static int set_value(struct parser *parser, const struct flag_spec *flag, const char *text)
 {
         const struct field *field = flag->field;
-        if (field->container == FIELD_MAP || field->container == FIELD_MAP_OF_LISTS)
-                return set_map_entry(parser, flag, text);
         json_t *value = field_json_from_text(field, text, parser->err);
         if (!value)
                 return error_prefix(parser->err, *flag->long_name ? "--%s" : "argument%s", flag->long_name);
@@ -153,6 +151,24 @@ static int set_flag(struct parser *parser, const struct flag_spec *flag, const c
         if (field->container == FIELD_LIST)
                 return append(parser, parent, key, value);
         return json_object_set_new(parent, key, value) < 0 ? no_memory(parser) : 0;
+}
+
+static int set_flag(struct parser *parser, const struct flag_spec *flag, const char *text)
+{
+        const struct field *field = flag->field;
+        struct sv rest = sv_of(text), part;
+        int status = 0;
+        if (field->container == FIELD_MAP || field->container == FIELD_MAP_OF_LISTS)
+                return set_map_entry(parser, flag, text);
+        if (field->container != FIELD_LIST || field->type != FIELD_TYPE_ENUM)
+                return set_value(parser, flag, text);
+        while (status == 0 &&
+                sv_split(&rest, ',', &part)) { /* no choice has a comma in it: several may stand together */
+                char *word = strndup(part.p, part.n);
+                status = word ? set_value(parser, flag, word) : no_memory(parser);
+                free(word);
+        }
+        return status;
 }
 
 /* --search NAME of a map of records: what follows fills that entry. Returns 1 when the name was one of these. */

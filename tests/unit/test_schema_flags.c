@@ -50,6 +50,24 @@ static void refused(const char *line, const char *message)
         assert_string_equal(err.message, message);
 }
 
+static void choices_may_stand_together(void **state)
+{
+        static const char *const colours[] = { "red", "green", "blue", NULL };
+        struct painting {
+                LIST(int) colours;
+        };
+        static const struct field fields[] = { FIELD_ENUMS(struct painting, colours, colours, .help = "what to use") };
+        const struct record *record = RECORD(struct painting, fields);
+        struct error err = { 0 };
+        (void)state;
+        cleanup(json_decref) json_t *value = parse(record, "--colours red,blue --colours green", &err);
+        cleanup(json_decref) json_t *expected = json_pack("{s:[sss]}", "colours", "red", "blue", "green");
+        assert_true(json_equal(value, expected));
+        assert_null(parse(record, "--colours red,pink", &err));
+        assert_string_equal(err.message, "--colours: \"pink\" is none of red, green, blue");
+        assert_null(parse(record, "--colours red,", &err));
+}
+
 static void every_style_is_taken(void **state)
 {
         (void)state;
@@ -212,6 +230,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_style_is_taken),
+                cmocka_unit_test(choices_may_stand_together),
                 cmocka_unit_test(positional_words),
                 cmocka_unit_test(lists_and_maps),
                 cmocka_unit_test(entries_of_a_map),
