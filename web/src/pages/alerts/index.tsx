@@ -1,5 +1,299 @@
+// What rules and modules warned of, and who has seen to it.
+import { signal } from "@preact/signals";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { request } from "../../lib/api";
+import { age, clock, count, plain } from "../../lib/format";
+import { bindKeys } from "../../lib/keys";
+import { useLoad } from "../../lib/load";
+import { go, route, setQuery } from "../../lib/route";
+import { now, paused, range, setFixed, span } from "../../lib/time";
+import { AllowedButton, whyNot } from "../../ui/allowed";
+import { Badge, SEVERITIES, Severity } from "../../ui/badge";
+import { Empty, Failed, Loading } from "../../ui/empty";
+import { Choose, Search, Switch } from "../../ui/filter";
+import { barsOf, Histogram, type Bars } from "../../ui/histogram";
+import { CopyCsv, Table, type Column } from "../../ui/table";
+import { toast } from "../../ui/toast";
 import type { Page } from "../pages";
+import { AcknowledgeDialog, MuteDialog, reopen } from "./actions";
+import { AlertDetails, Mutes, State } from "./details";
+import { AlertLog, BASE, severityRank, type Alert, type Counts } from "./log";
+import "./alerts.css";
 
-const View = () => <h1>Alerts</h1>;
+const marks = signal<ReadonlySet<string>>(new Set());
+
+const Ago = ({ since }: { since: string }) => <time title={clock(since, true)}>{age(since, now.value)}</time>;
+
+const COLUMNS: readonly Column<Alert>[] = [
+  { id: "severity", title: "Severity", width: 5.4, descending: true, cell: (row) => <Severity level={row.severity} />, value: severityRank, text: (row) => row.severity },
+  {
+    id: "last",
+    title: "Age",
+    hint: "Since it came the last time",
+    width: 4.6,
+    end: true,
+    descending: true,
+    cell: (row) => <Ago since={row.last} />,
+    value: (row) => Date.parse(row.last),
+    text: (row) => row.last,
+  },
+  {
+    id: "message",
+    title: "Message",
+    width: 8,
+    grow: 6,
+    cell: (row) => plain(row.message),
+    text: (row) => row.message,
+  },
+  {
+    id: "count",
+    title: "×",
+    hint: "How often it came",
+    width: 2.8,
+    end: true,
+    descending: true,
+    priority: 6,
+    cell: (row) => (row.count > 1 ? count(row.count) : ""),
+    value: (row) => row.count,
+  },
+  { id: "rule", title: "Rule", width: 9, grow: 1, priority: 4, cell: (row) => plain(row.rule ?? ""), value: (row) => row.rule },
+  { id: "module", title: "Module", width: 5, priority: 8, cell: (row) => plain(row.module ?? ""), value: (row) => row.module },
+  {
+    id: "container",
+    title: "Container",
+    width: 7,
+    priority: 5,
+    cell: (row) => <span class="in-container">{plain(row.container ?? "")}</span>,
+    value: (row) => row.container,
+  },
+  { id: "state", title: "State", width: 8, priority: 7, cell: (row) => <State of={row.state} />, value: (row) => row.state },
+];
+
+const STATES = [
+  { value: "open", label: "Open" },
+  { value: "acknowledged", label: "Acknowledged" },
+  { value: "muted", label: "Muted" },
+  { value: "all", label: "All" },
+];
+const LEAST = [
+  { value: "", label: "all" },
+  { value: "medium", label: "medium and worse" },
+  { value: "high", label: "high and worse" },
+  { value: "critical", label: "critical" },
+];
+const WORDS = ["module", "rule", "container"] as const;
+const MINUTE = 60;
+const DAY = 86_400;
+
+const iso = (time: number) => new Date(time * 1000).toISOString();
+
+/** A day, when nobody said otherwise: alerts are rare. Bars are whole minutes. */
+/** Follows, a second and a half later: a storm of alerts is counted now and then, not each time. */
+function useLater(turn: number): number {
+  const [later, setLater] = useState(turn);
+  const latest = useRef(turn);
+  latest.current = turn;
+  useEffect(() => {
+    if (latest.current === later) return undefined;
+    const timer = setTimeout(() => setLater(latest.current), 1500);
+    return () => clearTimeout(timer);
+  }, [turn === later, later]);
+  return later;
+}
+
+function Timeline({ turn, fixed, onOpen }: { turn: number; fixed: boolean; onOpen: (counts: Counts) => void }) {
+  const later = useLater(turn);
+  const chosen = route.value.query.has("range");
+  const length = fixed || paused.value ? 0 : chosen ? Math.max(15 * MINUTE, span.value) : DAY;
+  const minute = Math.floor(now.value / MINUTE);
+  const { from, to } = length ? { from: (minute + 1) * MINUTE - length, to: (minute + 1) * MINUTE } : range.peek();
+  const area = barsOf(from, Math.max(to, from + MINUTE));
+  const step = Math.max(MINUTE, Math.ceil(area.step / MINUTE) * MINUTE);
+  const first = Math.floor(from / step) * step;
+  const counts = useLoad(
+    (abort) => request<Counts>(`${BASE}/counts?since=${encodeURIComponent(iso(first))}&step=${step}s`, { signal: abort }),
+    [first, step, later],
+  );
+  const last = useRef<Counts | undefined>(undefined);
+  if (counts.value) last.current = counts.value;
+  const told = last.current;
+  useEffect(() => {
+    if (counts.value) onOpen(counts.value);
+  }, [counts.value]);
+  const bars = useMemo<Bars>(() => {
+    const bins = Math.max(1, Math.ceil((to - first) / step));
+    const series = SEVERITIES.map((level) => ({ label: level, tone: `tone-${level}`, counts: new Float64Array(bins) }));
+    for (const bin of told?.histogram ?? []) {
+      const at = Math.floor((Date.parse(bin.time) / 1000 - first) / step);
+      if (at >= 0 && at < bins) for (const one of series) one.counts[at]! += bin[one.label];
+    }
+    return { from: first, step, series };
+  }, [told, first, step, to]);
+  return <Histogram title="Alerts over time" bars={bars} onBrush={setFixed} />;
+}
+
+function View() {
+  const { rest, query } = route.value;
+  const state = query.get("state") ?? "open";
+  const fixed = !!(query.get("from") && query.get("to"));
+  const filter = useMemo(() => {
+    const words = new URLSearchParams();
+    for (const name of [...WORDS, "severity"]) if (query.get(name)) words.set(name, query.get(name)!);
+    if (query.get("q")) words.set("text", query.get("q")!);
+    return words.toString();
+  }, [query]);
+
+  const [log, setLog] = useState<AlertLog | null>(null);
+  const [hidden, setHidden] = useState(document.hidden);
+  const [counts, setCounts] = useState<Counts | null>(null);
+  const [asked, setAsked] = useState<readonly Alert[]>([]);
+  const [muting, setMuting] = useState<Alert | null>(null);
+  const [turn, setTurn] = useState(0); // of the mutes
+  useEffect(() => {
+    const look = () => setHidden(document.hidden);
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, []);
+  const edges = fixed ? `${query.get("from")} ${query.get("to")}` : "";
+  useEffect(() => {
+    const { from, to } = range.peek();
+    const made = new AlertLog(
+      new URLSearchParams(filter),
+      state === "all" ? "" : state,
+      fixed || paused.peek() ? iso(to) : undefined,
+      fixed ? iso(from) : undefined,
+    );
+    setLog(made);
+    return () => made.close();
+  }, [filter, state, edges]);
+  const live = !paused.value && !hidden;
+  useEffect(() => log?.follow(live), [log, live]);
+  useEffect(() => () => void (marks.value = new Set()), []);
+
+  const rows = log?.rows.value ?? [];
+  const opened = /^\d+$/.test(rest) ? Number(rest) : undefined;
+  const row = opened === undefined ? undefined : rows.find((each) => each.id === opened);
+  const marked = useMemo(() => rows.filter((each) => marks.value.has(String(each.id))), [rows, marks.value]);
+  const words = () => Object.fromEntries(query);
+  const away = () => go("alerts", "", words());
+  const after = (done: boolean) => {
+    setAsked([]);
+    setMuting(null);
+    if (!done) return;
+    marks.value = new Set();
+    setTurn((n) => n + 1);
+    if (!live) void log?.load();
+  };
+
+  const latest = useRef({ marked, row });
+  latest.current = { marked, row };
+  useEffect(() => {
+    const chosen = () => (latest.current.marked.length ? latest.current.marked : latest.current.row ? [latest.current.row] : []);
+    const guarded = (doing: string, run: (alerts: readonly Alert[]) => void) => () => {
+      const why = whyNot({ role: "investigator", doing });
+      if (why) toast(`Refused: ${why}`, "bad");
+      else if (!chosen().length) toast("Mark alerts, or open one, first");
+      else run(chosen());
+    };
+    const section = "Alerts";
+    return bindKeys([
+      { keys: "a", label: "Acknowledge what is marked, or open", section, run: guarded("acknowledging", setAsked) },
+      { keys: "r", label: "Open again", section, run: guarded("opening an alert again", (alerts) => void reopen(alerts)) },
+      { keys: "m", label: "Mute alerts like the one that is open", section, run: guarded("muting", ([first]) => setMuting(first!)) },
+    ]);
+  }, []);
+
+  const filtered = filter !== "" || fixed;
+  return (
+    <div class="fill">
+      <div class="bar">
+        <h1>Alerts</h1>
+        <Search label="Search alerts" hint="Message, rule, container, program" />
+        <Switch label="State" word="state" choices={STATES} />
+        <Choose label="Severity" word="severity" choices={LEAST} />
+        {WORDS.map((word) =>
+          query.get(word) ? (
+            <button key={word} type="button" class="chip" aria-pressed="true" title="Remove this filter" onClick={() => setQuery({ [word]: undefined })}>
+              {word}: {plain(query.get(word)!)} ×
+            </button>
+          ) : null,
+        )}
+        <span class="grow" />
+        {log?.cut.value && live ? <Badge tone="warn">stands still: {log.cut.value}</Badge> : null}
+        {log?.missed.value ? <Badge tone="warn">{count(log.missed.value)} not received</Badge> : null}
+        <button type="button" class="quiet" aria-pressed={rest === "mutes"} onClick={() => (rest === "mutes" ? away() : go("alerts", "mutes", words()))}>
+          Mutes
+        </button>
+        <CopyCsv columns={COLUMNS} rows={rows} />
+      </div>
+      <div class="bar open-counts">
+        {counts
+          ? [...SEVERITIES].reverse().map((level) => (
+              <span key={level} class={counts.open[level] ? undefined : "none"}>
+                <Severity level={level} /> <b>{count(counts.open[level])}</b> open
+              </span>
+            ))
+          : null}
+        <span class="grow" />
+        {marked.length ? (
+          <>
+            {state === "acknowledged" ? (
+              <AllowedButton role="investigator" doing="opening alerts again" onPress={() => void reopen(marked).then(() => after(true))}>
+                Open {marked.length} again
+              </AllowedButton>
+            ) : (
+              <AllowedButton role="investigator" doing="acknowledging" class="primary" onPress={() => setAsked(marked)}>
+                Acknowledge {marked.length} …
+              </AllowedButton>
+            )}
+            <button type="button" class="quiet" onClick={() => (marks.value = new Set())}>
+              Clear marks
+            </button>
+          </>
+        ) : null}
+      </div>
+      {log ? <Timeline turn={log.turn.value + turn} fixed={fixed} onOpen={setCounts} /> : null}
+      <div class="split">
+        <Table
+          key={state}
+          label="Alerts"
+          columns={COLUMNS}
+          rows={rows}
+          rowKey={(each) => String(each.id)}
+          rowLabel={(each) => `alert ${each.id}`}
+          sort="-last"
+          opened={opened === undefined ? undefined : String(opened)}
+          onOpen={(each) => go("alerts", String(each.id), words())}
+          marks={marks}
+          tone={(each) => (each.state === "open" ? undefined : "dim")}
+          onEnd={() => void log?.back()}
+          newestFirst
+          main
+        >
+          {!log || log.loading.value ? (
+            <Loading what="alerts" />
+          ) : log.error.value ? (
+            <Failed what="Alerts" error={log.error.value} retry={() => void log.load()} />
+          ) : (
+            <Empty title={state === "open" && !filtered ? "Nothing is open" : "No alert fits"}>
+              {filtered
+                ? "None in this time, or none that the filters let through."
+                : state === "open"
+                  ? "What rules and modules warn of comes here by itself."
+                  : "Look at another state above."}
+            </Empty>
+          )}
+        </Table>
+        {rest === "mutes" ? (
+          <Mutes turn={turn} onClose={away} />
+        ) : opened !== undefined ? (
+          <AlertDetails key={opened} id={opened} row={row} onClose={away} onAcknowledge={(alert) => setAsked([alert])} onMute={setMuting} />
+        ) : null}
+      </div>
+      {asked.length ? <AcknowledgeDialog of={asked} onClose={after} /> : null}
+      {muting ? <MuteDialog like={muting} onClose={after} /> : null}
+    </div>
+  );
+}
 
 export const alerts: Page = { name: "alerts", title: "Alerts", key: "a", needs: ["alerts"], View };

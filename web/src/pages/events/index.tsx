@@ -72,7 +72,8 @@ const COLUMNS: readonly Column<EventRow>[] = [
   { id: "rules", title: "Rules", width: 8, priority: 7, cell: (row) => row.tags, text: (row) => row.tags },
 ];
 
-const FIELDS = ["container", "exe", "user", "pid", "ancestor", "tag"] as const;
+const FIELDS = { container: "container", exe: "program", user: "user", pid: "pid", ancestor: "below", exec_id: "execution", tag: "rule" } as const;
+const NAMES = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
 
 const GROUPS: readonly { label: string; tone: string; types: readonly string[] }[] = [
   { label: "exec", tone: "tone-1", types: ["exec"] },
@@ -104,7 +105,7 @@ function barsFrom(rows: readonly EventRow[], from: number, to: number, more: boo
 /** The words of the address that the API filters by. */
 function filterOf(query: ReadonlyMap<string, string>): string {
   const filter = new URLSearchParams();
-  for (const name of ["type", ...FIELDS]) if (query.get(name)) filter.set(name, query.get(name)!);
+  for (const name of ["type", ...NAMES]) if (query.get(name)) filter.set(name, query.get(name)!);
   if (query.get("q")) filter.set("text", query.get("q")!);
   return filter.toString();
 }
@@ -145,7 +146,7 @@ function View() {
   const idText = /^\d+$/.test(rest) ? Number(rest) : undefined;
   const words = () => Object.fromEntries(query);
   const rows = log?.rows.value ?? [];
-  const active = FIELDS.filter((name) => query.get(name));
+  const active = NAMES.filter((name) => query.get(name));
   const [fields, setFields] = useState(active.length > 0);
   const chosen = query.get("type")?.split(",") ?? [];
   const types = EVENT_TYPES.filter((type) => ["exec", "exit", "container", "file", "user", "credential", "gap"].includes(type) || chosen.includes(type) || fields);
@@ -162,7 +163,7 @@ function View() {
           <button
             type="button"
             class="quiet"
-            onClick={() => setQuery(Object.fromEntries(["type", "q", ...FIELDS].map((name) => [name, undefined])))}
+            onClick={() => setQuery(Object.fromEntries(["type", "q", ...NAMES].map((name) => [name, undefined])))}
           >
             Clear filters
           </button>
@@ -185,8 +186,8 @@ function View() {
       <div class="bar">
         <Chips label="Types" word="type" choices={types.map((type) => ({ value: type, label: type }))} />
         {fields || active.length
-          ? (fields ? FIELDS : active).map((name) => (
-              <Field key={name} label={{ exe: "program", user: "user", ancestor: "below", tag: "rule", container: "container", pid: "pid" }[name]} word={name} />
+          ? (fields ? NAMES : active).map((name) => (
+              <Field key={name} label={FIELDS[name]} word={name} />
             ))
           : null}
       </div>

@@ -1,9 +1,10 @@
 // Signals, to one process or several, after a question. The module `kill` refuses what must not be; what it says is shown.
 import { useState } from "preact/hooks";
-import { ApiError, mayDo, me, modules } from "../../lib/api";
+import { ApiError, modules } from "../../lib/api";
 import { processKey, type Process } from "../../lib/feed";
 import { plain } from "../../lib/format";
 import { runModule } from "../../lib/run";
+import { AllowedButton } from "../../ui/allowed";
 import { Dialog } from "../../ui/dialog";
 import { toast } from "../../ui/toast";
 import { whereOf } from "./model";
@@ -41,23 +42,12 @@ async function send(process: Process, signal: string): Promise<void> {
   }
 }
 
-/** Always there, so that everybody sees that it can be done and by whom. */
 export function KillButton({ of: processes, onAsk }: { of: readonly Process[]; onAsk: () => void }) {
-  const reason = !modules.value.has("kill")
-    ? "this agent has no module kill"
-    : mayDo("admin")
-      ? ""
-      : `sending signals needs the role admin; you are ${me.value?.role ?? "nobody"}`;
+  const missing = modules.value.has("kill") ? undefined : "this agent has no module kill";
   return (
-    <button
-      type="button"
-      class="danger"
-      aria-disabled={reason ? true : undefined}
-      title={reason || undefined}
-      onClick={() => (reason ? toast(`Refused: ${reason}`, "bad") : onAsk())}
-    >
+    <AllowedButton role="admin" doing="sending signals" missing={missing} class="danger" onPress={onAsk}>
       {processes.length > 1 ? `Signal ${processes.length} processes …` : "Signal …"}
-    </button>
+    </AllowedButton>
   );
 }
 

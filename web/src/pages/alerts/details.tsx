@@ -1,0 +1,212 @@
+import { useRef } from "preact/hooks";
+import { request } from "../../lib/api";
+import { age, clock, plain } from "../../lib/format";
+import { useLoad } from "../../lib/load";
+import { hrefOf, route } from "../../lib/route";
+import { now } from "../../lib/time";
+import { eventText, type WatchEvent } from "../../lib/watch";
+import { AllowedButton } from "../../ui/allowed";
+import { Badge, Severity } from "../../ui/badge";
+import { confirm } from "../../ui/dialog";
+import { Details, Facts, Long } from "../../ui/details";
+import { Empty, Failed, Loading } from "../../ui/empty";
+import { toast, toastError } from "../../ui/toast";
+import { reopen } from "./actions";
+import { BASE, type Alert, type Mute } from "./log";
+
+const STATES = { open: "warn", acknowledged: "good", muted: "plain" } as const;
+export const State = ({ of }: { of: Alert["state"] }) => <Badge tone={STATES[of]}>{of}</Badge>;
+
+function Only({ word, value }: { word: string; value: string | undefined }) {
+  if (!value) return null;
+  const query = Object.fromEntries(route.value.query);
+  return (
+    <a href={hrefOf("alerts", "", { ...query, [word]: value })} title={`Only alerts of this ${word}`}>
+      {plain(value)}
+    </a>
+  );
+}
+
+/** What watch puts into its alerts: the event itself. */
+function Evidence({ event }: { event: WatchEvent }) {
+  const process = event.process;
+  return (
+    <>
+      <h3>The event</h3>
+      <Facts
+        of={[
+          ["Time", clock(event.time, true)],
+          ["What", <><b>{event.type}</b> <span class="mono">{eventText(event)}</span></>],
+          ["Arguments", process?.argv?.length && event.type !== "exec" ? <Long text={process.argv.join(" ")} /> : ""],
+          ["Program", process?.exe && <span class="mono">{plain(process.exe)}</span>],
+          ["Directory", process?.cwd && <span class="mono">{plain(process.cwd)}</span>],
+          [
+            "Process",
+            process && (
+              <>
+                <a href={hrefOf("processes", String(process.pid), { start: process.start })}>
+                  {plain(process.comm ?? "")} ({process.pid})
+                </a>
+                {process.exec_id ? (
+                  <>
+                    {" "}
+                    <a href={hrefOf("events", "", { exec_id: process.exec_id })}>its events</a>{" "}
+                    <a href={hrefOf("events", "", { ancestor: process.exec_id })}>all below it</a>
+                  </>
+                ) : null}
+              </>
+            ),
+          ],
+        ]}
+      />
+      {process?.ancestors?.length ? (
+        <>
+          <h3>Ancestry</h3>
+          <ol class="ancestry">
+            {process.ancestors.map((each) => (
+              <li key={each.pid}>
+                <a href={hrefOf("processes", String(each.pid))}>
+                  {plain(each.comm || each.exe || "?")} ({each.pid})
+                </a>
+                {each.exec_id ? (
+                  <>
+                    {" "}
+                    <a href={hrefOf("events", "", { ancestor: each.exec_id })}>all below it</a>
+                  </>
+                ) : null}
+              </li>
+            ))}
+          </ol>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+interface Props {
+  id: number;
+  row: Alert | undefined; // moves with the stream; the rest is asked for
+  onClose: () => void;
+  onAcknowledge: (alert: Alert) => void;
+  onMute: (alert: Alert) => void;
+}
+
+export function AlertDetails({ id, row, onClose, onAcknowledge, onMute }: Props) {
+  // asked again when it leaves the list, or comes back: until then the row knows better
+  const found = useLoad((abort) => request<Alert>(`${BASE}/alerts/${id}`, { signal: abort }), [id, row?.state]);
+  const last = useRef<Alert | undefined>(undefined);
+  last.current = found.value ?? last.current;
+  const whole = last.current;
+  if (!whole)
+    return (
+      <Details title={`Alert ${id}`} onClose={onClose}>
+        {found.error ? <Failed what="The alert" error={found.error} retry={found.again} /> : <Loading what="the alert" />}
+      </Details>
+    );
+  const alert = { ...whole, ...row };
+  const evidence = whole.evidence as { event?: WatchEvent; summary?: string; mitre?: string[] } | string | undefined;
+  const event = typeof evidence === "object" ? evidence.event : undefined;
+  const seen = alert.acknowledged;
+  return (
+    <Details title={`Alert ${id}${alert.rule ? `: ${plain(alert.rule)}` : ""}`} onClose={onClose}>
+      <p class="alert-says">
+        <Severity level={alert.severity} /> {plain(alert.message)}
+      </p>
+      <div class="bar">
+        {alert.state === "acknowledged" ? (
+          <AllowedButton role="investigator" doing="opening an alert again" onPress={() => void reopen([alert])}>
+            Open again
+          </AllowedButton>
+        ) : (
+          <AllowedButton role="investigator" doing="acknowledging" class="primary" onPress={() => onAcknowledge(alert)}>
+            Acknowledge …
+          </AllowedButton>
+        )}
+        <AllowedButton role="investigator" doing="muting" onPress={() => onMute(alert)}>
+          Mute …
+        </AllowedButton>
+      </div>
+      <Facts
+        of={[
+          ["State", <State of={alert.state} />],
+          [
+            "Acknowledged",
+            seen && (
+              <>
+                by <b>{plain(seen.by)}</b>, {clock(seen.time, true).slice(0, 19)}
+                {seen.comment ? <blockquote>{plain(seen.comment)}</blockquote> : null}
+              </>
+            ),
+          ],
+          ["Mute", alert.mute && <a href={hrefOf("alerts", "mutes")}>number {alert.mute}</a>],
+          ["First", `${clock(alert.time, true)}, ${age(alert.time, now.value)} ago`],
+          ["Last", alert.count > 1 ? `${clock(alert.last, true)}, ${alert.count} in all` : ""],
+          ["Module", <Only word="module" value={alert.module} />],
+          ["Rule", alert.rule && <Only word="rule" value={alert.rule} />],
+          ["Summary", typeof evidence === "object" && evidence.summary ? plain(evidence.summary) : ""],
+          ["Container", alert.container && <Only word="container" value={alert.container} />],
+          ["Program", alert.exe && <span class="mono">{plain(alert.exe)}</span>],
+          ["User", alert.user && plain(alert.user)],
+          ["Tags", alert.tags?.map(plain).join(", ")],
+        ]}
+      />
+      {event?.process || event?.type ? <Evidence event={event} /> : null}
+      {whole.evidence === undefined ? null : (
+        <>
+          <h3>As it came</h3>
+          <pre class="raw" tabIndex={0}>
+            {plain(JSON.stringify(whole.evidence, null, 1)).replace(/\\u000a/g, "\n")}
+          </pre>
+        </>
+      )}
+    </Details>
+  );
+}
+
+export function Mutes({ turn, onClose }: { turn: number; onClose: () => void }) {
+  const all = useLoad((abort) => request<{ mutes: Mute[] }>(`${BASE}/mutes?all=true`, { signal: abort }), [turn], 30);
+  const end = async (mute: Mute) => {
+    const text = "Alerts of this kind are open from then on; those that were muted stay so.";
+    if (!(await confirm({ title: `End mute ${mute.id}?`, text, action: "End it" }))) return;
+    try {
+      await request(`${BASE}/mutes/${mute.id}`, { method: "DELETE" });
+      toast("The mute has ended", "good");
+      all.again();
+    } catch (error) {
+      toastError(error, "Not ended");
+    }
+  };
+  const list = all.value?.mutes ?? [];
+  return (
+    <Details title="Mutes" onClose={onClose}>
+      {all.error && !all.value ? (
+        <Failed what="The mutes" error={all.error} retry={all.again} />
+      ) : !all.value ? (
+        <Loading what="mutes" />
+      ) : !list.length ? (
+        <Empty title="Nothing is muted">Open an alert and choose Mute to have its like wait for nobody.</Empty>
+      ) : (
+        <ul class="mutes">
+          {[...list].sort((a, b) => Number(b.active) - Number(a.active) || b.id - a.id).map((mute) => (
+            <li key={mute.id} class={mute.active ? undefined : "over"}>
+              <div class="bar">
+                <b>{[mute.rule, mute.module, mute.container].filter(Boolean).map((each) => plain(each!)).join(", ") || "everything"}</b>
+                <Badge tone={mute.active ? "accent" : "plain"}>{mute.active ? "in force" : "over"}</Badge>
+                <span class="grow" />
+                {mute.active ? (
+                  <AllowedButton role="investigator" doing="ending a mute" onPress={() => void end(mute)}>
+                    End …
+                  </AllowedButton>
+                ) : null}
+              </div>
+              <div class="muted">
+                {mute.severity} or less, until {clock(mute.until, true).slice(0, 16)}, by {plain(mute.by)}; {mute.count ?? 0} muted
+              </div>
+              {mute.comment ? <blockquote>{plain(mute.comment)}</blockquote> : null}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Details>
+  );
+}
