@@ -30,6 +30,8 @@ struct run_flags {
         int color; /* enum colour_wish */
         const char *agent;
         const char *fields;
+        const char *row_template; /* --template */
+        bool rows_json;           /* --json=FIELDS; of a stream one row a line */
         double max_cpu;
         uint64_t max_io;
         uint64_t max_memory;

@@ -6,13 +6,16 @@
 #include "schema/print.h"
 
 static const struct field run_flags_fields[] = {
-        FIELD_BOOL(struct run_flags, json, .help = "print the result as one line of JSON"),
+        FIELD_BOOL(struct run_flags, json,
+                .help = "print the result as one line of JSON; --json=A,B.C: its rows alone, with these fields"),
         { FIELD_BASE(struct run_flags, format, FIELD_TYPE_ENUM, int, int), .names = print_format_names,
                 .help = "how rows are shown" },
         FIELD_BOOL(struct run_flags, results_only, .option = "results-only",
                 .help = "leave out errors, statistics and empty results"),
         FIELD_BOOL(struct run_flags, no_header, .option = "no-header", .help = "print no column names"),
-        FIELD_STRING(struct run_flags, fields, .metavar = "A,B.C", .help = "show only these fields"),
+        FIELD_STRING(struct run_flags, fields, .metavar = "A,B.C", .help = "show only these fields, in this order"),
+        FIELD_STRING(struct run_flags, row_template, .json = "template", .metavar = "TEXT",
+                .help = "a line a row: '{{pid}} {{upper name}} {{pad user 12}} {{json .}}'"),
         { FIELD_BASE(struct run_flags, color, FIELD_TYPE_ENUM, int, int), .names = colour_wish_names, .def = "auto",
                 .metavar = "WHEN", .help = "use colours" },
         FIELD_BOOL(struct run_flags, interactive, .help = "ask for each parameter"),
@@ -43,6 +46,37 @@ static const struct flag_spec *find_flag(const struct flag_spec *flags, size_t c
         return NULL;
 }
 
+/* "--json=name,pid": the fields, NULL where that is not said. --json=true and =false are the switch itself. */
+static const char *json_fields(const char *word)
+{
+        static const char option[] = "--json=";
+        const char *value = word + sizeof(option) - 1;
+        if (strncmp(word, option, sizeof(option) - 1) != 0 || strcmp(value, "true") == 0 || strcmp(value, "false") == 0)
+                return NULL;
+        return value;
+}
+
+/* What the ways to choose a form mean together. */
+static int settle_form(struct run_flags *flags, bool has_format, const char *chosen, struct error *err)
+{
+        if (!has_format)
+                flags->format = -1;
+        if (chosen && (flags->fields || has_format || flags->row_template))
+                return fail(err, E_INVALID, "--json=FIELDS goes without --fields, --format and --template");
+        if (chosen) {
+                flags->fields = chosen;
+                flags->format = PRINT_JSON;
+                flags->rows_json = true;
+        }
+        if (flags->row_template && has_format && flags->format != PRINT_TEMPLATE)
+                return fail(err, E_INVALID, "--template is for --format template");
+        if (flags->row_template)
+                flags->format = PRINT_TEMPLATE;
+        if (flags->format == PRINT_TEMPLATE && !flags->row_template)
+                return fail(err, E_INVALID, "--format template needs --template TEXT");
+        return 0;
+}
+
 int run_flags_take(const struct record *params, int *argc, char **argv, struct run_flags *ret, struct arena *arena,
         struct error *err)
 {
@@ -50,6 +84,7 @@ int run_flags_take(const struct record *params, int *argc, char **argv, struct r
         struct flag_spec common[FLAGS_MAX];
         struct flag_spec own[FLAGS_MAX];
         char *taken[TAKEN_MAX];
+        const char *chosen = NULL;
         int taken_count = 0;
         int kept = 1;
         size_t common_count = record_flags(&run_flags_record, common, FLAGS_MAX);
@@ -69,6 +104,11 @@ int run_flags_take(const struct record *params, int *argc, char **argv, struct r
                 const struct flag_spec *flag = dashed && !mine ? find_flag(common, common_count, name) : NULL;
                 if (!mine && strcmp(word, "-h") == 0)
                         flag = find_flag(common, common_count, SV("help"));
+                const char *fields = mine ? NULL : json_fields(word);
+                if (fields) {
+                        chosen = fields;
+                        continue;
+                }
                 const struct flag_spec *spec = flag ? flag : mine;
                 bool takes_next = spec && spec->field->type != FIELD_TYPE_BOOL && !has_value && i + 1 < *argc;
                 if (flag && taken_count + 2 > TAKEN_MAX)
@@ -84,7 +124,5 @@ int run_flags_take(const struct record *params, int *argc, char **argv, struct r
         cleanup(json_decref) json_t *json = flags_parse(&run_flags_record, taken_count, taken, err);
         if (!json || record_read(&run_flags_record, json, ret, arena, READ_STRICT, err) < 0)
                 return -1;
-        if (!json_object_get(json, "format"))
-                ret->format = -1;
-        return 0;
+        return settle_form(ret, json_object_get(json, "format") != NULL, chosen, err);
 }

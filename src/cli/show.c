@@ -179,22 +179,47 @@ static void split_fields(char *text, const char **ret)
         ret[count] = NULL;
 }
 
-static int open_table(struct shower *shower)
+static struct printer *new_printer(struct shower *shower, FILE *out, struct error *err)
 {
         const struct module *module = shower->entry->module;
-        shower->names = shower->flags->fields ? strdup(shower->flags->fields) : NULL;
-        split_fields(shower->names, shower->fields);
-        enum print_format format = shower->flags->format >= 0      ? (enum print_format)shower->flags->format
+        const struct run_flags *flags = shower->flags;
+        enum print_format format = flags->format >= 0              ? (enum print_format)flags->format
                                    : module->shape == SHAPE_OBJECT ? PRINT_LINES
                                                                    : PRINT_TABLE;
-        struct printer_options options = { .format = format,
-                .results_only = shower->flags->results_only,
-                .no_header = shower->flags->no_header,
+        struct printer_options options = { .format = flags->rows_json && module->stream ? PRINT_NDJSON : format,
+                .results_only = flags->results_only,
+                .no_header = flags->no_header,
                 .fields = shower->names ? shower->fields : NULL,
                 .width = cli_out()->width,
+                .single = module->shape == SHAPE_OBJECT,
+                .row_template = flags->row_template,
                 .colour = cli_out()->depth != COLOUR_NONE };
-        shower->printer = printer_new(shower->paged ? shower->paged : stdout, &options, &shower->err);
+        return printer_new(out, &options, err);
+}
+
+static int open_table(struct shower *shower)
+{
+        shower->printer = new_printer(shower, shower->paged ? shower->paged : stdout, &shower->err);
         return shower->printer ? 0 : -1;
+}
+
+/* A field that is not there is told before the run, not after it. */
+static int check_form(struct shower *shower, struct error *err)
+{
+        const struct module *module = shower->entry->module;
+        if (!module->element || (!shower->names && !shower->flags->row_template))
+                return 0;
+        cleanup(fclose) FILE *nowhere = fopen("/dev/null", "we");
+        if (!nowhere)
+                return fail_errno(err, "open /dev/null");
+        cleanup(printer_free) struct printer *printer = new_printer(shower, nowhere, err);
+        return printer ? printer_begin(printer, module->element, NULL, err) : -1;
+}
+
+/* For a program: never through the pager. */
+static bool is_document(const struct shower *shower)
+{
+        return shower->flags->format > PRINT_LINES;
 }
 
 static int show_table(struct shower *shower, struct result *result)
@@ -203,7 +228,8 @@ static int show_table(struct shower *shower, struct result *result)
         if (!module->element || module->shape == SHAPE_SCALAR)
                 return result_write(result, 2, write_stdout, NULL, &shower->err);
         uint64_t rows = result_rows(result);
-        if (!shower->rows_done && cli_out()->tty && rows >= cli_out()->height / 2 && rows <= PAGED_ROWS_MAX)
+        bool people = !is_document(shower);
+        if (!shower->rows_done && people && cli_out()->tty && rows >= cli_out()->height / 2 && rows <= PAGED_ROWS_MAX)
                 shower->paged = open_memstream(&shower->page, &shower->page_size);
         if (!shower->rows_done &&
                 (open_table(shower) < 0 || result_each_row(result, table_row, shower, &shower->err) < 0))
@@ -228,6 +254,10 @@ static void show_talk(struct shower *shower, struct result *result, bool own_lin
         const char *statistics = result_statistics(result);
         if (statistics && !own_lines && !shower->flags->results_only)
                 fprintf(stderr, "statistics: %s\n", statistics);
+        size_t left_out = shower->printer ? printer_left_out(shower->printer) : 0;
+        if (left_out && cli_err()->tty)
+                fprintf(stderr, "%zu columns do not fit; --fields A,B chooses them, --format lines shows all\n",
+                        left_out);
 }
 
 struct shower *shower_new(const struct catalog_entry *entry, const struct run_flags *flags, struct error *err)
@@ -239,6 +269,12 @@ struct shower *shower_new(const struct catalog_entry *entry, const struct run_fl
         shower->flags = flags;
         shower->own_lines = entry->prints && flags->format < 0 && !flags->fields;
         buf_init(&shower->text, 64 << 20);
+        shower->names = flags->fields ? strdup(flags->fields) : NULL;
+        split_fields(shower->names, shower->fields);
+        if (check_form(shower, err) < 0) {
+                shower_free(shower);
+                return NULL;
+        }
         shower->lines = (struct line_printer){ &shower->text, flags->results_only, cli_out() };
         return shower;
 }
@@ -260,7 +296,7 @@ bool shower_is_live(struct shower *shower)
 {
         const struct run_flags *flags = shower->flags;
         bool streams = shower->own_lines || shower->entry->module->stream || flags->format == PRINT_NDJSON ||
-                       flags->format == PRINT_LINES;
+                       flags->format == PRINT_LINES || flags->format == PRINT_TEMPLATE;
         if (shower->entry->module->stream && flags->json)
                 return shower->rows_done = true;
         if (flags->json || !streams || shower->entry->module->shape != SHAPE_LIST || !shower->entry->module->element)

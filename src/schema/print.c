@@ -3,10 +3,11 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 #include "schema/print_column.h"
+#include "schema/print_template.h"
 
-enum { CELL_LEAST = 4, GAP = 2 };
+enum { CELL_LEAST = 4, CELL_READABLE = 12, GAP = 2 };
 
-const char *const print_format_names[] = { "table", "lines", "json", "ndjson", "csv", "yaml", NULL };
+const char *const print_format_names[] = { "table", "lines", "json", "ndjson", "csv", "yaml", "template", NULL };
 _Static_assert(
         sizeof(print_format_names) / sizeof(print_format_names[0]) == PRINT_FORMATS_MAX + 1, "a format without a name");
 
@@ -21,7 +22,10 @@ struct printer {
         bool labelled;    /* the document is a map of sections */
         VEC(char *) held; /* cells of the first rows, while their widths are not known */
         size_t held_bytes;
-        bool fitted; /* widths are settled, rows pass through */
+        bool fitted;  /* widths are settled, rows pass through */
+        size_t first; /* column that is shown */
+        size_t left_out;
+        struct row_template *row_template;
         struct buf line;
 };
 
@@ -56,6 +60,7 @@ void printer_free(struct printer *printer)
         drop_held(printer);
         buf_done(&printer->line);
         free(printer->columns);
+        free(printer->row_template);
         free(printer->label);
         free(printer);
 }
@@ -92,8 +97,11 @@ static void put_cell(struct printer *printer, size_t i, struct sv text)
         const struct print_column *column = &printer->columns[i];
         struct buf *line = &printer->line;
         size_t width = print_width(text);
-        size_t start = line->len + (i ? GAP : 0);
-        buf_printf(line, "%*s", i ? GAP : 0, "");
+        size_t gap = i == printer->first ? 0 : GAP;
+        size_t start = line->len + gap;
+        if (column->hidden)
+                return;
+        buf_printf(line, "%*s", (int)gap, "");
         if (column->right && width < column->width)
                 buf_printf(line, "%*s", (int)(column->width - width), "");
         if (printer->options.width && width > column->width) {
@@ -115,6 +123,52 @@ static void end_table_line(struct printer *printer)
         buf_putc(line, '\n');
 }
 
+/* What is left out first: lists and trees, then values of nested records, then the others from the right. */
+static unsigned rank_column(const struct print_column *column)
+{
+        bool wide = column->field->container != FIELD_ONE || column->field->type == FIELD_TYPE_ANY ||
+                    column->field->type == FIELD_TYPE_RECORD;
+        return wide ? 2 : column->depth > 1;
+}
+
+/* The width below which a column says little: a number or a time that is cut says nothing. */
+static size_t least_width(const struct print_column *column)
+{
+        bool whole =
+                column->right || column->field->type == FIELD_TYPE_TIME || column->field->type == FIELD_TYPE_ADDRESS;
+        size_t enough = whole ? 2 * CELL_READABLE : CELL_READABLE;
+        return column->width < enough ? column->width : enough;
+}
+
+/* Hides columns until the others can be read. */
+static void choose_columns(struct printer *printer)
+{
+        size_t total = 0, shown = printer->column_count;
+        for (size_t i = 0; i < printer->column_count; i++)
+                total += least_width(&printer->columns[i]) + (i ? GAP : 0);
+        while (printer->options.width && !printer->options.fields && total > printer->options.width && shown > 1) {
+                size_t out = printer->column_count;
+                for (size_t i = printer->column_count; i-- > 0;)
+                        if (!printer->columns[i].hidden &&
+                                (out == printer->column_count ||
+                                        rank_column(&printer->columns[i]) > rank_column(&printer->columns[out])))
+                                out = i;
+                printer->columns[out].hidden = true;
+                total -= least_width(&printer->columns[out]) + GAP;
+                shown--;
+        }
+        printer->first = 0;
+        while (printer->first < printer->column_count && printer->columns[printer->first].hidden)
+                printer->first++;
+        size_t hidden = printer->column_count - shown;
+        printer->left_out = hidden > printer->left_out ? hidden : printer->left_out;
+}
+
+size_t printer_left_out(const struct printer *printer)
+{
+        return printer->left_out;
+}
+
 /* The widest columns give way until the line fits; none becomes narrower than CELL_LEAST. */
 static void fit_columns(struct printer *printer)
 {
@@ -122,9 +176,11 @@ static void fit_columns(struct printer *printer)
         for (size_t i = 0; i < printer->column_count; i++)
                 widest = printer->columns[i].width > widest ? printer->columns[i].width : widest;
         for (size_t cap = widest; room && cap >= CELL_LEAST; cap--) {
-                size_t total = printer->column_count ? GAP * (printer->column_count - 1) : 0;
+                size_t total = 0;
                 for (size_t i = 0; i < printer->column_count; i++)
-                        total += printer->columns[i].width < cap ? printer->columns[i].width : cap;
+                        if (!printer->columns[i].hidden)
+                                total += (printer->columns[i].width < cap ? printer->columns[i].width : cap) +
+                                         (i == printer->first ? 0 : GAP);
                 if (total > room && cap > CELL_LEAST)
                         continue;
                 for (size_t i = 0; i < printer->column_count; i++)
@@ -159,6 +215,7 @@ static int settle(struct printer *printer, struct error *err)
         if (printer->fitted)
                 return 0;
         printer->fitted = true;
+        choose_columns(printer);
         fit_columns(printer);
         if (printer->sections++)
                 buf_putc(&printer->line, '\n');
@@ -284,6 +341,11 @@ static void put_key(struct printer *printer)
         json_decref(key);
 }
 
+static bool is_single(const struct printer *printer)
+{
+        return printer->options.single && !printer->label;
+}
+
 /* Opens the document, and in a labelled one the section. */
 static void json_open(struct printer *printer)
 {
@@ -305,6 +367,12 @@ static void document_row(struct printer *printer, const json_t *row)
         unsigned indent = printer->label ? 2 : 0;
         switch (printer->options.format) {
         case PRINT_JSON:
+                if (is_single(printer)) {
+                        printer->sections++;
+                        print_json(line, row, 0);
+                        buf_putc(line, '\n');
+                        break;
+                }
                 json_open(printer);
                 print_json(line, row, 0);
                 break;
@@ -314,8 +382,9 @@ static void document_row(struct printer *printer, const json_t *row)
                         buf_puts(line, ":\n");
                 }
                 printer->sections++;
-                buf_printf(line, "%*s- ", (int)indent, "");
-                print_yaml(line, row, indent + 2);
+                if (!is_single(printer))
+                        buf_printf(line, "%*s- ", (int)indent, "");
+                print_yaml(line, row, is_single(printer) ? 0 : indent + 2);
                 break;
         default:
                 if (printer->label) {
@@ -332,6 +401,18 @@ static void document_row(struct printer *printer, const json_t *row)
 
 /* --- sections --- */
 
+static int read_template(struct printer *printer, struct error *err)
+{
+        if (!printer->options.row_template)
+                return fail(err, E_INVALID, "--format template needs --template TEXT");
+        if (!printer->row_template)
+                printer->row_template = malloc(sizeof(*printer->row_template));
+        if (!printer->row_template)
+                return fail(err, E_NO_MEMORY, "no memory for the template");
+        return template_parse(
+                printer->options.row_template, printer->columns, printer->column_count, printer->row_template, err);
+}
+
 int printer_begin(struct printer *printer, const struct record *record, const char *label, struct error *err)
 {
         free(printer->label);
@@ -346,7 +427,7 @@ int printer_begin(struct printer *printer, const struct record *record, const ch
                 return -1;
         for (size_t i = 0; i < printer->column_count; i++)
                 printer->columns[i].width = printer->options.no_header ? 0 : strlen(printer->columns[i].name);
-        return 0;
+        return printer->options.format == PRINT_TEMPLATE ? read_template(printer, err) : 0;
 }
 
 int printer_row(struct printer *printer, const json_t *row, struct error *err)
@@ -361,6 +442,9 @@ int printer_row(struct printer *printer, const json_t *row, struct error *err)
                 break;
         case PRINT_CSV:
                 csv_row(printer, row);
+                break;
+        case PRINT_TEMPLATE:
+                template_put(&printer->line, printer->row_template, printer->columns, printer->label, row);
                 break;
         default:
                 if (printer->options.fields)
@@ -402,7 +486,11 @@ int printer_end(struct printer *printer, struct error *err)
 int printer_finish(struct printer *printer, struct error *err)
 {
         struct buf *line = &printer->line;
-        if (printer->options.format == PRINT_JSON) {
+        if (printer->options.single && !printer->labelled) {
+                if (!printer->sections &&
+                        (printer->options.format == PRINT_JSON || printer->options.format == PRINT_YAML))
+                        buf_puts(line, "{}\n");
+        } else if (printer->options.format == PRINT_JSON) {
                 if (printer->sections)
                         buf_puts(line, printer->labelled ? "\n}\n" : "\n]\n");
                 else

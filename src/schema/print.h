@@ -9,7 +9,16 @@
 
 enum { PRINT_PROBE_ROWS = 512, PRINT_PROBE_BYTES = 1 << 20, PRINT_COLUMNS_MAX = 256 };
 
-enum print_format { PRINT_TABLE, PRINT_LINES, PRINT_JSON, PRINT_NDJSON, PRINT_CSV, PRINT_YAML, PRINT_FORMATS_MAX };
+enum print_format {
+        PRINT_TABLE,
+        PRINT_LINES,
+        PRINT_JSON,
+        PRINT_NDJSON,
+        PRINT_CSV,
+        PRINT_YAML,
+        PRINT_TEMPLATE,
+        PRINT_FORMATS_MAX
+};
 
 enum print_shape { PRINT_OBJECT, PRINT_LIST, PRINT_MAP_OF_LISTS, PRINT_SCALAR };
 
@@ -20,8 +29,12 @@ struct printer_options {
         bool results_only; /* print_result: no errors, no statistics, no empty results */
         bool no_header;
         const char *const *fields; /* wire keys to show, "a.b" for nested ones, NULL-terminated; NULL = all */
-        unsigned width;            /* columns of the terminal; 0 = cut nothing */
+        /* columns of the terminal; 0 = cut nothing. Columns that do not fit are left out, unless `fields` names them:
+         * lists and nested values first, then from the right. */
+        unsigned width;
         bool colour;
+        bool single;              /* JSON and YAML: there is one row, which stands alone and in no list */
+        const char *row_template; /* PRINT_TEMPLATE: "{{pid}} {{upper name}}", docs/term.md */
 };
 
 struct printer;
@@ -43,6 +56,9 @@ int printer_end(struct printer *printer, struct error *err);
 
 /* After the last section: closes JSON and YAML documents, flushes; E_IO when writing failed at any point. */
 int printer_finish(struct printer *printer, struct error *err);
+
+/* How many columns of a table did not fit. */
+size_t printer_left_out(const struct printer *printer);
 
 /* A whole result {elements, statistics, errors}. JSON prints it as it is (results_only: the elements alone). statistics
  * may be NULL. Errors go to out too, as lines "error: …". */

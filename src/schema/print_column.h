@@ -10,6 +10,7 @@ struct print_column {
         char name[PRINT_NAME_MAX]; /* "limits.maxtime" */
         size_t width;              /* on the terminal */
         bool right;                /* numbers stand at the right */
+        bool hidden;               /* does not fit the terminal */
 };
 
 /* Fills at most PRINT_COLUMNS_MAX columns, in the order of `selection` where there is one. */

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+enum { TEMPLATE_PARTS = 300 };
+
 struct child {
         int64_t age_ns;
         uint64_t bytes;
@@ -151,6 +153,122 @@ static void columns_fit_the_terminal(void **state)
                 "abcdefghijklmnopqrstuvwxyz  1\n");
 }
 
+static void what_does_not_fit_is_left_out(void **state)
+{
+        (void)state;
+        struct printer_options options = { .format = PRINT_TABLE, .width = 45 };
+        /* lists and maps go first, then what is nested, then from the right */
+        assert_string_equal(printed(options, two_rows), "NAME    COUNT  SHARE  SEEN\n"
+                                                        "a           5    0.1  2026-11-21 08:00:00Z\n"
+                                                        "longer  -1000\n");
+        options.width = 20;
+        assert_string_equal(printed(options, two_rows), "NAME    COUNT  SHARE\n"
+                                                        "a           5    0.1\n"
+                                                        "longer  -1000\n");
+        options.width = 3; /* one always stays */
+        assert_string_equal(printed(options, two_rows), "NAME\na\nlon…\n");
+        /* what was asked for is shown */
+        options.width = 20;
+        options.fields = (const char *const[]){ "tags", "labels", "seen", NULL };
+        assert_non_null(strstr(printed(options, two_rows), "LABE"));
+        /* whoever reads no terminal gets all */
+        options = (struct printer_options){ .format = PRINT_CSV, .width = 20, .no_header = true };
+        assert_non_null(strstr(printed(options, two_rows), "k=v"));
+
+        struct error err;
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        options = (struct printer_options){ .format = PRINT_TABLE, .width = 45 };
+        cleanup(printer_free) struct printer *printer = printer_new(out, &options, &err);
+        cleanup(json_decref) json_t *row = json_parse(sv_of(first_row), true, &err);
+        assert_int_equal(printer_begin(printer, row_record, NULL, &err), 0);
+        assert_int_equal(printer_row(printer, row, &err), 0);
+        assert_int_equal(printer_left_out(printer), 0); /* not settled yet */
+        assert_int_equal(printer_end(printer, &err), 0);
+        assert_int_equal(printer_left_out(printer), 4);
+        fclose(out);
+        free(text);
+}
+
+static const char *by_template(const char *text, const struct section *sections)
+{
+        return printed((struct printer_options){ .format = PRINT_TEMPLATE, .row_template = text }, sections);
+}
+
+static void a_template_makes_a_line_a_row(void **state)
+{
+        (void)state;
+        assert_string_equal(by_template("{{name}} {{child.bytes}}", two_rows), "a 1.5 KiB\nlonger 7 B\n");
+        assert_string_equal(by_template("{{exact child.bytes}}\\t{{ seen }}\\\\n{{exact .seen}}", two_rows),
+                "1536\t2026-11-21 08:00:00Z\\n2026-11-21T08:00:00.5Z\n7\t\\n\n");
+        assert_string_equal(by_template("[{{pad name 3}}|{{pad name -3}}|{{pad name 0}}]", two_rows),
+                "[a  |  a|a]\n[longer|longer|longer]\n");
+        assert_string_equal(by_template("{{upper name}}{{lower name}}{{json name}}", two_rows),
+                "Aa\"a\"\nLONGERlonger\"longer\"\n");
+        assert_string_equal(by_template("{{json tags}} {{json labels}}", two_rows),
+                "[\"x\",\"y\"] {\"k\":\"v\",\"l\":\"w\"}\nnull null\n");
+        assert_string_equal(by_template("{{label}}:{{name}}", labelled), "s1:a\ns 2:longer\n");
+        assert_string_equal(by_template("{", two_rows), "{\n{\n");
+        assert_string_equal(by_template("}} {", two_rows), "}} {\n}} {\n");
+        const struct section whole[] = { { "", { "{\"name\":\"a\",\"other\":1}" } }, { NULL, { NULL } } };
+        assert_string_equal(by_template("{{json .}}", whole), "{\"name\":\"a\",\"other\":1}\n");
+}
+
+static void a_wrong_template_says_why(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *text, *says;
+        } wrong[] = {
+                { "{{nam}}", "did you mean name?" },
+                { "{{child}}", "unknown field" },
+                { "{{uper name}}", "did you mean upper?" },
+                { "{{", "without" },
+                { "{{}}", "{{FIELD}}" },
+                { "{{name", "without" },
+                { "{{pad name}}", "pad takes" },
+                { "{{upper name 3}}", "pad takes" },
+                { "{{pad name x}}", "width" },
+                { "{{pad name 99999999999}}", "width" },
+                { "{{pad name 5 6}}", "{{FIELD}}" },
+                { "{{json}}", "unknown field" },
+                { NULL, "needs --template" },
+        };
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+                struct error err;
+                struct printer_options options = { .format = PRINT_TEMPLATE, .row_template = wrong[i].text };
+                cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &err);
+                assert_int_equal(printer_begin(printer, row_record, NULL, &err), -1);
+                assert_int_equal(err.code, E_INVALID);
+                if (!strstr(err.message, wrong[i].says))
+                        fail_msg("%s: %s", wrong[i].text, err.message);
+        }
+        char many[TEMPLATE_PARTS * 8 + 1];
+        many[0] = '\0';
+        for (size_t i = 0; i < TEMPLATE_PARTS; i++)
+                memcpy(many + i * 8, "{{name}}", 9);
+        struct error err;
+        struct printer_options options = { .format = PRINT_TEMPLATE, .row_template = many };
+        cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &err);
+        assert_int_equal(printer_begin(printer, row_record, NULL, &err), -1);
+        assert_int_equal(err.code, E_TOO_LARGE);
+}
+
+static void one_object_stands_alone(void **state)
+{
+        (void)state;
+        const struct section one[] = { { "", { "{\"name\":\"a\",\"count\":2}" } }, { NULL, { NULL } } };
+        const struct section none[] = { { "", { NULL } }, { NULL, { NULL } } };
+        struct printer_options options = { .format = PRINT_JSON, .single = true };
+        assert_string_equal(printed(options, one), "{\"name\":\"a\",\"count\":2}\n");
+        assert_string_equal(printed(options, none), "{}\n");
+        options.fields = (const char *const[]){ "count", "name", NULL };
+        assert_string_equal(printed(options, one), "{\"count\":2,\"name\":\"a\"}\n");
+        options.format = PRINT_YAML;
+        assert_string_equal(printed(options, one), "count: 2\nname: a\n");
+}
+
 static void nothing_steers_the_terminal(void **state)
 {
         (void)state;
@@ -161,7 +279,11 @@ static void nothing_steers_the_terminal(void **state)
                 { NULL, { NULL } },
         };
         for (int format = 0; format < PRINT_FORMATS_MAX; format++) {
-                const char *text = printed((struct printer_options){ .format = (enum print_format)format }, evil);
+                const char *text = printed(
+                        (struct printer_options){ .format = (enum print_format)format,
+                                .row_template =
+                                        "{{label}} {{name}} {{exact name}} {{json labels}} {{pad tags 9}} {{json .}}" },
+                        evil);
                 for (const char *p = text; *p; p++)
                         if (((unsigned char)*p < 32 && *p != '\n' && !(*p == '\r' && p[1] == '\n')) || *p == 127)
                                 fail_msg("%s: byte %d", print_format_names[format], *p);
@@ -395,6 +517,10 @@ int main(void)
                 cmocka_unit_test(a_table_has_columns),
                 cmocka_unit_test(sections_stand_apart),
                 cmocka_unit_test(columns_fit_the_terminal),
+                cmocka_unit_test(what_does_not_fit_is_left_out),
+                cmocka_unit_test(a_template_makes_a_line_a_row),
+                cmocka_unit_test(a_wrong_template_says_why),
+                cmocka_unit_test(one_object_stands_alone),
                 cmocka_unit_test(nothing_steers_the_terminal),
                 cmocka_unit_test(wide_characters_take_two_columns),
                 cmocka_unit_test(json_and_yaml_keep_the_value),
