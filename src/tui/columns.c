@@ -191,8 +191,10 @@ void add_containers(struct grid *grid, const struct model *model, enum container
                 const struct container_row *container = entry->value;
                 const struct container_row *parent =
                         choice == CHOICE_ALL ? model_container_parent(model, container) : NULL;
+                /* a group that is nobody's part and holds no other is as good as a container */
+                bool group = container->kind == CONTAINER_GROUP && container->leaf && !container->inside;
                 bool shown = choice == CHOICE_ALL || container->kind == CONTAINER_CONTAINER ||
-                             (choice == CHOICE_LEAVES && container->kind == CONTAINER_UNIT);
+                             (choice == CHOICE_LEAVES && (container->kind == CONTAINER_UNIT || group));
                 if (shown)
                         grid_add(grid, container->row.id, parent ? parent->row.id : 0, container);
         }

@@ -17,5 +17,9 @@ const char *process_place(const struct model *model, const struct process_row *p
 /* Adds the processes within the container `group` (NULL: all); those of the kernel only where wanted. */
 void add_processes(struct grid *grid, const struct model *model, const char *group, bool kernel);
 
-enum container_choice { CHOICE_LEAVES /* containers and units */, CHOICE_CONTAINERS, CHOICE_ALL };
+enum container_choice {
+        CHOICE_LEAVES /* containers, units, groups that hold no others */,
+        CHOICE_CONTAINERS,
+        CHOICE_ALL
+};
 void add_containers(struct grid *grid, const struct model *model, enum container_choice choice);

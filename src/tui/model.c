@@ -180,6 +180,7 @@ static int take_row(struct model *model, const struct keeper *keeper, struct sv 
                         table->refused++;
                         return 0;
                 }
+                model->containers_moved |= keeper->kind == &row_container;
                 row->id = ++model->row_id;
                 row->since = model->ticks + 1;
         }
@@ -213,6 +214,7 @@ static int take_host(struct model *model, struct sv json)
 
 static void remove_row(struct model *model, const struct keeper *keeper, struct sv key)
 {
+        model->containers_moved |= keeper->kind == &row_container;
         row_free(model, keeper, map_remove(&table_of(model, keeper)->rows, key));
 }
 
@@ -320,6 +322,26 @@ static void sweep(struct model *model)
         model->sweeping = false;
 }
 
+static void place_containers(struct model *model)
+{
+        map_foreach (entry, &model->containers.rows) {
+                struct container_row *container = entry->value;
+                container->leaf = true;
+                container->inside = false;
+        }
+        map_foreach (entry, &model->containers.rows) {
+                struct container_row *container = entry->value;
+                struct container_row *above = model_container_parent(model, container);
+                for (bool nearest = true; above; above = model_container_parent(model, above), nearest = false) {
+                        if (nearest)
+                                above->leaf = false;
+                        if (above->kind == CONTAINER_CONTAINER || above->kind == CONTAINER_UNIT)
+                                container->inside = true;
+                }
+        }
+        model->containers_moved = false;
+}
+
 static int take_tick(struct model *model, struct sv json)
 {
         char text[TIME_TEXT_MAX];
@@ -333,6 +355,8 @@ static int take_tick(struct model *model, struct sv json)
         model->ticks++;
         if (model->sweeping)
                 sweep(model);
+        if (model->containers_moved)
+                place_containers(model);
         remember(model);
         return 0;
 }

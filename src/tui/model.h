@@ -68,6 +68,8 @@ struct container_row {
         double cpu, cpu_user, cpu_system, throttled, memory, memory_usage, memory_cache, memory_rss, swap, memory_limit,
                 cpu_limit, processes, processes_limit, receive, send, read, write, psi_cpu, psi_memory, psi_io;
         enum container_kind kind;
+        bool leaf;   /* nothing is below it */
+        bool inside; /* below a container or a unit: a part of that */
         struct history cpu_past, memory_past, receive_past, send_past, read_past, write_past;
 };
 
@@ -171,9 +173,10 @@ struct model {
                 uint64_t shown;  /* the last one that the user was told: set by the views */
                 bool ok;
                 char message[512];
-        } answer;       /* to the last action */
-        uint32_t epoch; /* feeds that began */
-        bool sweeping;  /* rows of the feed before go with this picture's end, unless they came again */
+        } answer;              /* to the last action */
+        bool containers_moved; /* some came or went since their places were looked at */
+        uint32_t epoch;        /* feeds that began */
+        bool sweeping;         /* rows of the feed before go with this picture's end, unless they came again */
         struct source_status sources[MODEL_SOURCES_MAX];
         size_t source_count;
         uint64_t ticks;     /* pictures so far */

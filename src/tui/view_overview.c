@@ -264,7 +264,7 @@ static void draw_latest(struct area area, const struct model *model)
 static void draw_list(struct overview_state *state, struct area area, bool second)
 {
         struct grid *grid = second ? state->processes : state->containers;
-        const char *title = second ? "Processes" : "Containers and units";
+        const char *title = second ? "Processes" : "Containers";
         bool active = second == state->second;
         spot_draw(&state->spots[second], grid, part_title(area, title, active ? "o: the other list" : NULL, active),
                 "none are running");

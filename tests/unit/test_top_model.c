@@ -187,6 +187,14 @@ static void test_containers_tree(void **state)
         assert_ptr_equal(model_container_parent(model, model_container(model, "/s")), model_container(model, "/"));
         assert_null(model_container_parent(model, model_container(model, "/")));
         assert_string_equal(container_title(web), "web-1");
+        apply(model, "{\"tick\":{}}");
+        assert_true(web->leaf && !model_container(model, "/s")->leaf && !web->inside);
+        apply(model, "{\"container\":{\"name\":\"/s/missing/web/init\",\"kind\":\"group\"}}");
+        apply(model, "{\"tick\":{}}");
+        assert_true(!web->leaf && model_container(model, "/s/missing/web/init")->inside);
+        apply(model, "{\"gone\":{\"containers\":[\"/s/missing/web/init\"]}}");
+        apply(model, "{\"tick\":{}}");
+        assert_true(web->leaf);
         assert_true(model_container_within("/s/missing/web", "/s"));
         assert_true(model_container_within("/s", "/s"));
         assert_false(model_container_within("/sister", "/s"));
