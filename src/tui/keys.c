@@ -65,7 +65,8 @@ const struct binding bindings[] = {
         { "a", "acknowledge", "COMMENT", .views = "alerts", .help = "acknowledge the marked ones, or the row",
                 .section = ACT, .acts = true },
         { "A", "unacknowledge", .views = "alerts", .help = "open again", .section = ACT, .acts = true },
-        { "m", "mute", "TIME", .views = "alerts", .help = "no such alerts for some time", .section = ACT, .acts = true },
+        { "m", "mute", "TIME", .views = "alerts", .help = "no such alerts for some time", .section = ACT,
+                .acts = true },
 
         { "F1 ?", "help", .help = "this list", .section = PROGRAM },
         { ":", "command", .help = "type a command; Tab completes", .section = PROGRAM },
@@ -196,20 +197,29 @@ static void put_keys(struct buf *out, const char *keys)
         }
 }
 
+static void put_row(struct buf *out, const struct binding *binding)
+{
+        buf_puts(out, "| ");
+        put_keys(out, binding->keys);
+        buf_printf(out, " | `%s%s%s` | %s", binding->command, binding->argument ? " " : "",
+                binding->argument ? binding->argument : "", binding->help);
+        if (binding->views)
+                buf_printf(out, " (%s)", binding->views);
+        buf_puts(out, binding->acts ? "; not with `--readonly` |\n" : " |\n");
+}
+
 void bindings_markdown(struct buf *out)
 {
-        const char *section = "";
         buf_puts(out, "| key | command | what it does |\n| --- | --- | --- |\n");
-        for (const struct binding *binding = bindings; binding->command; binding++) {
-                if (strcmp(section, binding->section) != 0)
-                        buf_printf(out, "| **%s** | | |\n", binding->section);
-                section = binding->section;
-                buf_puts(out, "| ");
-                put_keys(out, binding->keys);
-                buf_printf(out, " | `%s%s%s` | %s", binding->command, binding->argument ? " " : "",
-                        binding->argument ? binding->argument : "", binding->help);
-                if (binding->views)
-                        buf_printf(out, " (%s)", binding->views);
-                buf_puts(out, binding->acts ? "; not with `--readonly` |\n" : " |\n");
+        for (const struct binding *first = bindings; first->command; first++) {
+                bool told = false;
+                for (const struct binding *before = bindings; before < first && !told; before++)
+                        told = strcmp(before->section, first->section) == 0;
+                if (told)
+                        continue;
+                buf_printf(out, "| **%s** | | |\n", first->section);
+                for (const struct binding *binding = first; binding->command; binding++)
+                        if (strcmp(binding->section, first->section) == 0)
+                                put_row(out, binding);
         }
 }

@@ -3,8 +3,8 @@
 #include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/usage.h"
-#include "tui/terminal.h"
 #include "tui/recording.h"
+#include "tui/terminal.h"
 #include "tui/top_internal.h"
 
 #include <langinfo.h>

@@ -26,9 +26,9 @@ const struct tui_theme tui_themes[] = {
                 [ROLE_TITLE] = ON(0xe6edf3, 0x243447, 0), [ROLE_TAB] = ON(0xb7c3cf, 0x1f2833, 0),
                 [ROLE_TAB_ACTIVE] = ON(0x0d1117, 0x6fd3d8, STYLE_BOLD),
                 [ROLE_HEADER] = ON(0x0d1117, 0x8fb8a8, 0), [ROLE_HEADER_SORT] = ON(0x0d1117, 0xffc857, STYLE_BOLD),
-                [ROLE_SELECTED] = ON(0xffffff, 0x31516f, 0), [ROLE_MARKED] = FG_BOLD(0xffc857),
-                [ROLE_STATUS] = ON(0xb7c3cf, 0x1f2833, 0), [ROLE_KEY] = ON(0x6fd3d8, 0x1f2833, STYLE_BOLD),
-                [ROLE_INPUT] = ON(0xffffff, 0x31516f, 0), [ROLE_MATCH] = FG_BOLD(0xffc857),
+                [ROLE_SELECTED] = ON(0xffffff, 0x1d3b56, 0), [ROLE_MARKED] = FG_BOLD(0xffc857),
+                [ROLE_STATUS] = ON(0xb7c3cf, 0x1f2833, 0), [ROLE_KEY] = FG_BOLD(0x6fd3d8),
+                [ROLE_INPUT] = ON(0xffffff, 0x1d3b56, 0), [ROLE_MATCH] = FG_BOLD(0xffc857),
                 [ROLE_BORDER] = FG(0x6b7a89), [ROLE_DIALOG] = ON(0xe6edf3, 0x243447, 0),
                 [ROLE_BUTTON] = ON(0x0d1117, 0x6fd3d8, STYLE_BOLD), [ROLE_LABEL] = FG(0x6fd3d8), [ROLE_VALUE] = FG(0xe6edf3),
                 [ROLE_TREE] = FG(0x7c8894), [ROLE_NEW] = FG(0x6bd98b), [ROLE_GONE] = FG(0xff8080),
@@ -43,17 +43,17 @@ const struct tui_theme tui_themes[] = {
                 [ROLE_TITLE] = ON(0x10202f, 0xcfe0ef, 0), [ROLE_TAB] = ON(0x33414e, 0xe3e9ef, 0),
                 [ROLE_TAB_ACTIVE] = ON(0xffffff, 0x00616b, STYLE_BOLD),
                 [ROLE_HEADER] = ON(0xffffff, 0x3d6b5b, 0), [ROLE_HEADER_SORT] = ON(0xffffff, 0x9a3d00, STYLE_BOLD),
-                [ROLE_SELECTED] = ON(0x10202f, 0xb9d7f2, 0), [ROLE_MARKED] = FG_BOLD(0x9a3d00),
-                [ROLE_STATUS] = ON(0x33414e, 0xe3e9ef, 0), [ROLE_KEY] = ON(0x00616b, 0xe3e9ef, STYLE_BOLD),
-                [ROLE_INPUT] = ON(0x10202f, 0xb9d7f2, 0), [ROLE_MATCH] = FG_BOLD(0x9a3d00),
+                [ROLE_SELECTED] = ON(0x10202f, 0xc6def5, 0), [ROLE_MARKED] = FG_BOLD(0x9a3d00),
+                [ROLE_STATUS] = ON(0x33414e, 0xe3e9ef, 0), [ROLE_KEY] = FG_BOLD(0x00616b),
+                [ROLE_INPUT] = ON(0x10202f, 0xc6def5, 0), [ROLE_MATCH] = FG_BOLD(0x9a3d00),
                 [ROLE_BORDER] = FG(0x6b7a89), [ROLE_DIALOG] = ON(0x10202f, 0xe3e9ef, 0),
                 [ROLE_BUTTON] = ON(0xffffff, 0x00616b, STYLE_BOLD), [ROLE_LABEL] = FG(0x00616b), [ROLE_VALUE] = FG(0x10202f),
-                [ROLE_TREE] = FG(0x6b7a89), [ROLE_NEW] = FG(0x006b2d), [ROLE_GONE] = FG(0xb3001b),
-                [ROLE_SUCCESS] = FG(0x006b2d), [ROLE_INFO] = FG(0x004fa3), [ROLE_WARNING] = FG(0x8a5a00),
-                [ROLE_ERROR] = FG_BOLD(0xb3001b), [ROLE_GAUGE_LOW] = FG(0x006b2d), [ROLE_GAUGE_MIDDLE] = FG(0x8a5a00),
+                [ROLE_TREE] = FG(0x6b7a89), [ROLE_NEW] = FG(0x00662a), [ROLE_GONE] = FG(0xb3001b),
+                [ROLE_SUCCESS] = FG(0x00662a), [ROLE_INFO] = FG(0x004fa3), [ROLE_WARNING] = FG(0x7a5000),
+                [ROLE_ERROR] = FG_BOLD(0xb3001b), [ROLE_GAUGE_LOW] = FG(0x00662a), [ROLE_GAUGE_MIDDLE] = FG(0x7a5000),
                 [ROLE_GAUGE_HIGH] = FG_BOLD(0xb3001b), [ROLE_GAUGE_EMPTY] = FG(0xaab4be), [ROLE_SERIES_1] = FG(0x00616b),
                 [ROLE_SERIES_2] = FG(0x6a1b9a), [ROLE_SERIES_3] = FG(0x004fa3), [ROLE_SERIES_4] = FG(0x9a3d00),
-                [ROLE_SEVERITY_LOW] = FG(0x004fa3), [ROLE_SEVERITY_MEDIUM] = FG(0x8a5a00),
+                [ROLE_SEVERITY_LOW] = FG(0x004fa3), [ROLE_SEVERITY_MEDIUM] = FG(0x7a5000),
                 [ROLE_SEVERITY_HIGH] = FG_BOLD(0x9a3d00), [ROLE_SEVERITY_CRITICAL] = ON(0xffffff, 0xb3001b, STYLE_BOLD) } },
         { "high-contrast", { /* black, white and the brightest colours; weight beside each colour */
                 [ROLE_TEXT] = ON(0xffffff, 0x000000, 0), [ROLE_DIM] = ON(0xffffff, 0x000000, 0),
@@ -95,7 +95,7 @@ static const struct style sixteen[ROLES_MAX] = {
         [ROLE_DIM] = ATTR(STYLE_FAINT), [ROLE_STRONG] = ATTR(STYLE_BOLD), [ROLE_TITLE] = P_ON(7, 4, STYLE_BOLD),
         [ROLE_TAB] = P_ON(7, 4, 0), [ROLE_TAB_ACTIVE] = P_ON(0, 6, STYLE_BOLD), [ROLE_HEADER] = P_ON(0, 2, 0),
         [ROLE_HEADER_SORT] = P_ON(0, 3, STYLE_BOLD), [ROLE_SELECTED] = P_ON(0, 6, 0), [ROLE_MARKED] = P_BOLD(3),
-        [ROLE_STATUS] = P_ON(7, 4, 0), [ROLE_KEY] = P_ON(6, 4, STYLE_BOLD), [ROLE_INPUT] = P_ON(0, 6, 0),
+        [ROLE_STATUS] = P_ON(7, 4, 0), [ROLE_KEY] = ATTR(STYLE_BOLD), [ROLE_INPUT] = P_ON(0, 6, 0),
         [ROLE_MATCH] = P_BOLD(3), [ROLE_DIALOG] = P_ON(7, 4, 0), [ROLE_BUTTON] = P_ON(0, 6, STYLE_BOLD),
         [ROLE_LABEL] = P(6), [ROLE_NEW] = P(2), [ROLE_GONE] = P(1), [ROLE_SUCCESS] = P(2), [ROLE_INFO] = P(6),
         [ROLE_WARNING] = P(3), [ROLE_ERROR] = P_BOLD(1), [ROLE_GAUGE_LOW] = P(2), [ROLE_GAUGE_MIDDLE] = P(3),
@@ -144,6 +144,15 @@ static const struct style *role_style(const struct look *look, enum tui_role rol
         return &look->theme->roles[role];
 }
 
+/* A role keeps its colour on grounds that are quiet; what is faint anyway would not be read there. */
+static bool keeps_colour(enum tui_role role, enum tui_role ground)
+{
+        bool quiet = ground == ROLE_SELECTED || ground == ROLE_STATUS || ground == ROLE_TAB || ground == ROLE_TITLE ||
+                     ground == ROLE_DIALOG || ground == ROLE_INPUT;
+        bool faint = role == ROLE_DIM || role == ROLE_TREE || role == ROLE_GAUGE_EMPTY || role == ROLE_BORDER;
+        return quiet && !faint;
+}
+
 struct style look_style(const struct look *look, enum tui_role role, enum tui_role ground, unsigned attributes)
 {
         struct style style = *role_style(look, role);
@@ -152,7 +161,7 @@ struct style look_style(const struct look *look, enum tui_role role, enum tui_ro
                 if (below->background.kind != COLOUR_UNSET) {
                         /* colours of the palette may be the ground's own: its letters are sure to be read */
                         if (style.foreground.kind == COLOUR_UNSET || look->depth == COLOUR_16 ||
-                                look->theme == &tui_themes[THEME_HIGH_CONTRAST])
+                                style.background.kind != COLOUR_UNSET || !keeps_colour(role, ground))
                                 style.foreground = below->foreground;
                         style.background = below->background;
                 }
