@@ -112,7 +112,8 @@ def test_violations_are_counted_and_logged_a_few_times(api):
 @pytest.mark.parametrize('body, kind, expected', [
     ('{', 'application/csp-report', 400), ('[]', 'application/csp-report', 400), ('{"csp-report": 1}', 'application/csp-report', 400),
     (json.dumps(REPORT), 'text/plain', 415), (json.dumps(REPORT), 'application/json', 415),
-    ('[' * 60000, 'application/csp-report', 400), (' ' * 70000, 'application/csp-report', 413)])
+    ('[' * 60000, 'application/csp-report', 400), (' ' * 70000, 'application/csp-report', 413)],
+    ids=['cut', 'list', 'number', 'text', 'json', 'deep', 'long'])
 def test_reports_that_are_none(api, body, kind, expected):
     before = counted(api)
     assert api.error('POST', '/v1/csp-report', body, tcp=True, headers={'Content-Type': kind})[0] == expected
