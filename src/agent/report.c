@@ -1,17 +1,14 @@
-/* tarsier runs, tarsier status: what there is to read, and the question to the running agent. */
+/* tarsier runs: what the agent ran, from its log. */
 #include "agent/runlog.h"
 #include "agent/verbs.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "module/agent_wire.h"
 #include "schema/field.h"
 #include "schema/json.h"
 #include "schema/print.h"
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "term/pager.h"
+#include "term/table.h"
 
 enum { PATH_SIZE = 4096, TEXT_MAX = 64 << 20, TEXTS_ARENA = 1 << 20 };
 
@@ -25,6 +22,9 @@ struct runs_flags {
         char *head;
         int limit;
         bool json;
+        int format;
+        bool no_header;
+        char *fields, *row_template;
 };
 
 static const char *const only_names[] = { "running", "completed", "lost", NULL };
@@ -41,6 +41,12 @@ static const struct field runs_fields[] = {
         FIELD_INT(struct runs_flags, limit, .flag = 'n', .def = "20", .min = 1, .max = RUNLOG_LIST_MAX,
                 .help = "how many"),
         FIELD_BOOL(struct runs_flags, json, .help = "as JSON"),
+        { FIELD_BASE(struct runs_flags, format, FIELD_TYPE_ENUM, int, int), .names = print_format_names, .def = "table",
+                .help = "how the list is shown" },
+        FIELD_BOOL(struct runs_flags, no_header, .option = "no-header", .help = "print no column names"),
+        FIELD_STRING(struct runs_flags, fields, .metavar = "A,B", .help = "show only these fields, in this order"),
+        FIELD_STRING(struct runs_flags, row_template, .json = "template", .metavar = "TEXT",
+                .help = "a line a run: '{{run}} {{upper module}}'"),
 };
 
 static const struct field row_fields[] = {
@@ -74,11 +80,89 @@ static json_t *make_row(const json_t *run)
                 json_object_get(run, "identity"));
 }
 
-static int print_rows(const char *text, size_t size, struct error *err)
+static enum style_role role_of_state(const char *state)
 {
-        struct printer_options options = { .format = PRINT_TABLE };
+        return strcmp(state, "running") == 0 ? STYLE_ACCENT : strcmp(state, "lost") == 0 ? STYLE_ERROR : STYLE_PLAIN;
+}
+
+static enum style_role role_of_result(const char *result)
+{
+        return strcmp(result, "failed") == 0    ? STYLE_ERROR
+               : strcmp(result, "partial") == 0 ? STYLE_WARNING
+               : strcmp(result, "found") == 0   ? STYLE_SUCCESS
+                                                : STYLE_DIM;
+}
+
+/* For people: fits their terminal and goes through their pager. */
+static int show_rows(const json_t *runs, const struct term *term, bool header, struct error *err)
+{
+        enum { CELL_ROWS = 5, CELLS = 7 };
+        static const struct table_column columns[CELLS] = {
+                { .title = "RUN", .role = STYLE_COMMAND, .least = 36 },
+                { .title = "STARTED", .role = STYLE_DIM, .priority = 2, .least = 20 },
+                { .title = "MODULE", .least = 8 },
+                { .title = "STATE", .role_of = role_of_state, .least = 9 },
+                { .title = "RESULT", .role_of = role_of_result, .least = 7 },
+                { .title = "ROWS", .right = true, .priority = 1, .least = 4 },
+                { .title = "WHO", .priority = 3, .least = 6 },
+        };
+        cleanup(term_table_free) struct term_table *table = term_table_new(columns, CELLS, err);
+        cleanup(buf_done) struct buf out;
+        size_t index;
+        json_t *run;
+        if (!table)
+                return -1;
+        buf_init(&out, TEXT_MAX);
+        json_array_foreach(runs, index, run)
+        {
+                cleanup(json_decref) json_t *row = make_row(run);
+                const char *cells[CELLS];
+                char rows[32];
+                for (size_t i = 0; i < CELLS; i++)
+                        cells[i] = json_string_value(json_object_get(row, row_fields[i].name));
+                snprintf(rows, sizeof(rows), "%lld", (long long)json_integer_value(json_object_get(row, "rows")));
+                cells[CELL_ROWS] = rows;
+                if (term_table_row(table, cells, err) < 0)
+                        return -1;
+        }
+        term_table_put(&out, term, table, header);
+        return pager_show(term, sv_n(buf_text(&out), out.len), err);
+}
+
+/* "a,b.c" into at most `max` names and a NULL; text is cut in place. */
+static void split_names(char *text, const char **ret, size_t max)
+{
+        size_t count = 0;
+        for (char *at = text; at && count < max; count++) {
+                char *comma = strchr(at, ',');
+                ret[count] = at;
+                if (comma)
+                        *comma++ = '\0';
+                at = comma;
+        }
+        ret[count] = NULL;
+}
+
+static int print_rows(const char *text, size_t size, const struct runs_flags *flags, struct error *err)
+{
+        enum { NAMES_MAX = 64 };
+        const char *names[NAMES_MAX + 1];
+        struct term term;
         cleanup(json_decref) json_t *runs = json_parse(sv_n(text, size), false, err);
-        cleanup(printer_free) struct printer *printer = runs ? printer_new(stdout, &options, err) : NULL;
+        if (!runs)
+                return -1;
+        term_open(&term, STDOUT_FILENO, COLOUR_AUTO);
+        enum print_format format = flags->row_template ? PRINT_TEMPLATE : (enum print_format)flags->format;
+        if (format == PRINT_TABLE && !flags->fields && term.tty)
+                return show_rows(runs, &term, !flags->no_header, err);
+        split_names(flags->fields, names, NAMES_MAX);
+        struct printer_options options = { .format = format,
+                .no_header = flags->no_header,
+                .fields = flags->fields ? names : NULL,
+                .row_template = flags->row_template,
+                .width = term.width,
+                .colour = term.depth != COLOUR_NONE };
+        cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, err);
         if (!printer || printer_begin(printer, &row_record, NULL, err) < 0)
                 return -1;
         size_t index;
@@ -146,7 +230,7 @@ static int do_runs(const struct runs_flags *flags, struct error *err)
         else if (runlog_list(log, &filter, &text, err) < 0)
                 status = -1;
         else
-                status = flags->json ? print_text(&text, err) : print_rows(buf_text(&text), text.len, err);
+                status = flags->json ? print_text(&text, err) : print_rows(buf_text(&text), text.len, flags, err);
         runlog_close(log);
         return status;
 }
@@ -163,175 +247,4 @@ int cmd_runs(int argc, char **argv)
                 status = do_runs(&flags, &err) < 0 ? verb_fail(&err) : 0;
         arena_done(&arena);
         return status;
-}
-
-/* ---- status ---- */
-
-struct status_flags {
-        char *state;
-        char *run_dir;
-        bool json;
-};
-
-static const struct field status_fields[] = {
-        FIELD_PATH(struct status_flags, state, .metavar = "DIR", .help = "the agent's state directory"),
-        FIELD_PATH(
-                struct status_flags, run_dir, .option = "run-dir", .metavar = "DIR", .help = "where its sockets are"),
-        FIELD_BOOL(struct status_flags, json, .help = "as JSON"),
-};
-
-static int connect_agent(const char *path, struct error *err)
-{
-        struct sockaddr_un at = { .sun_family = AF_UNIX };
-        if (strlen(path) >= sizeof(at.sun_path))
-                return fail(err, E_INVALID, "%s: the path is too long for a socket", path);
-        memcpy(at.sun_path, path, strlen(path));
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct timeval patience = { .tv_sec = 10 };
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
-                int status = errno == ENOENT || errno == ECONNREFUSED
-                                     ? fail(err, E_UNAVAILABLE, "no agent answers on %s", path)
-                                     : fail_errno(err, "%s", path);
-                close(fd);
-                return status;
-        }
-        return fd;
-}
-
-static int grant(int fd, uint32_t bytes, struct error *err)
-{
-        cleanup(buf_done) struct buf frame;
-        buf_init(&frame, 64);
-        frame_append(&frame, FRAME_CREDIT, 1, sv_n((const char *)&bytes, sizeof(bytes)));
-        return write_all(fd, frame.data, frame.len, err);
-}
-
-/* One frame of the answer; 1 = it is over. */
-static int take(int fd, const struct frame_header *header, struct sv payload, struct buf *out, struct error *err)
-{
-        if (header->type == FRAME_END)
-                return 1;
-        if (header->type == FRAME_DATA) {
-                buf_append(out, payload.p, payload.n);
-                return grant(fd, (uint32_t)payload.n, err);
-        }
-        cleanup(json_decref) json_t *message = json_parse(payload, false, NULL);
-        const char *class = json_string_value(json_object_get(message, "class"));
-        const json_t *parameters = json_object_get(message, "parameters");
-        const char *why = json_string_value(json_object_get(parameters, "message"));
-        if (class && strcmp(class, "refused") == 0)
-                return fail(err, E_PERMISSION, "%s", why ? why : "refused");
-        return 0;
-}
-
-static int ask(int fd, struct buf *out, struct error *err)
-{
-        static const char question[] = "{\"class\":\"status\",\"parameters\":{\"credential\":{\"connection\":true}}}";
-        cleanup(buf_done) struct buf frames;
-        buf_init(&frames, FRAME_LENGTH_MAX);
-        frame_append(&frames, FRAME_MESSAGE, 1, sv_of(question));
-        if (write_all(fd, frames.data, frames.len, err) < 0)
-                return -1;
-        buf_clear(&frames);
-        for (;;) {
-                struct frame_header header;
-                struct sv payload;
-                size_t size;
-                int have = frame_next(&frames, 0, &header, &payload, &size, err);
-                if (have > 0) {
-                        int over = take(fd, &header, payload, out, err);
-                        if (over)
-                                return over < 0 ? -1 : 0;
-                        buf_consume(&frames, size);
-                        continue;
-                }
-                char *room = have < 0 ? NULL : buf_reserve(&frames, 64 << 10);
-                ssize_t got = room ? recv(fd, room, 64 << 10, 0) : -1;
-                if (have < 0)
-                        return -1;
-                if (got <= 0)
-                        return fail(err, E_UNAVAILABLE, "the agent gave no answer");
-                frames.len += (size_t)got;
-        }
-}
-
-static const char *text_at(const json_t *object, const char *key)
-{
-        const char *text = json_string_value(json_object_get(object, key));
-        return text ? text : "";
-}
-
-static void print_service(const json_t *service)
-{
-        cleanup(buf_done) struct buf line;
-        buf_init(&line, 4096);
-        buf_printf(&line, "  %-18s %-10s", text_at(service, "name"), text_at(service, "state"));
-        json_int_t pid = json_integer_value(json_object_get(service, "pid"));
-        json_int_t restarts = json_integer_value(json_object_get(service, "restarts"));
-        double wait = json_number_value(json_object_get(service, "next_start_seconds"));
-        if (pid)
-                buf_printf(&line, " pid %lld", (long long)pid);
-        if (restarts)
-                buf_printf(&line, ", %lld restarts", (long long)restarts);
-        if (text_at(service, "reason")[0])
-                buf_printf(&line, ", %s", text_at(service, "reason"));
-        if (wait > 0)
-                buf_printf(&line, ", next start in %.1f s", wait);
-        if (text_at(service, "waits_for")[0])
-                buf_printf(&line, " for %s", text_at(service, "waits_for"));
-        const char *name;
-        const json_t *address;
-        json_object_foreach(json_object_get(service, "listens"), name, address) if (json_string_value(address)[0])
-                buf_printf(&line, ", %s %s", name, json_string_value(address));
-        cleanup(buf_done) struct buf shown;
-        buf_init(&shown, 16 << 10);
-        print_escape(&shown, sv_n(buf_text(&line), line.len));
-        puts(buf_text(&shown));
-}
-
-static int print_status(const struct buf *text, struct error *err)
-{
-        cleanup(json_decref) json_t *status = json_parse(sv_n(buf_text(text), text->len), false, err);
-        if (!status)
-                return -1;
-        json_t *runs = json_object_get(status, "runs");
-        printf("%s, pid %lld, up %.0f s, %s\n", text_at(status, "message"),
-                (long long)json_integer_value(json_object_get(status, "pid")),
-                json_number_value(json_object_get(status, "uptime_seconds")), text_at(status, "state_directory"));
-        printf("runs: %lld running, %lld queued; log: %lld rows\n",
-                (long long)json_integer_value(json_object_get(runs, "running")),
-                (long long)json_integer_value(json_object_get(runs, "queued")),
-                (long long)json_integer_value(json_object_get(json_object_get(status, "log"), "rows")));
-        size_t index;
-        json_t *item;
-        json_array_foreach(json_object_get(status, "services"), index, item) print_service(item);
-        json_array_foreach(json_object_get(status, "schedule"), index, item) printf(
-                "  schedule %s: %s, next %s\n", text_at(item, "name"), text_at(item, "module"), text_at(item, "next"));
-        return 0;
-}
-
-int cmd_status(int argc, char **argv)
-{
-        struct status_flags flags;
-        struct arena arena;
-        struct error err = { 0 };
-        char path[PATH_SIZE];
-        char run[PATH_SIZE];
-        arena_init(&arena, TEXTS_ARENA);
-        if (verb_flags(RECORD(struct status_flags, status_fields), "status", "tell how the agent and its services are",
-                    argc, argv, &flags, &arena) < 0)
-                return 2;
-        verb_run_directory(flags.run_dir, flags.state, run);
-        snprintf(path, sizeof(path), "%.4000s/agent.sock", run);
-        cleanup(buf_done) struct buf text;
-        buf_init(&text, TEXT_MAX);
-        int fd = connect_agent(path, &err);
-        int status = fd < 0 ? -1 : ask(fd, &text, &err);
-        if (fd >= 0)
-                close(fd);
-        if (status == 0)
-                status = flags.json ? print_text(&text, &err) : print_status(&text, &err);
-        arena_done(&arena);
-        return status < 0 ? verb_fail(&err) : 0;
 }

@@ -5,12 +5,18 @@
 #include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/usage.h"
+#include "term/style.h"
 
 enum { PATH_SIZE = 4096, USAGE_MAX = 64 << 10 };
 
 int verb_fail(const struct error *err)
 {
-        fprintf(stderr, "tarsier: %s\n", err->message);
+        struct term term;
+        cleanup(buf_done) struct buf line;
+        term_open(&term, STDERR_FILENO, COLOUR_AUTO);
+        buf_init(&line, 4096);
+        style_put(&line, &term, STYLE_ERROR, SV("tarsier:"));
+        fprintf(stderr, "%s %s\n", buf_text(&line), err->message);
         return error_exit_status(err->code);
 }
 

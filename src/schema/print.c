@@ -169,25 +169,38 @@ size_t printer_left_out(const struct printer *printer)
         return printer->left_out;
 }
 
-/* The widest columns give way until the line fits; none becomes narrower than CELL_LEAST. */
+static size_t capped_width(const struct print_column *column, size_t cap, bool whole)
+{
+        size_t least = whole ? least_width(column) : 0;
+        cap = cap > least ? cap : least;
+        return column->width < cap ? column->width : cap;
+}
+
+/* Cuts the columns to `cap` where the line fits then, or with `last` anyway. */
+static bool try_cap(struct printer *printer, size_t cap, bool whole, bool last)
+{
+        size_t total = 0;
+        for (size_t i = 0; i < printer->column_count; i++)
+                if (!printer->columns[i].hidden)
+                        total += capped_width(&printer->columns[i], cap, whole) + (i == printer->first ? 0 : GAP);
+        if (total > printer->options.width && !last)
+                return false;
+        for (size_t i = 0; i < printer->column_count; i++)
+                printer->columns[i].width = capped_width(&printer->columns[i], cap, whole);
+        return true;
+}
+
+/* The widest columns give way until the line fits: first those that say enough when they are cut, then all; none
+ * becomes narrower than CELL_LEAST. */
 static void fit_columns(struct printer *printer)
 {
-        size_t widest = 0, room = printer->options.width;
+        size_t widest = 0;
         for (size_t i = 0; i < printer->column_count; i++)
                 widest = printer->columns[i].width > widest ? printer->columns[i].width : widest;
-        for (size_t cap = widest; room && cap >= CELL_LEAST; cap--) {
-                size_t total = 0;
-                for (size_t i = 0; i < printer->column_count; i++)
-                        if (!printer->columns[i].hidden)
-                                total += (printer->columns[i].width < cap ? printer->columns[i].width : cap) +
-                                         (i == printer->first ? 0 : GAP);
-                if (total > room && cap > CELL_LEAST)
-                        continue;
-                for (size_t i = 0; i < printer->column_count; i++)
-                        if (printer->columns[i].width > cap)
-                                printer->columns[i].width = cap;
-                return;
-        }
+        for (int pass = 0; printer->options.width && pass < 2; pass++)
+                for (size_t cap = widest; cap >= CELL_LEAST; cap--)
+                        if (try_cap(printer, cap, pass == 0, pass == 1 && cap == CELL_LEAST))
+                                return;
 }
 
 static int put_header(struct printer *printer, struct error *err)

@@ -185,8 +185,10 @@ static void put_row(struct buf *out, const struct term *term, const struct term_
                                 piece = rests[i];
                         }
                         put_spaces(out, shown++ ? TABLE_GAP : 0);
-                        put_piece(out, term, header ? STYLE_HEADING : column->role, piece, layout->widths[i],
-                                column->right, i == last);
+                        enum style_role role = header            ? STYLE_HEADING
+                                               : column->role_of ? column->role_of(cells[i])
+                                                                 : column->role;
+                        put_piece(out, term, role, piece, layout->widths[i], column->right, i == last);
                 }
                 while (out->len > start && out->data[out->len - 1] == ' ')
                         out->data[--out->len] = '\0';

@@ -12,7 +12,8 @@ enum table_overflow { TABLE_CUT, TABLE_WRAP };
 
 struct table_column {
         const char *title;
-        enum style_role role; /* of the cells */
+        enum style_role role;                         /* of the cells */
+        enum style_role (*role_of)(const char *cell); /* of each cell by what it says, in place of role; may be NULL */
         enum table_overflow overflow;
         bool right;        /* numbers stand at the right */
         unsigned priority; /* 0 is always shown; the highest number is left out first when the table does not fit */
