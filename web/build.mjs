@@ -2,16 +2,42 @@
 //   node build.mjs            writes dist/
 //   node build.mjs --check    fails when dist/ is not what the sources make, or is too large
 //   node build.mjs --watch    writes dist/ at each change, with a source map
+//   node build.mjs --sizes    tells what of the sources takes how much of app.js, before it is gzipped
 import { build, context } from "esbuild";
-import { mkdir, mkdtemp, readFile, readdir, rm, copyFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, copyFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const LIMIT = 80_000; // bytes of all files gzipped; the budget of the page
 const NOTICE = "/*! Tarsier, Apache-2.0. Contains Preact, Preact Signals and uPlot (MIT); see web/README.md */";
+
+// Path builders, helpers and scales of uPlot that no chart of ours uses: without these lines the bundler leaves them out.
+const UNUSED = [
+  "(paths.stepped = stepped);",
+  "(paths.bars    = bars);",
+  "(paths.spline  = monotoneCubic);",
+  "uPlot.join = join;",
+  "uPlot.rangeLog = rangeLog;",
+  "uPlot.rangeAsinh = rangeAsinh;",
+  "uPlot.fmtDate = fmtDate;",
+  "uPlot.tzDate  = tzDate;",
+];
+const withoutUnused = {
+  name: "without-unused",
+  setup: (hooks) =>
+    hooks.onLoad({ filter: /uPlot\.esm\.js$/ }, async ({ path }) => {
+      let contents = await readFile(path, "utf8");
+      for (const line of UNUSED) {
+        if (contents.split(line).length !== 2) throw new Error(`uPlot: "${line}" is not there once: look at UNUSED`);
+        contents = contents.replace(line, "");
+      }
+      return { contents, loader: "js" };
+    }),
+};
 
 const options = (out, development) => ({
   absWorkingDir: here,
@@ -27,7 +53,22 @@ const options = (out, development) => ({
   legalComments: "none",
   banner: { js: NOTICE },
   logLevel: "warning",
+  plugins: [withoutUnused],
 });
+
+/** The bundle into `out`. A second minifier goes over it: 4 % of it gzipped. */
+async function bundle(out) {
+  await build(options(out, false));
+  const path = join(out, "app.js");
+  const { code } = await minify(await readFile(path, "utf8"), {
+    ecma: 2020,
+    toplevel: true,
+    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    format: { comments: /^!/ },
+  });
+  await writeFile(path, `${code}\n`);
+  await copies(out);
+}
 
 async function copies(out) {
   await mkdir(out, { recursive: true });
@@ -49,8 +90,7 @@ async function sizes(directory) {
 async function check() {
   const fresh = await mkdtemp(join(tmpdir(), "tarsier-web-"));
   try {
-    await build(options(fresh, false));
-    await copies(fresh);
+    await bundle(fresh);
     const names = (await readdir(fresh)).sort();
     const committed = (await readdir(join(here, "dist"))).sort();
     if (names.join() !== committed.join()) throw new Error(`web/dist holds ${committed}, the sources make ${names}`);
@@ -63,17 +103,25 @@ async function check() {
   }
 }
 
+async function shares() {
+  const { metafile } = await build({ ...options("dist", false), metafile: true, write: false });
+  const [, app] = Object.entries(metafile.outputs).find(([name]) => name.endsWith("app.js"));
+  const inputs = Object.entries(app.inputs).map(([name, { bytesInOutput }]) => [bytesInOutput, name]);
+  for (const [bytes, name] of inputs.sort((a, b) => b[0] - a[0])) if (bytes) console.log(String(bytes).padStart(7), name);
+}
+
 const mode = process.argv[2] ?? "";
 try {
   if (mode === "--check") {
     await check();
+  } else if (mode === "--sizes") {
+    await shares();
   } else if (mode === "--watch") {
     await copies(join(here, "dist"));
     await (await context(options("dist", true))).watch();
   } else {
     await rm(join(here, "dist"), { recursive: true, force: true });
-    await build(options("dist", false));
-    await copies(join(here, "dist"));
+    await bundle(join(here, "dist"));
     if ((await sizes(join(here, "dist"))) > LIMIT) throw new Error("the page is too large");
   }
 } catch (error) {
