@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { mayDo, me } from "../lib/api";
 import { toast } from "./toast";
+import "./badge.css";
 
 interface Props {
   role: "investigator" | "admin";
@@ -20,12 +21,12 @@ export function AllowedButton({ class: classes, onPress, children, ...what }: Pr
   return (
     <button
       type="button"
-      class={classes}
-      aria-disabled={reason ? true : undefined}
+      class={reason ? "locked" : classes}
       title={reason || undefined}
       onClick={() => (reason ? toast(`Refused: ${reason}`, "bad") : onPress())}
     >
       {children}
+      {reason ? <span class="hidden"> ({reason})</span> : null}
     </button>
   );
 }

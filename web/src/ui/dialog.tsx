@@ -24,6 +24,8 @@ export function Dialog({ title, onClose, children, actions, onSubmit, wide, canc
     const at = box.current!;
     const before = document.activeElement as HTMLElement | null;
     at.showModal();
+    const first = at.querySelector<HTMLElement>("[autofocus], .dialog-body :is(input, select, textarea, button), footer button");
+    first?.focus(); // not the cross, which comes first in the page
     return () => {
       at.close();
       // showModal's own way back does not work for an element that was taken out of the page while open

@@ -58,7 +58,8 @@ export function Histogram({ title, bars, onBrush }: Props) {
     }
     return path;
   });
-  const time = (at: number) => clock(from + at * step, step >= 3600).slice(0, step >= 3600 ? 16 : 8);
+  const days = length * step > 40_000; // the date is needed
+  const time = (at: number) => (days ? clock(from + at * step, true).slice(5, 16) : clock(from + at * step).slice(0, 8));
   const totals = series.map(({ counts }) => Array.prototype.reduce.call(counts, (sum, each) => Number(sum) + Number(each), 0) as number);
   const all = totals.reduce((sum, each) => sum + each, 0);
   const low = cursor === null ? 0 : Math.min(cursor, anchor ?? cursor);

@@ -20,6 +20,7 @@ export interface Column<Row> {
   priority?: number; // 0 (when left out): always there; the higher, the sooner it gives way
   end?: boolean; // aligned to the end: figures
   cell: (row: Row) => ComponentChild;
+  narrow?: { title: string; width: number; cell: (row: Row) => ComponentChild }; // instead of these, on phones
   value?: (row: Row) => Value; // sorts by it and is the cell in CSV; without it the column is not sorted
   text?: (row: Row) => Value; // the cell in CSV where value does not say it
   descending?: boolean; // the first press sorts the largest first
@@ -199,10 +200,12 @@ class Line<Row> extends Component<RowProps<Row>> {
 }
 
 const GAP = 0.75; // em between columns
+const NARROW = 34; // em
 
 /** The columns that fit into so many em; those of the highest priority go first. */
 function fitting<Row>(columns: readonly Column<Row>[], room: number): readonly Column<Row>[] {
   let shown = columns;
+  if (room < NARROW) shown = columns.map((column) => (column.narrow ? { ...column, ...column.narrow, hint: column.hint ?? column.title } : column));
   const needs = () => shown.reduce((sum, column) => sum + column.width + GAP, GAP);
   while (needs() > room) {
     const highest = Math.max(...shown.map((column) => column.priority ?? 0));
@@ -307,7 +310,8 @@ export function Table<Row>(props: TableProps<Row>) {
     const from = activeIndex;
     const row = shown[from];
     const go = (to: number) => {
-      if (event.shiftKey && marks && row !== undefined) toggleMark(rowKey(row), true);
+      const next = shown[Math.max(0, Math.min(to, shown.length - 1))];
+      if (event.shiftKey && marks) for (const each of [row, next]) if (each !== undefined) toggleMark(rowKey(each), true);
       moveTo(to);
       return true;
     };
@@ -489,7 +493,7 @@ export function Table<Row>(props: TableProps<Row>) {
               >
                 {sortable ? (
                   <button type="button" class="t-sort" onClick={() => setSort(column)}>
-                    {column.title}
+                    {column.title || <span class="hidden">{column.hint}</span>}
                     <span aria-hidden="true">{now ? (sort.startsWith("-") ? " ↓" : " ↑") : ""}</span>
                   </button>
                 ) : (
@@ -513,7 +517,7 @@ export function Table<Row>(props: TableProps<Row>) {
 /** The button beside a table. */
 export function CopyCsv<Row>({ columns, rows }: { columns: readonly Column<Row>[]; rows: readonly Row[] }) {
   return (
-    <button type="button" class="quiet" disabled={rows.length === 0} onClick={() => void copyText(csvOf(columns, rows), `${rows.length} rows`)}>
+    <button type="button" class="quiet copy-csv" disabled={rows.length === 0} onClick={() => void copyText(csvOf(columns, rows), `${rows.length} rows`)}>
       Copy as CSV
     </button>
   );

@@ -25,7 +25,7 @@ const marks = signal<ReadonlySet<string>>(new Set());
 const Ago = ({ since }: { since: string }) => <time title={clock(since, true)}>{age(since, now.value)}</time>;
 
 const COLUMNS: readonly Column<Alert>[] = [
-  { id: "severity", title: "Severity", width: 5.4, descending: true, cell: (row) => <Severity level={row.severity} />, value: severityRank, text: (row) => row.severity },
+  { id: "severity", title: "Severity", width: 5.4, descending: true, cell: (row) => <Severity level={row.severity} />, narrow: { title: "", width: 1.6, cell: (row) => <Severity level={row.severity} short /> }, value: severityRank, text: (row) => row.severity },
   {
     id: "last",
     title: "Age",
@@ -68,6 +68,8 @@ const COLUMNS: readonly Column<Alert>[] = [
   },
   { id: "state", title: "State", width: 8, priority: 7, cell: (row) => <State of={row.state} />, value: (row) => row.state },
 ];
+
+const WITHOUT_STATE = COLUMNS.filter((column) => column.id !== "state");
 
 const STATES = [
   { value: "open", label: "Open" },
@@ -257,7 +259,7 @@ function View() {
         <Table
           key={state}
           label="Alerts"
-          columns={COLUMNS}
+          columns={state === "all" ? COLUMNS : WITHOUT_STATE}
           rows={rows}
           rowKey={(each) => String(each.id)}
           rowLabel={(each) => `alert ${each.id}`}

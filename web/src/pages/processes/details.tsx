@@ -77,7 +77,7 @@ export function ProcessDetails({ pid, process, start, memoryTotal, onClose, onKi
         {watch ? (
           <>
             <h3>What watch has seen of it</h3>
-            <Recent pid={pid} start={start} />
+            <Recent key="gone" pid={pid} start={start} />
           </>
         ) : null}
       </Details>

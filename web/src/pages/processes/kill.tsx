@@ -30,11 +30,12 @@ interface Signalled {
 }
 
 async function send(process: Process, signal: string): Promise<void> {
-  const parameters = { pid: process.pid, start: process.start, signal };
+  const ends = !["STOP", "CONT", "HUP", "USR1", "USR2"].includes(signal);
+  const parameters = { pid: process.pid, start: process.start, signal, ...(ends && { wait: "2s" }) };
   try {
     const answer = await runModule<Signalled>("kill", parameters);
     if (!answer.success || answer.errors.length) throw new ApiError(0, "failed", answer.errors.join("; ") || "the run failed");
-    toast(`${signal} sent to ${nameOf(process)}${answer.rows[0]?.ended ? ": it has ended" : ""}`, "good");
+    toast(`${signal} sent to ${nameOf(process)}${answer.rows[0]?.ended ? ": it has ended" : ends ? ": it still runs" : ""}`, "good");
   } catch (error) {
     const refused = error instanceof ApiError && (error.status === 403 || error.code === "permission");
     const message = error instanceof Error ? error.message : String(error);
