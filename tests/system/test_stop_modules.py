@@ -27,6 +27,13 @@ NOTHING = 'no file has these words in it, or so it is hoped'
 RULES = 'rule nothing { strings: $a = "%s" condition: $a }' % NOTHING
 MODULES = {
     'agentstop': (SHORT, {'prepare': True, 'pid': 1 << 22, 'reason': 'a test'}),
+    'alerts-acknowledge': (SHORT, {'ids': [1]}),
+    'alerts-counts': (SHORT, {}),
+    'alerts-list': (SHORT, {}),
+    'alerts-mute': (SHORT, {'rule': 'x', 'for': '1s'}),
+    'alerts-mutes': (SHORT, {}),
+    'alerts-reopen': (SHORT, {'ids': [1]}),
+    'alerts-unmute': (SHORT, {'id': 1}),
     'disk': (LONG, {'fill': '/'}),
     'elf': (LONG, {'files': ['/usr'], 'recursive': True, 'symbols': True}),
     'events': (STREAM, {'follow': True, 'store': '/tmp'}),

@@ -1,0 +1,593 @@
+"""alerts: by itself with a parent that hands it alerts, then in an agent with a module that raises real ones."""
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import resource
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from agent_harness import TARSIER, Agent, wait_for  # noqa: E402
+from persist_harness import Persist  # noqa: E402
+
+SENDER, LATER_SENDER = "00000000000000aa", "ffffffffffffffff"
+
+
+# ---- the module by itself --------------------------------------------------------------------------------------------
+
+
+class Alerts(Persist):
+    """The module, its alerts and its counters."""
+
+    def __init__(self, state, config=None, **more):
+        self.number = 0
+        super().__init__("alerts", "alerts", config=config, state=state, **more)
+
+    def give(self, event, module="watch", time_ns=None, sender=SENDER, number=None):
+        """As the agent does; the number that the alert has."""
+        self.number = number or self.number + 1
+        extra = {"time_ns": time_ns} if time_ns else {}
+        self.send("alert", {"message": event if isinstance(event, str) else json.dumps(event), "id": self.number,
+                            "sender": sender, "module": module, **extra})
+        return self.number
+
+    def kept(self, number=None, sender=SENDER):
+        """Waits until the module says that it has all up to this one."""
+        number = number or self.number
+        self.wait(lambda: any(s == sender and n >= number for s, n in self.acks), f"acknowledgement of {number}")
+
+    def list(self, **parameters):
+        answer = self.query(parameters)
+        assert not answer["errors"], answer
+        return answer["rows"]
+
+    def counters(self):
+        return self.query({}, module="alerts-counts")["statistics"]
+
+
+def alert(text="something", rule="r", severity="high", **more):
+    return {"severity": severity, "alert": text, "rule": rule, "event": {"type": "exec", "process": {
+        "pid": 42, "exe": "/bin/x", "uid": 4000000000, **more}}}
+
+
+def test_what_comes_again_is_counted(tmp_path):
+    with Alerts(tmp_path) as module:
+        for _ in range(3):
+            module.give(alert("again"))
+        module.give(alert("again", severity="critical"))
+        module.give(alert("other"))
+        module.give(alert("again", rule="s"))
+        module.give(alert("again", container={"engine": "docker", "id": "a" * 64, "name": "web"}))
+        module.give(alert("again"), module="fswatch")
+        module.kept()
+        rows = module.list()
+        assert [(r["message"], r["rule"], r["count"]) for r in rows] == [
+            ("again", "r", 1), ("again", "r", 1), ("again", "s", 1), ("other", "r", 1), ("again", "r", 4)]
+        assert rows[-1]["severity"] == "critical"  # the worst of them
+        assert rows[1]["container"] == "web" and rows[1]["container_id"] == "a" * 64
+        assert rows[0]["module"] == "fswatch"
+        assert (rows[2]["pid"], rows[2]["exe"], rows[2]["user"]) == (42, "/bin/x", "4000000000")
+        assert rows[2]["evidence"] == alert("again", rule="s")
+        assert module.stop() == 0
+
+
+def test_a_minute_later_it_is_another(tmp_path):
+    now = 1_795_000_000_000_000_000
+    with Alerts(tmp_path, {"retain_time": "3650d"}) as module:
+        for second in (0, 60, 120, 181):
+            module.give(alert("again"), time_ns=now + second * 10**9)
+        module.kept()
+        assert [r["count"] for r in module.list()] == [1, 3]
+
+
+@pytest.mark.parametrize("text", ["plain words", "", "{", '"\\u0000"', "[1,2]", "42", '{"alert":"a\\nb\\u001b[31mred"}',
+                                  '{"alert":"' + "€" * 20000 + '"}', '{"event":{"process":[]},"rule":9}', "x" * 200_000,
+                                  "[" * 5000], ids=range(11))
+def test_whatever_a_module_says(tmp_path, text):
+    with Alerts(tmp_path) as module:
+        module.give(text, module="odd")
+        module.kept()
+        row, = module.list()
+        assert row["module"] == "odd" and len(row["message"].encode()) <= 1024 and "evidence" in row
+        shown = subprocess.run([TARSIER, "schema", "alerts", "--result"], capture_output=True, text=True, check=True)
+        __import__("jsonschema").Draft202012Validator(json.loads(shown.stdout)).validate(row)
+
+
+def test_filters(tmp_path):
+    with Alerts(tmp_path) as module:
+        for severity in ("low", "medium", "high", "critical"):
+            module.give(alert(f"text {severity}", rule=f"rule-{severity}", severity=severity))
+        module.give(alert("in web", container={"engine": "docker", "id": "abcdef" + "0" * 58, "name": "web"}))
+        module.kept()
+
+        def found(**parameters):
+            return [r["id"] for r in module.list(**parameters)]
+
+        assert found() == [5, 4, 3, 2, 1]
+        assert found(limit=2) == [5, 4] and found(limit=2, before=4) == [3, 2]
+        assert found(severity="high") == [5, 4, 3]
+        assert found(rule="rule-*") == [4, 3, 2, 1] and found(rule="rule-low") == [1]
+        assert found(container="web") == [5] and found(container="abcdef") == [5]
+        assert found(text="TEXT CRIT") == [4]
+        assert found(state=["acknowledged", "muted"]) == []
+        assert found(since="1h") == [5, 4, 3, 2, 1] and found(until="1h") == []
+        assert found(module="watch", limit=1) == [5] and found(module="dispatch") == []
+        assert module.query({"since": "soon"})["errors"][0].startswith("since: ")
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path):
+    """Killed in the middle of a stream and handed over again from the last acknowledgement on, as the agent does: each
+    alert is there once."""
+    count, acknowledged, turns, duplicates = 2000, 0, 0, 0
+    while acknowledged < count:
+        with Alerts(tmp_path, {"burst": 1000000}) as module:
+            turns += 1
+            for number in range(acknowledged + 1, count + 1):
+                module.give(alert(f"alert {number}."), number=number)
+                if number % 50 == 0:
+                    module.pump()
+                if turns < 6 and number == acknowledged + 300:
+                    module.kill()  # what it says now is lost
+                    break
+            if module.pid:
+                module.kept()
+                duplicates = module.counters()["duplicates"]
+                rows, before = [], 0
+                while page := module.list(limit=1000, before=before):
+                    rows += page
+                    before = page[-1]["id"]
+                assert sorted(int(r["message"].split()[1][:-1]) for r in rows) == list(range(1, count + 1))
+                assert all(r["count"] == 1 for r in rows)
+                assert len({r["id"] for r in rows}) == count
+            acknowledged = max([n for _, n in module.acks], default=acknowledged)
+    print(f"{turns} processes, {duplicates} handed over twice to the last")
+
+
+def test_a_restart_knows_what_it_had(tmp_path):
+    with Alerts(tmp_path) as module:
+        module.give(alert("again"))
+        module.kept()
+        module.query({"rule": "quiet", "for": "1h", "comment": "why"}, module="alerts-mute")
+        module.kill()
+    with Alerts(tmp_path) as module:
+        module.give(alert("again"), number=1)  # its acknowledgement was lost
+        module.kept(1)
+        module.give(alert("again"), number=2)
+        module.give(alert("x", rule="quiet"), number=3)
+        module.kept(3)
+        module.give(alert("again"), number=1, sender=LATER_SENDER)  # the agent was started anew
+        module.kept(1, LATER_SENDER)
+        rows = module.list()
+        assert [(r["message"], r["count"], r["state"]) for r in rows] == [("x", 1, "muted"), ("again", 3, "open")]
+        assert module.counters()["duplicates"] == 1
+
+
+def test_acknowledge_and_reopen(tmp_path):
+    with Alerts(tmp_path) as module:
+        for n in range(3):
+            module.give(alert(f"{n}"))
+        module.kept()
+        row, = module.query({"ids": [2], "comment": "seen"}, module="alerts-acknowledge")["rows"]
+        assert row["state"] == "acknowledged" and row["acknowledged"]["comment"] == "seen"
+        first = row["acknowledged"]
+        row, = module.query({"ids": [2], "comment": "again"}, module="alerts-acknowledge")["rows"]
+        assert row["acknowledged"] == first  # who was first stays
+        module.give(alert("1"))  # it goes on: that is news
+        module.kept()
+        assert [(r["message"], r["state"]) for r in module.list()] == [
+            ("1", "open"), ("2", "open"), ("1", "acknowledged"), ("0", "open")]
+        answer = module.query({"ids": [99, 2]}, module="alerts-reopen")
+        assert [r["state"] for r in answer["rows"]] == ["open"] and "no alert 99" in answer["errors"][0]
+        assert module.query({"ids": [99]}, module="alerts-reopen")["done"]["code"] == 3
+        counts = {r["severity"]: r for r in module.query({}, module="alerts-counts")["rows"]}
+        assert counts["high"] == {"severity": "high", "open": 4, "total": 4, "muted": 0}
+
+
+def test_mutes(tmp_path):
+    with Alerts(tmp_path) as module:
+        def mute(**parameters):
+            return module.query({"for": "1h", **parameters}, module="alerts-mute")
+
+        assert mute(rule="loud", container="web*", severity="medium")["rows"][0]["id"] == 1
+        web = {"container": {"engine": "docker", "id": "c" * 64, "name": "web-1"}}
+        module.give(alert("a", rule="loud", severity="medium", **web))
+        module.give(alert("b", rule="loud", severity="high", **web))  # worse than was muted
+        module.give(alert("c", rule="loud", severity="low"))  # not there
+        module.give(alert("d", rule="calm", severity="low", **web))
+        for _ in range(2):
+            module.give(alert("a", rule="loud", severity="low", **web))
+        module.kept()
+        states = {r["message"]: (r["state"], r.get("mute"), r["count"]) for r in module.list()}
+        assert states == {"a": ("muted", 1, 3), "b": ("open", None, 1), "c": ("open", None, 1), "d": ("open", None, 1)}
+        row, = module.query({}, module="alerts-mutes")["rows"]
+        assert row["count"] == 3 and row["active"]
+        assert not module.query({"id": 1}, module="alerts-unmute")["rows"][0]["active"]
+        assert module.query({"id": 1}, module="alerts-unmute")["done"]["code"] == 3
+        assert module.query({}, module="alerts-mutes")["rows"] == []
+        assert len(module.query({"all": True}, module="alerts-mutes")["rows"]) == 1
+        module.give(alert("a", rule="loud", severity="medium", **web))
+        module.kept()
+        assert (module.list()[0]["message"], module.list()[0]["state"]) == ("a", "open")
+        assert {r["severity"]: r["muted"] for r in module.query({}, module="alerts-counts")["rows"]} == {
+            "critical": 0, "high": 0, "medium": 1, "low": 2}
+        for wrong, path in (({"for": "0s", "rule": "x"}, "for"), ({"for": "1h"}, "rule"),
+                            ({"for": "1h", "until": "2100-01-01", "rule": "x"}, "until"),
+                            ({"for": "0s", "until": "2001-01-01", "rule": "x"}, "until")):
+            answer = module.query(wrong, module="alerts-mute")
+            assert answer["done"]["code"] == 2 and answer["errors"][0].startswith(path + ": ")
+
+
+def test_a_flood(tmp_path):
+    """Of one rule, each different: bounded in rows and memory, none uncounted."""
+    with Alerts(tmp_path, {"burst": 100}) as module:
+        module.give(alert("a quiet one", rule="quiet"))
+        now = 1_795_000_000_000_000_000
+        for n in range(20000):
+            module.give(alert(f"loud {n}", rule="loud"), time_ns=now)
+            if n % 100 == 0:
+                module.pump()
+        module.kept()
+        rows = module.list(limit=1000)
+        assert len(rows) == 102 and sum(r["count"] for r in rows) == 20001
+        assert rows[0]["count"] == 19900 and "too many" in rows[0]["message"]
+        counters = module.counters()
+        assert counters["taken"] == 20001 and counters["merged"] == 19900 and counters["lost"] == 0
+        peak = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{module.pid}/status").read_text().splitlines()
+                    if line.startswith("VmHWM"))
+        assert peak < 100_000, peak
+        assert len(module.acks) < 1000  # many with one
+
+
+def test_size_is_bounded_and_muted_ones_go_first(tmp_path):
+    with Alerts(tmp_path, {"retain": "1m", "burst": 1000000}) as module:
+        module.query({"rule": "loud", "for": "1h"}, module="alerts-mute")
+        module.give(alert("old and open"))
+        for n in range(1000):
+            module.give(alert(f"{n}", rule="loud", cwd="/" + "x" * 4000))
+            if n % 50 == 0:
+                module.pump()
+        module.kept()
+        assert module.counters()["removed"] > 500
+        assert module.list(rule="r")[0]["message"] == "old and open"
+        assert module.stop() == 0
+    assert sum(p.stat().st_size for p in tmp_path.iterdir()) < 8 << 20
+
+
+def test_a_full_disk(tmp_path):
+    """A limit on file sizes stands for it: nothing is acknowledged that is not written, and all is once there is room."""
+    with Alerts(tmp_path, {"burst": 1000000}) as module:
+        module.give(alert("before"))
+        module.kept()
+        resource.prlimit(module.pid, resource.RLIMIT_FSIZE, (64 << 10, resource.RLIM_INFINITY))
+        for n in range(500):
+            module.give(alert(f"{n}", cwd="/" + "x" * 2000))
+        module.wait_log("alerts are not written")
+        said = max(n for _, n in module.acks)
+        assert said < module.number
+        assert any(r["message"] == "before" for r in module.list(limit=1000))  # it goes on answering
+        resource.prlimit(module.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        module.kept()
+        assert len(module.list(limit=1000)) == 501
+        module.wait_log("alerts are written again")
+        counters = module.counters()
+        assert counters["lost"] == 0 and counters["write_errors"] > 0
+
+
+def test_a_damaged_store_does_not_keep_the_module_down(tmp_path):
+    with Alerts(tmp_path) as module:
+        module.give(alert("before"))
+        module.kept()
+        assert module.stop() == 0
+    (tmp_path / "alerts.db").write_bytes(b"this is no database" * 1000)
+    with Alerts(tmp_path) as module:
+        module.wait_log("was damaged")
+        module.give(alert("after"))
+        module.kept()
+        assert [r["message"] for r in module.list()] == ["after"]
+    assert (tmp_path / "alerts.db.damaged").exists()
+
+
+def test_privacy(tmp_path):
+    with Alerts(tmp_path, privacy=True) as module:
+        module.give(alert("secret-word"))
+        module.kept()
+        assert "secret-word" not in json.dumps(module.query({}))
+
+
+# ---- in an agent -----------------------------------------------------------------------------------------------------
+
+TOKENS = {role: role * 4 for role in ("viewer", "investigator", "admin")}
+BASE = "/v1/modules/alerts"
+
+
+class Local(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+
+class Host:
+    """An agent with fswatch on one directory, alerts, and whatever else."""
+
+    def __init__(self, directory, **modules):
+        self.watched = directory / "watched"
+        self.watched.mkdir()
+        config = {
+            "tokens": [{"name": role, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
+                       for role, token in TOKENS.items()],
+            "modules": {"alerts": {}, "fswatch": {"paths": [str(self.watched)]}, **modules}}
+        self.agent = Agent(directory / "state", config)
+        self.socket = os.path.join(self.agent.state, "run", "api.sock")
+
+    def __enter__(self):
+        self.agent.start()
+        return self
+
+    def __exit__(self, *_):
+        self.agent.__exit__()
+
+    def raise_alert(self, name):
+        (self.watched / name).write_text("x")
+
+    def request(self, method, path, body=None, role="investigator"):
+        connection = Local(self.socket)
+        try:
+            connection.request(method, path if path.startswith("/v1") else BASE + path,
+                               body if body is None or isinstance(body, (str, bytes)) else json.dumps(body),
+                               {"Authorization": "Bearer " + TOKENS[role]} if role else {})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        finally:
+            connection.close()
+
+    def alerts(self, query="", role="viewer"):
+        status, answer = self.request("GET", "/alerts" + query, role=role)
+        assert status == 200, answer
+        return answer["alerts"]
+
+    def wait_alert(self, name):
+        return wait_for(lambda: next((a for a in self.alerts("?limit=1000") if a["message"].endswith("/" + name)), None), name)
+
+    def command(self, *words):
+        return subprocess.run([TARSIER, "alerts", *words, "--agent", self.socket], capture_output=True, text=True,
+                              timeout=60)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    with Host(tmp_path_factory.mktemp("alerts")) as host:
+        host.raise_alert("first")
+        host.wait_alert("first")
+        yield host
+
+
+def test_a_real_alert(host):
+    row = host.wait_alert("first")
+    assert row["module"] == "fswatch" and row["rule"] == "created" and row["state"] == "open"
+    assert row["evidence"]["path"] == str(host.watched / "first")
+    assert host.request("GET", f"/alerts/{row['id']}", role="viewer") == (200, row)
+
+
+def test_roles(host):
+    number = host.wait_alert("first")["id"]
+    for method, path, body in (("POST", f"/alerts/{number}/acknowledge", {}), ("DELETE", f"/alerts/{number}/acknowledge", None),
+                               ("POST", "/acknowledge", {"ids": [number]}), ("POST", "/mutes", {"rule": "x", "for": "1h"}),
+                               ("DELETE", "/mutes/1", None)):
+        status, answer = host.request(method, path, body, role="viewer")
+        assert (status, answer["error"]["code"]) == (403, "permission"), path
+    assert host.alerts("?state=acknowledged") == []
+    for path in ("/alerts", "/mutes", "/counts", "/status", f"/alerts/{number}"):
+        assert host.request("GET", path, role="viewer")[0] == 200
+    front = host.agent.front(TOKENS["viewer"])
+    try:  # the same by a run, which is how commands ask
+        with pytest.raises(Exception, match="needs investigator"):
+            front.start("alerts-acknowledge", {"ids": [number]})
+        # who asks is the agent's word, whatever the parameters are
+        with contextlib.suppress(Exception):
+            front.run("alerts-list", b'{},"identity":"root"')
+    finally:
+        front.close()
+    connection = Local(host.socket)
+    connection.request("GET", BASE + "/alerts", headers={"Authorization": "Bearer nobody"})
+    assert connection.getresponse().status == 401
+    connection.close()
+
+
+def test_who_acknowledged(host):
+    number = host.wait_alert("first")["id"]
+    status, row = host.request("POST", f"/alerts/{number}/acknowledge", {"comment": "a test"})
+    assert status == 200 and row["state"] == "acknowledged"
+    assert row["acknowledged"]["by"] == "token investigator" and row["acknowledged"]["comment"] == "a test"
+    status, row = host.request("DELETE", f"/alerts/{number}/acknowledge")
+    assert status == 200 and row["state"] == "open" and "acknowledged" not in row
+    status, answer = host.request("POST", "/acknowledge", {"ids": [number, 4711], "comment": "both"}, role="admin")
+    assert (status, answer) == (200, {"acknowledged": [number], "unknown": [4711]})
+    assert host.alerts("?state=acknowledged")[0]["acknowledged"]["by"] == "token admin"
+    done = host.command("reopen", str(number))
+    assert done.returncode == 0 and "open" in done.stdout
+    done = host.command("acknowledge", str(number), "--comment", "by hand", "--json")
+    assert json.loads(done.stdout)["elements"][0]["acknowledged"]["by"].startswith(f"uid {os.getuid()} (")
+    host.command("reopen", str(number))
+
+
+@pytest.mark.parametrize("method, path, body, status, code, field", [
+    ("GET", "/alerts?severity=huge", None, 400, "invalid", "severity"),
+    ("GET", "/alerts?since=soon", None, 400, "invalid", "since"),
+    ("GET", "/alerts?limit=0", None, 400, "invalid", "limit"),
+    ("GET", "/alerts?state=open,shut", None, 400, "invalid", "state"),
+    ("GET", "/alerts?before=x", None, 400, "invalid", "before"),
+    ("GET", "/alerts/999999", None, 404, "not-found", None),
+    ("GET", "/alerts/x", None, 404, "not-found", None),
+    ("GET", "/alerts/1/evidence", None, 404, "not-found", None),
+    ("GET", "/nothing", None, 404, "not-found", None),
+    ("POST", "/alerts/1", {}, 404, "not-found", None),
+    ("POST", "/alerts/999999/acknowledge", {}, 404, "not-found", None),
+    ("DELETE", "/alerts/999999/acknowledge", None, 404, "not-found", None),
+    ("POST", "/alerts/1/acknowledge", {"comment": 5}, 400, "invalid", "comment"),
+    ("POST", "/alerts/1/acknowledge", {"by": "eve"}, 400, "invalid", "by"),
+    ("POST", "/alerts/1/acknowledge", {"comment": "x" * 1001}, 400, "invalid", "comment"),
+    ("POST", "/alerts/1/acknowledge", "{", 400, "invalid", None),
+    ("POST", "/alerts/1/acknowledge", "[]", 400, "invalid", None),
+    ("POST", "/alerts/1/acknowledge", json.dumps({"comment": "x" * 100000}), 413, "too-large", None),
+    ("POST", "/acknowledge", {}, 400, "invalid", "ids"),
+    ("POST", "/acknowledge", {"ids": [1, "x"]}, 400, "invalid", "ids[1]"),
+    ("POST", "/acknowledge", {"ids": list(range(1, 1002))}, 400, "invalid", "ids"),
+    ("POST", "/mutes", {"rule": "x"}, 400, "invalid", "for"),
+    ("POST", "/mutes", {"for": "1h"}, 400, "invalid", "rule"),
+    ("POST", "/mutes", {"rule": "x", "for": "never"}, 400, "invalid", "for"),
+    ("DELETE", "/mutes/999", None, 404, "not-found", None),
+    ("GET", "/counts?since=x", None, 400, "invalid", "since"),
+    ("GET", "/counts?since=3650d&step=1m", None, 400, "invalid", "step"),
+    ("PUT", "/alerts", {}, 405, "unsupported", None),
+])
+def test_errors(host, method, path, body, status, code, field):
+    got, answer = host.request(method, path, body)
+    assert (got, answer["error"]["code"], answer["error"].get("path")) == (status, code, field), answer
+
+
+def test_mutes_and_counts_over_http(host):
+    status, mute = host.request("POST", "/mutes", {"module": "fswatch", "rule": "created", "for": "2h", "comment": "quiet"})
+    assert status == 201 and mute["by"] == "token investigator" and mute["active"]
+    host.raise_alert("muted")
+    row = host.wait_alert("muted")
+    assert row["state"] == "muted" and row["mute"] == mute["id"]
+    assert [m["id"] for m in host.request("GET", "/mutes")[1]["mutes"]] == [mute["id"]]
+    status, ended = host.request("DELETE", f"/mutes/{mute['id']}")
+    assert status == 200 and not ended["active"] and ended["ended_by"] == "token investigator" and ended["count"] == 1
+    assert host.request("GET", "/mutes")[1]["mutes"] == []
+    assert len(host.request("GET", "/mutes?all=true")[1]["mutes"]) == 1
+    status, counts = host.request("GET", "/counts?since=1h&step=5m", role="viewer")
+    assert status == 200 and counts["step"] == "5m0s" and counts["muted"]["medium"] == 1
+    assert sum(bin["medium"] for bin in counts["histogram"]) == counts["total"]["medium"] >= 1
+    assert 12 <= len(counts["histogram"]) <= 14 and counts["open"]["medium"] >= 1
+
+
+class Stream:
+    """Server-sent events, one after the other."""
+
+    def __init__(self, host, query="", **headers):
+        self.connection = Local(host.socket)
+        self.connection.request("GET", BASE + "/stream" + query,
+                                headers={"Authorization": "Bearer " + TOKENS["viewer"], **headers})
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200 and self.answer.headers["Content-Type"].startswith("text/event-stream")
+        assert self.answer.readline() == b": tarsier alerts\n"
+
+    def next(self):
+        event = {}
+        while True:
+            line = self.answer.readline().decode().rstrip("\n")
+            assert line or event or not self.answer.isclosed()
+            if not line and "data" in event:
+                return event.get("event"), event.get("id"), json.loads(event["data"])
+            if line and not line.startswith(":"):
+                key, _, value = line.partition(": ")
+                event[key] = value
+
+    def close(self):
+        self.connection.close()
+
+
+def test_stream(host):
+    stream = Stream(host, "?rule=created")
+    host.raise_alert("streamed")
+    event, number, row = stream.next()
+    assert event == "alert" and row["message"].endswith("/streamed") and int(number) == row["id"]
+    host.request("POST", f"/alerts/{row['id']}/acknowledge", {"comment": "live"})
+    event, number, changed = stream.next()
+    assert (event, number) == ("changed", None) and changed["acknowledged"]["comment"] == "live"
+    stream.close()
+    host.raise_alert("meanwhile")
+    host.wait_alert("meanwhile")
+    stream = Stream(host, **{"Last-Event-ID": str(row["id"])})
+    event, number, after = stream.next()
+    assert event == "alert" and after["message"].endswith("/meanwhile")
+    host.raise_alert("live-again")
+    assert stream.next()[2]["message"].endswith("/live-again")
+    stream.close()
+
+
+def test_commands(host):
+    listed = json.loads(host.command("--json", "--limit", "1000").stdout)["elements"]
+    assert [a["id"] for a in listed] == [a["id"] for a in host.alerts("?limit=1000")]
+    assert json.loads(host.command("list", "--json", "--limit", "1000").stdout)["elements"] == listed
+    line = next(line for line in host.command().stdout.splitlines() if line.endswith("/first"))
+    assert line.split()[0] == "1" and "fswatch/created" in line
+    assert host.command("--severity", "critical", "--text", "nowhere").stdout.strip() in ("", "nothing found")
+    mute = json.loads(host.command("mute", "--rule", "never", "--for", "2h", "--comment", "x", "--json").stdout)["elements"][0]
+    assert "never" in host.command("mutes").stdout
+    assert host.command("unmute", str(mute["id"])).returncode == 0
+    assert "never" not in host.command("mutes").stdout
+    counts = json.loads(host.command("counts", "--json").stdout)
+    assert [c["severity"] for c in counts["elements"]] == ["critical", "high", "medium", "low"]
+    done = host.command("acknowledge", "99999")
+    assert done.returncode == 3 and "no alert 99999" in done.stdout + done.stderr
+    done = host.command("mute", "--rule", "x")
+    assert done.returncode == 2 and "for: " in done.stdout + done.stderr
+
+
+def test_every_receiver_gets_every_alert(tmp_path):
+    """dispatch and alerts, each by its own acknowledgement; killed one after the other, neither misses one."""
+    lines = tmp_path / "lines"
+    with Host(tmp_path, dispatch={"outputs": [{"type": "file", "path": str(lines)}]}) as host:
+        names = []
+
+        def raise_some():
+            for _ in range(20):
+                names.append(f"n{len(names):03}")
+                host.raise_alert(names[-1])
+
+        def everywhere():
+            with contextlib.suppress(OSError, ValueError, AssertionError, http.client.HTTPException):
+                here = [a["message"].rsplit("/", 1)[1] for a in host.alerts("?limit=1000")]
+                there = [json.loads(line)["event"]["alert"].rsplit("/", 1)[1] for line in lines.read_text().splitlines()]
+                return sorted(here) == sorted(there) == names
+
+        raise_some()
+        wait_for(everywhere, "alerts in both")
+        for victim in ("alerts", "dispatch", "alerts"):
+            pid = host.agent.service(victim)["pid"]
+            raise_some()
+            os.kill(pid, signal.SIGKILL)
+            raise_some()
+            wait_for(everywhere, f"alerts in both after {victim} was killed")
+        front = host.agent.front()
+        status = front.json("status")
+        front.close()
+        assert status["counters"]["alerts_dropped"] == 0 and status["counters"]["alerts"] == len(names)
+        wait_for(lambda: host.agent.front().json("status")["alerts_waiting"] == 0, "nothing that waits")
+        # one is taken out of the configuration: it holds nothing up
+        config = json.loads(pathlib.Path(host.agent.config).read_text())
+        config["modules"]["alerts"]["enabled"] = False
+        host.agent.write(config)
+        host.agent.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: host.agent.service("alerts")["state"] == "stopped", "alerts stopped")
+        host.raise_alert("later")
+        wait_for(lambda: "later" in lines.read_text(), "the alert in dispatch")
+        wait_for(lambda: host.agent.front().json("status")["alerts_waiting"] == 0, "nothing that waits")
+        assert host.agent.stop() == 0
+
+
+def test_an_agent_that_is_started_anew(tmp_path):
+    with Host(tmp_path) as host:
+        host.raise_alert("first")
+        row = host.wait_alert("first")
+        host.request("POST", f"/alerts/{row['id']}/acknowledge", {"comment": "x"})
+        assert host.agent.stop() == 0
+        host.agent.start()
+        host.raise_alert("second")
+        assert host.wait_alert("second")["id"] == row["id"] + 1
+        assert host.wait_alert("first")["acknowledged"]["comment"] == "x"
+        assert host.agent.stop() == 0
