@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { uplot } from "./uplot.mjs";
 import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -51,6 +52,7 @@ const options = (out, development) => ({
   minify: !development,
   sourcemap: development ? "inline" : false,
   legalComments: "none",
+  plugins: [uplot],
   banner: { js: NOTICE },
   logLevel: "warning",
   plugins: [withoutUnused],

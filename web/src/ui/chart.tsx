@@ -60,6 +60,21 @@ function hour(time: number, step: number): string {
 
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
 
+/** Times at which a clock on the wall shows whole steps: hours and days of this time zone. */
+function wholeSteps(low: number, high: number, step: number): number[] {
+  const ahead = new Date(low * 1000).getTimezoneOffset() * -60;
+  const first = Math.ceil((low + ahead) / step) * step - ahead;
+  return Array.from({ length: Math.max(0, Math.floor((high - first) / step) + 1) }, (_, at) => first + at * step);
+}
+
+/** The point under the cursor; a line that ends far from it has nothing to say there. */
+function nearest(self: uPlot): number | null {
+  const { idx, left } = self.cursor;
+  const { min, max } = self.scales.x!;
+  if (idx == null || left == null || left < 0) return null;
+  return Math.abs(self.data[0][idx]! - self.posToVal(left, "x")) < (max! - min!) / 16 ? idx : null;
+}
+
 /** Drawn on a canvas, so colours are asked for, not inherited. Functions: a new theme only has to draw again. */
 function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
   const { unit, stacked, lines, max } = props;
@@ -79,7 +94,7 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
       sync: { key: "page", scales: ["x", null], setSeries: false },
     },
     scales: {
-      x: { time: true, auto: false },
+      x: { time: false, auto: false },
       // bytes far below their limit would be a line on the floor: they get an axis of their own
       y: { range: (_self, _low, high) => [0, max && max >= high && (unit !== "bytes" || high > max / 4) ? max : Math.max(high * 1.05, least)] },
     },
@@ -93,6 +108,7 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
         gap: 2,
         space: 58,
         incrs: SECONDS,
+        splits: (_self, _axis, low, high, step) => wholeSteps(low, high, step),
         values: (self, splits, _axis, _space, step) => {
           const { min, max: end } = self.scales.x!;
           const rim = (end! - min!) * 0.08; // no room for a whole word there
@@ -122,15 +138,7 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
       })),
     ],
     hooks: {
-      setCursor: [
-        (self) => {
-          // a line that ends far from the cursor has nothing to say there
-          const { idx, left } = self.cursor;
-          const { min, max: end } = self.scales.x!;
-          const near = idx != null && left! >= 0 && Math.abs(self.data[0][idx]! - self.posToVal(left!, "x")) < (end! - min!) / 16;
-          seen(near ? idx : null);
-        },
-      ],
+      setCursor: [(self) => seen(nearest(self))],
       setSelect: [
         (self) => {
           const { left, width } = self.select;
@@ -199,9 +207,9 @@ export function Chart(props: ChartProps) {
   // Only what is seen is read: a computed nobody reads is not computed.
   const shown = useComputed<ChartData | null>(() => (visible.value ? data.value : null));
   const summary = useComputed(() => {
-    const now = shown.value;
-    if (!now || !now.times.length) return "";
-    const all = summarise(stacked ? totals(now.values, now.times.length) : (now.values[0] ?? []));
+    const drawn = shown.value;
+    if (!drawn) return "";
+    const all = summarise(stacked ? totals(drawn.values, drawn.times.length) : (drawn.values[0] ?? []));
     if (!all) return "";
     const what = lines.length > 1 ? (stacked ? "in all " : `${lines[0]!.label} `) : "";
     return `${what}${text(all.min)} to ${text(all.max)}, mean ${text(all.mean)}, last ${text(all.last)}`;
@@ -222,8 +230,8 @@ export function Chart(props: ChartProps) {
     let width = box.clientWidth;
     const paint = effect(() => {
       void painted.value;
-      const now_ = shown.value;
-      if (asTable.value || !now_ || width < 40) {
+      const drawn = shown.value;
+      if (asTable.value || !drawn || width < 40) {
         plot?.destroy();
         plot = null;
         return;
@@ -232,9 +240,10 @@ export function Chart(props: ChartProps) {
       const chart = plot;
       const { from, to } = paused.value ? range.value : { from: now.peek() - span.value, to: now.peek() };
       chart.batch(() => {
-        chart.setData(shape(now_, stacked), false);
+        chart.setData(shape(drawn, stacked), false);
         chart.setScale("x", { min: from, max: to });
       });
+      under.value = nearest(chart);
     });
     const watcher = new ResizeObserver(() => {
       if (box.clientWidth === width) return;
@@ -252,10 +261,10 @@ export function Chart(props: ChartProps) {
     };
   }, [key, height]);
 
-  const state = computed(() => {
-    const now_ = shown.value;
-    if (!now_ || now_.times.length) return "";
-    return now_.state === "loading" ? "Loading…" : now_.state === "failed" ? (now_.message ?? "failed") : "No figures in this range";
+  const state = useComputed(() => {
+    const drawn = shown.value;
+    if (!drawn || drawn.values.some((line) => line.some((value) => value !== null))) return "";
+    return drawn.state === "loading" ? "Loading …" : drawn.state === "failed" ? (drawn.message ?? "failed") : "No figures in this range";
   });
 
   return (

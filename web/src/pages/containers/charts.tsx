@@ -71,7 +71,7 @@ export function ItemCharts(props: Props) {
         />
       ) : null}
       {!row || row.cpu_limit || row.throttled ? (
-        <One of={props} title="Throttled" unit="percent" parts={[["time", "cpu_throttled", "throttled", 100, 100]]} note="time that its CPU limit made it wait" />
+        <One of={props} title="Throttled" unit="percent" parts={[["time", "cpu_throttled", "throttled", 100, 100]]} note="waiting for its CPU limit" />
       ) : null}
       {has("psi_cpu", "psi_memory", "psi_io") ? (
         <One

@@ -112,7 +112,7 @@ const columns: readonly Column<Container>[] = [
   {
     id: "throttled",
     title: "Throttled",
-    hint: "Time in which its CPU limit made it wait",
+    hint: "Time in which it waited for its CPU limit",
     width: 5.6,
     end: true,
     priority: 7,
