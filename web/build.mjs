@@ -9,36 +9,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { uplot } from "./uplot.mjs";
 import { minify } from "terser";
+import { uplot } from "./uplot.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const LIMIT = 80_000; // bytes of all files gzipped; the budget of the page
 const NOTICE = "/*! Tarsier, Apache-2.0. Contains Preact, Preact Signals and uPlot (MIT); see web/README.md */";
-
-// Path builders, helpers and scales of uPlot that no chart of ours uses: without these lines the bundler leaves them out.
-const UNUSED = [
-  "(paths.stepped = stepped);",
-  "(paths.bars    = bars);",
-  "(paths.spline  = monotoneCubic);",
-  "uPlot.join = join;",
-  "uPlot.rangeLog = rangeLog;",
-  "uPlot.rangeAsinh = rangeAsinh;",
-  "uPlot.fmtDate = fmtDate;",
-  "uPlot.tzDate  = tzDate;",
-];
-const withoutUnused = {
-  name: "without-unused",
-  setup: (hooks) =>
-    hooks.onLoad({ filter: /uPlot\.esm\.js$/ }, async ({ path }) => {
-      let contents = await readFile(path, "utf8");
-      for (const line of UNUSED) {
-        if (contents.split(line).length !== 2) throw new Error(`uPlot: "${line}" is not there once: look at UNUSED`);
-        contents = contents.replace(line, "");
-      }
-      return { contents, loader: "js" };
-    }),
-};
 
 const options = (out, development) => ({
   absWorkingDir: here,
@@ -55,7 +31,6 @@ const options = (out, development) => ({
   plugins: [uplot],
   banner: { js: NOTICE },
   logLevel: "warning",
-  plugins: [withoutUnused],
 });
 
 /** The bundle into `out`. A second minifier goes over it: 4 % of it gzipped. */
