@@ -137,6 +137,10 @@ void shower_free(struct shower *shower);
  * show_row, and show_result adds what follows them. */
 bool shower_is_live(struct shower *shower);
 void show_row(struct shower *shower, struct sv json);
+/* Are rows held back, for a pager that may be used at the end? shower_release shows them, and each further one as it
+ * comes: the run goes on for longer than a reader waits. */
+bool shower_holds(const struct shower *shower);
+void shower_release(struct shower *shower);
 
 /* The exit status. */
 int show_result(struct shower *shower, struct result *result);

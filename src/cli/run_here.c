@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
+#include "cli/show_lines.h"
 #include "module/execution.h"
 #include "schema/json.h"
 #include "term/spinner.h"
@@ -18,6 +19,7 @@ struct local_run {
         int interrupts;
         bool ended; /* end of file on stop_fd */
         struct shower *shower;
+        bool hold_timed;        /* the moment for which rows are held has begun */
         struct spinner spinner; /* on stderr */
 };
 
@@ -109,13 +111,27 @@ static void end_spinning(struct local_run *run)
         write_talk(&text);
 }
 
+static void on_release(struct loop *loop, loop_id id, void *cookie)
+{
+        struct local_run *run = cookie;
+        (void)loop;
+        (void)id;
+        shower_release(run->shower);
+}
+
 static void on_row(struct execution *execution, struct sv label, struct sv json, void *cookie)
 {
         struct local_run *run = cookie;
         (void)execution;
         (void)label;
+        struct error ignored;
         end_spinning(run);
         show_row(run->shower, json);
+        if (run->hold_timed || !shower_holds(run->shower))
+                return;
+        run->hold_timed = true;
+        if (loop_add_timer(run->loop, LINES_HOLD_MS * MILLISECOND, 0, on_release, run, NULL, &ignored) < 0)
+                shower_release(run->shower);
 }
 
 struct execution *run_here(const struct run_request *request, struct error *err)

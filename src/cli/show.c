@@ -2,7 +2,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "cli/cli.h"
-#include "module/lines.h"
+#include "cli/show_lines.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
 #include "schema/print.h"
@@ -18,12 +18,9 @@ struct shower {
         const struct run_flags *flags;
         bool own_lines; /* the module prints its rows */
         bool rows_done; /* they were shown as they came */
-        FILE *pipe;     /* to the program that prints for the module */
-        pid_t pid;      /* of that program */
         char *names;    /* --fields, cut into pieces */
         const char *fields[FIELDS_MAX + 1];
-        struct line_printer lines;
-        struct buf text;
+        struct module_lines lines;
         struct printer *printer; /* derived tables */
         FILE *paged;             /* a table that may be longer than the terminal is collected here */
         char *page;
@@ -40,96 +37,18 @@ static int write_stdout(const void *bytes, size_t size, void *cookie)
         return write_all(STDOUT_FILENO, bytes, size, NULL);
 }
 
-/* ---- lines of the module's own, printed here or by its program ---- */
-
-static int flush_lines(struct shower *shower)
-{
-        int status = write_all(STDOUT_FILENO, buf_text(&shower->text), shower->text.len, &shower->err);
-        buf_clear(&shower->text);
-        return status;
-}
+/* ---- lines of the module's own ---- */
 
 static int own_row(const char *group, const char *label, struct sv json, void *cookie)
 {
         struct shower *shower = cookie;
-        int status = print_module_row(shower->entry->module, &shower->lines, group, label, json, &shower->err);
-        if (shower->text.len > 32 << 10 && flush_lines(shower) < 0)
-                return -1;
-        return status;
-}
-
-static int piped_row(const char *group, const char *label, struct sv json, void *cookie)
-{
-        struct shower *shower = cookie;
-        struct json_writer writer;
-        buf_clear(&shower->text);
-        json_writer_init(&writer, &shower->text, 0);
-        json_begin_object(&writer);
-        json_field(&writer, "group", json_put_text, group);
-        json_field(&writer, "label", json_put_text, label);
-        if (json.n)
-                json_field(&writer, "row", json_put_raw, json);
-        json_end_object(&writer);
-        buf_putc(&shower->text, '\n');
-        if (shower->text.failed)
-                return fail(&shower->err, E_NO_MEMORY, "no memory to print a row");
-        if (fwrite(shower->text.data, 1, shower->text.len, shower->pipe) != shower->text.len)
-                return fail(&shower->err, E_IO, "the program that prints the rows is gone");
-        return 0;
-}
-
-static int start_printer(struct shower *shower)
-{
-        int ends[2];
-        if (shower->entry->origin == ORIGIN_BUILTIN)
-                return 0;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return fail_errno(&shower->err, "pipe");
-        shower->pid = fork();
-        if (shower->pid == 0) {
-                dup2(ends[0], STDIN_FILENO);
-                signal(SIGINT, SIG_IGN); /* an interrupt stops the run; its rows are still to be shown */
-                execl(shower->entry->program, shower->entry->program, "print", shower->entry->module->name,
-                        shower->flags->results_only ? "--results-only" : NULL, NULL);
-                _exit(127);
-        }
-        close(ends[0]);
-        shower->pipe = shower->pid > 0 ? fdopen(ends[1], "w") : NULL;
-        if (shower->pipe)
-                return 0;
-        close(ends[1]);
-        return fail_errno(&shower->err, "starting %s", shower->entry->program);
-}
-
-/* The statistics, and the end of the program that prints. */
-static int finish_lines(struct shower *shower, const char *statistics, int status)
-{
-        if (!shower->pipe) {
-                if (status == 0 && statistics)
-                        status = print_module_statistics(
-                                shower->entry->module, &shower->lines, sv_of(statistics), &shower->err);
-                return flush_lines(shower) < 0 ? -1 : status;
-        }
-        if (status == 0 && statistics)
-                fprintf(shower->pipe, "{\"statistics\":%s}\n", statistics);
-        fclose(shower->pipe);
-        int ended = 0;
-        while (waitpid(shower->pid, &ended, 0) < 0 && errno == EINTR)
-                ;
-        if (status == 0 && ended != 0)
-                status = fail(&shower->err, E_FAILED, "the program that prints the rows failed");
-        return status;
+        return module_lines_row(&shower->lines, group, label, json, &shower->err);
 }
 
 static int show_lines(struct shower *shower, struct result *result)
 {
-        int status = 0;
-        if (!shower->rows_done) {
-                if (start_printer(shower) < 0)
-                        return -1;
-                status = result_each_row(result, shower->pipe ? piped_row : own_row, shower, &shower->err);
-        }
-        return finish_lines(shower, result_statistics(result), status);
+        int status = shower->rows_done ? 0 : result_each_row(result, own_row, shower, &shower->err);
+        return module_lines_finish(&shower->lines, result_statistics(result), status, &shower->err);
 }
 
 /* ---- derived tables ---- */
@@ -260,6 +179,12 @@ static void show_talk(struct shower *shower, struct result *result, bool own_lin
                         left_out);
 }
 
+/* Lines that end soon may go through the pager; those of a run without an end never do. */
+static bool is_held(const struct shower *shower)
+{
+        return shower->own_lines && cli_out()->tty && !shower->entry->module->stream;
+}
+
 struct shower *shower_new(const struct catalog_entry *entry, const struct run_flags *flags, struct error *err)
 {
         struct shower *shower = calloc(1, sizeof(*shower));
@@ -268,14 +193,13 @@ struct shower *shower_new(const struct catalog_entry *entry, const struct run_fl
         shower->entry = entry;
         shower->flags = flags;
         shower->own_lines = entry->prints && flags->format < 0 && !flags->fields;
-        buf_init(&shower->text, 64 << 20);
         shower->names = flags->fields ? strdup(flags->fields) : NULL;
         split_fields(shower->names, shower->fields);
         if (check_form(shower, err) < 0) {
                 shower_free(shower);
                 return NULL;
         }
-        shower->lines = (struct line_printer){ &shower->text, flags->results_only, cli_out() };
+        module_lines_init(&shower->lines, entry, flags->results_only, is_held(shower), false);
         return shower;
 }
 
@@ -284,7 +208,7 @@ void shower_free(struct shower *shower)
         if (!shower)
                 return;
         printer_free(shower->printer);
-        buf_done(&shower->text);
+        module_lines_done(&shower->lines);
         if (shower->paged)
                 fclose(shower->paged);
         free(shower->page);
@@ -301,7 +225,8 @@ bool shower_is_live(struct shower *shower)
                 return shower->rows_done = true;
         if (flags->json || !streams || shower->entry->module->shape != SHAPE_LIST || !shower->entry->module->element)
                 return false;
-        shower->rows_done = (shower->own_lines ? start_printer(shower) : open_table(shower)) == 0;
+        shower->lines.live = true;
+        shower->rows_done = shower->own_lines || open_table(shower) == 0;
         return shower->rows_done;
 }
 
@@ -316,13 +241,20 @@ void show_row(struct shower *shower, struct sv json)
         } else if (!shower->own_lines) {
                 table_row(NULL, NULL, json, shower);
                 fflush(stdout);
-        } else if (shower->pipe) {
-                piped_row(NULL, NULL, json, shower);
-                fflush(shower->pipe);
         } else {
                 own_row(NULL, NULL, json, shower);
-                flush_lines(shower);
         }
+}
+
+bool shower_holds(const struct shower *shower)
+{
+        return shower->own_lines && shower->lines.holding;
+}
+
+void shower_release(struct shower *shower)
+{
+        if (shower->err.code == E_NONE)
+                module_lines_release(&shower->lines, &shower->err);
 }
 
 int show_result(struct shower *shower, struct result *result)

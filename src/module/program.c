@@ -221,7 +221,27 @@ static int print_row_line(const struct module *module, struct line_printer *prin
         return status;
 }
 
-static int print_main(const struct module *module, bool results_only)
+/* "[--results-only] [--width N] [--depth N]": the last two where stdout is no terminal but what is printed goes to one
+ * in the end, through a pager. */
+static void read_print_words(char **words, bool *ret_results_only, struct term *term)
+{
+        uint64_t number;
+        for (; *words; words++) {
+                bool width = strcmp(*words, "--width") == 0, depth = strcmp(*words, "--depth") == 0;
+                if (strcmp(*words, "--results-only") == 0)
+                        *ret_results_only = true;
+                if (!(width || depth) || !words[1] || !sv_parse_u64(sv_of(words[1]), 10, &number) ||
+                        number > UINT16_MAX)
+                        continue;
+                if (width)
+                        term->width = (unsigned)number;
+                else if (number <= COLOUR_TRUE)
+                        term->depth = (enum colour_depth)number;
+                words++;
+        }
+}
+
+static int print_main(const struct module *module, char **words)
 {
         cleanup(free) char *line = NULL;
         size_t size = 0;
@@ -230,6 +250,8 @@ static int print_main(const struct module *module, bool results_only)
         buf_init(&out, 64 << 20);
         struct term term;
         term_open(&term, STDOUT_FILENO, COLOUR_AUTO); /* a wish of the user's is in the environment */
+        bool results_only = false;
+        read_print_words(words, &results_only, &term);
         struct line_printer printer = { &out, results_only, &term };
         int status = 0;
         while (status == 0 && getline(&line, &size, stdin) > 0) {
@@ -289,7 +311,7 @@ int program_main(module_table table, const char *area, int argc, char **argv)
         if (module && strcmp(verb, "worker") == 0)
                 return worker_main(module);
         if (module && module->print_row && strcmp(verb, "print") == 0)
-                return print_main(module, argc > 3 && strcmp(argv[3], "--results-only") == 0);
+                return print_main(module, argv + 3);
         if (module && strcmp(verb, "prove") == 0)
                 return prove_main(module, argc > 3 && strcmp(argv[3], "--lines") == 0);
         fprintf(stderr, "tarsier-%s holds modules of Tarsier; run them with `tarsier MODULE`\n", area);
