@@ -61,6 +61,8 @@ static int settle_form(struct run_flags *flags, bool has_format, const char *cho
 {
         if (!has_format)
                 flags->format = -1;
+        if (chosen && !*chosen)
+                return fail(err, E_INVALID, "--json= needs the names of fields: --json=A,B.C");
         if (chosen && (flags->fields || has_format || flags->row_template))
                 return fail(err, E_INVALID, "--json=FIELDS goes without --fields, --format and --template");
         if (chosen) {
