@@ -35,8 +35,8 @@ static void end(struct feeding *feeding, bool failed)
         loop_stop(feeding->loop);
 }
 
-/* A container's sample serves up to half the time since the last look. What is to be told goes out at once: while nobody
- * reads it, it is not looked, and the next picture tells the newest. */
+/* A container's sample serves up to half the time since the last look. What is to be told goes out at once: while
+ * nobody reads it, it is not looked, and the next picture tells the newest. */
 static void look(struct feeding *feeding, bool tell)
 {
         const int64_t interval_ns = feeding->params->interval_ns;

@@ -49,7 +49,7 @@ int metrics_top(struct metrics_service *metrics, const struct top_asked *asked, 
 int metrics_ended(struct metrics_service *metrics, const struct top_asked *asked, top_told_fn *each, void *cookie,
         struct top_figures *ret, struct error *err);
 
-/* feed_service.c: GET /feed */
+/* metrics_follow.c: GET /feed */
 void metrics_on_feed(struct service *service, struct request *request);
 void metrics_feed_end(struct metrics_service *metrics);
 

@@ -278,8 +278,8 @@ int64_t container_read_ns(const struct container *container)
         return container->read_ns;
 }
 
-int registry_look(struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still,
-        struct error *err)
+int registry_look(
+        struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still, struct error *err)
 {
         *ret_still = housekeeping_stands_still(container);
         return *ret_still ? 0 : registry_refresh(registry, container, max_age_ns, err);
