@@ -131,3 +131,31 @@ def test_colours_of_a_module_go_through_the_pager(tarsier):
     text, _ = on_terminal(tarsier, 'report', '--check', 'memory-available', '--check', 'load', rows=2,
                           TARSIER_PAGER='sed s/^/>/', NO_COLOR='1')
     assert text.startswith('>') and '\x1b' not in text
+
+
+# Each is printed by another program or another room: an area's program, a derived table, the agent's, this one.
+COLOURED = [['report', '--check', 'load', '--check', 'memory-available'], ['disk', '--format', 'table'],
+            ['runs', '--state', '/nonexistent'], ['no-such-thing'], ['disk', '--help']]
+DECISIONS = [({}, True), ({'NO_COLOR': '1'}, False), ({'NO_COLOR': ''}, True), ({'TERM': 'dumb'}, False),
+             ({'TERM': ''}, False), ({'CLICOLOR': '0'}, False), ({'CLICOLOR': '0', 'FORCE_COLOR': '1'}, True),
+             ({'NO_COLOR': '1', 'CLICOLOR_FORCE': '1'}, False), ({'FORCE_COLOR': '0', 'TERM': 'dumb'}, False)]
+
+
+@pytest.mark.parametrize(('variables', 'coloured'), DECISIONS)
+@pytest.mark.parametrize('args', COLOURED, ids=lambda args: args[0])
+def test_the_environment_decides_for_every_command_alike(tarsier, args, variables, coloured):
+    text, _ = on_terminal(tarsier, *args, **variables)
+    assert text and ('\x1b[' in text) == coloured
+    text, _ = on_terminal(tarsier, '--color=always', *args, **variables)
+    assert '\x1b[' in text
+    text, _ = on_terminal(tarsier, '--color', 'never', *args, **variables)
+    assert '\x1b[' not in text
+
+
+@pytest.mark.parametrize('args', COLOURED, ids=lambda args: args[0])
+def test_pipes_get_colours_only_when_forced(tarsier, args):
+    plain = {name: value for name, value in os.environ.items() if 'COLOR' not in name}
+    done = tarsier(*args, env=plain)
+    assert '\x1b' not in done.stdout + done.stderr
+    done = tarsier(*args, env={**plain, 'CLICOLOR_FORCE': '1'})
+    assert '\x1b[' in done.stdout + done.stderr
