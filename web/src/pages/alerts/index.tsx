@@ -40,8 +40,9 @@ const COLUMNS: readonly Column<Alert>[] = [
   {
     id: "message",
     title: "Message",
-    width: 8,
+    width: 16,
     grow: 6,
+    narrow: { title: "Message", width: 8, cell: (row) => plain(row.message) },
     cell: (row) => plain(row.message),
     text: (row) => row.message,
   },

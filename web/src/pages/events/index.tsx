@@ -14,6 +14,20 @@ import { EventDetails } from "./details";
 import { EventLog, MOST, type EventRow, type Span } from "./log";
 import "./events.css";
 
+function What({ row }: { row: EventRow }) {
+  if (row.type === "gap") return <span class="lost">⚠ {row.text}</span>;
+  return (
+    <>
+      {row.severity ? (
+        <>
+          <Severity level={row.severity} short />{" "}
+        </>
+      ) : null}
+      <span class="mono">{row.text}</span>
+    </>
+  );
+}
+
 const COLUMNS: readonly Column<EventRow>[] = [
   {
     id: "time",
@@ -31,8 +45,8 @@ const COLUMNS: readonly Column<EventRow>[] = [
     cell: (row) =>
       row.comm ? (
         <>
-          {row.parent ? <span class="muted">{row.parent} → </span> : null}
           {row.comm}
+          {row.parent ? <span class="muted"> ← {row.parent}</span> : null}
         </>
       ) : null,
     text: (row) => row.comm,
@@ -51,22 +65,11 @@ const COLUMNS: readonly Column<EventRow>[] = [
   {
     id: "what",
     title: "What",
-    width: 8,
+    width: 15,
     grow: 6,
     priority: 1,
-    cell: (row) =>
-      row.type === "gap" ? (
-        <span class="lost">⚠ {row.text}</span>
-      ) : (
-        <>
-          {row.severity ? (
-            <>
-              <Severity level={row.severity} short />{" "}
-            </>
-          ) : null}
-          <span class="mono">{row.text}</span>
-        </>
-      ),
+    narrow: { title: "What", width: 8, cell: (row) => <What row={row} /> },
+    cell: (row) => <What row={row} />,
     text: (row) => row.text,
   },
   { id: "rules", title: "Rules", width: 8, priority: 7, cell: (row) => row.tags, text: (row) => row.tags },
@@ -211,8 +214,8 @@ function View() {
           ) : log.error.value ? (
             <Failed what="Events" error={log.error.value} retry={() => void log.load()} />
           ) : (
-            <Empty title={fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
-              {filtered ? "Or nothing that fits the filters." : "What watch sees from now on comes here by itself."}{" "}
+            <Empty title={filtered ? "No event fits the filters" : fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
+              {live ? "What comes from now on is shown by itself." : "Another time, or fewer filters, may show more."}{" "}
               {paused.value ? (
                 <button type="button" onClick={() => pause(false)}>
                   Go live
