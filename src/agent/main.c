@@ -1,4 +1,4 @@
-/* tarsier-agent: `tarsier serve`, `tarsier runs` and `tarsier status`. argv[0] is the verb. */
+/* tarsier-agent: `tarsier serve`, `tarsier runs`, `tarsier saved` and `tarsier status`. argv[0] is the verb. */
 #include "agent/verbs.h"
 #include "base/path.h"
 #include "module/foreign.h"
@@ -21,8 +21,10 @@ int main(int argc, char **argv)
                 return cmd_serve(argc, argv);
         if (strcmp(verb, "runs") == 0)
                 return cmd_runs(argc, argv);
+        if (strcmp(verb, "saved") == 0)
+                return cmd_saved(argc, argv);
         if (strcmp(verb, "status") == 0)
                 return cmd_status(argc, argv);
-        fputs("tarsier-agent is started by `tarsier serve`, `tarsier runs` or `tarsier status`\n", stderr);
+        fputs("tarsier-agent is started by `tarsier serve`, `runs`, `saved` or `status`\n", stderr);
         return 2;
 }

@@ -1,18 +1,14 @@
 /* tarsier status: the question to the running agent, and its answer for people. */
+#include "agent/ask.h"
 #include "agent/verbs.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "module/agent_wire.h"
 #include "schema/field.h"
 #include "schema/json.h"
 #include "schema/print.h"
 #include "term/pager.h"
 #include "term/table.h"
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 enum { PATH_SIZE = 4096, TEXT_MAX = 64 << 20, TEXTS_ARENA = 1 << 20 };
 
@@ -28,82 +24,6 @@ static const struct field status_fields[] = {
                 struct status_flags, run_dir, .option = "run-dir", .metavar = "DIR", .help = "where its sockets are"),
         FIELD_BOOL(struct status_flags, json, .help = "as JSON"),
 };
-
-static int connect_agent(const char *path, struct error *err)
-{
-        struct sockaddr_un at = { .sun_family = AF_UNIX };
-        if (strlen(path) >= sizeof(at.sun_path))
-                return fail(err, E_INVALID, "%s: the path is too long for a socket", path);
-        memcpy(at.sun_path, path, strlen(path));
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct timeval patience = { .tv_sec = 10 };
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
-                int status = errno == ENOENT || errno == ECONNREFUSED
-                                     ? fail(err, E_UNAVAILABLE, "no agent answers on %s", path)
-                                     : fail_errno(err, "%s", path);
-                close(fd);
-                return status;
-        }
-        return fd;
-}
-
-static int grant(int fd, uint32_t bytes, struct error *err)
-{
-        cleanup(buf_done) struct buf frame;
-        buf_init(&frame, 64);
-        frame_append(&frame, FRAME_CREDIT, 1, sv_n((const char *)&bytes, sizeof(bytes)));
-        return write_all(fd, frame.data, frame.len, err);
-}
-
-/* One frame of the answer; 1 = it is over. */
-static int take(int fd, const struct frame_header *header, struct sv payload, struct buf *out, struct error *err)
-{
-        if (header->type == FRAME_END)
-                return 1;
-        if (header->type == FRAME_DATA) {
-                buf_append(out, payload.p, payload.n);
-                return grant(fd, (uint32_t)payload.n, err);
-        }
-        cleanup(json_decref) json_t *message = json_parse(payload, false, NULL);
-        const char *class = json_string_value(json_object_get(message, "class"));
-        const json_t *parameters = json_object_get(message, "parameters");
-        const char *why = json_string_value(json_object_get(parameters, "message"));
-        if (class && strcmp(class, "refused") == 0)
-                return fail(err, E_PERMISSION, "%s", why ? why : "refused");
-        return 0;
-}
-
-static int ask(int fd, struct buf *out, struct error *err)
-{
-        static const char question[] = "{\"class\":\"status\",\"parameters\":{\"credential\":{\"connection\":true}}}";
-        cleanup(buf_done) struct buf frames;
-        buf_init(&frames, FRAME_LENGTH_MAX);
-        frame_append(&frames, FRAME_MESSAGE, 1, sv_of(question));
-        if (write_all(fd, frames.data, frames.len, err) < 0)
-                return -1;
-        buf_clear(&frames);
-        for (;;) {
-                struct frame_header header;
-                struct sv payload;
-                size_t size;
-                int have = frame_next(&frames, 0, &header, &payload, &size, err);
-                if (have > 0) {
-                        int over = take(fd, &header, payload, out, err);
-                        if (over)
-                                return over < 0 ? -1 : 0;
-                        buf_consume(&frames, size);
-                        continue;
-                }
-                char *room = have < 0 ? NULL : buf_reserve(&frames, 64 << 10);
-                ssize_t got = room ? recv(fd, room, 64 << 10, 0) : -1;
-                if (have < 0)
-                        return -1;
-                if (got <= 0)
-                        return fail(err, E_UNAVAILABLE, "the agent gave no answer");
-                frames.len += (size_t)got;
-        }
-}
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -298,10 +218,7 @@ int cmd_status(int argc, char **argv)
         snprintf(path, sizeof(path), "%.4000s/agent.sock", run);
         cleanup(buf_done) struct buf text;
         buf_init(&text, TEXT_MAX);
-        int fd = connect_agent(path, &err);
-        int status = fd < 0 ? -1 : ask(fd, &text, &err);
-        if (fd >= 0)
-                close(fd);
+        int status = ask_agent(path, "status", NULL, &text, NULL, &err);
         if (status == 0)
                 status = flags.json ? print_text(&text, &err) : print_status(&text, &err);
         arena_done(&arena);

@@ -5,6 +5,7 @@ struct error;
 
 int cmd_serve(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
+int cmd_saved(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 
 /* "tarsier: MESSAGE" on stderr; the exit status of the error's code. */

@@ -18,6 +18,7 @@ const struct verb cli_verbs[] = {
         { "man", NULL, cmd_man },
         { "modules", "list every module of this installation", cmd_modules },
         { "runs", "list what the agent ran, and verify its log", cmd_agent_verb },
+        { "saved", "list, save, remove and start the runs that are saved with the agent", cmd_agent_verb },
         { "schema", "print the JSON Schema of a module", cmd_schema },
         { "serve", "run the agent in the foreground", cmd_agent_verb },
         { "spawn", "start a program by the worker handshake and wait for it", cmd_spawn },

@@ -235,3 +235,35 @@ def test_described(api):
     assert check.is_valid(NIGHTLY) and not check.is_valid({**NIGHTLY, 'parameters': {'nonsense': 1}}) and not check.is_valid({'x': 1})
     assert api.ask('OPTIONS', '/v1/saved/a')[1]['Allow'] == 'GET, HEAD, PUT, DELETE, OPTIONS'
     assert api.error('POST', '/v1/saved/a')[0] == 405
+
+
+# ---- from the command line ----
+
+
+def test_from_the_command_line(tmp_path):
+    with Agent(tmp_path / 'agent', FULL) as agent:
+        api = Api(agent)
+
+        def saved(*args):
+            return agent.tarsier('saved', *args)
+
+        done = saved('put', 'who', '--module', 'example', '--parameters', '{"gethostname": true}', '--every', '1h', '--disabled',
+                     '--description', 'who is this', '--max-time', '1m')
+        assert done.returncode == 0, done.stderr
+        one = api.get('/v1/saved/who')
+        assert one['parameters'] == {'gethostname': True} and one['enabled'] is False and one['max_time'] == '1m0s'
+        assert json.loads(saved('show', 'who').stdout) == one and json.loads(saved('--json').stdout) == [one]
+        lines = saved().stdout.splitlines()
+        assert lines[0].split() == ['NAME', 'MODULE', 'WHEN', 'SAVED_BY', 'DESCRIPTION']
+        assert 'every 1h0m0s (off)' in lines[1] and 'who is this' in lines[1]
+        run = saved('run', 'who').stdout.strip()
+        assert api.follow(run)[-1][0] == 'done'
+        assert saved('delete', 'who').returncode == 0 and names(api) == []
+        for args, status, words in ((('delete', 'who'), 3, 'no saved run who'), (('put', 'a'), 2, 'module: required'),
+                                    (('put',), 2, 'which one'), (('run', 'who'), 3, 'no saved run'),
+                                    (('put', 'a', '--module', 'example', '--parameters', '{'), 2, 'parameters: '),
+                                    (('put', 'of-the-file', '--module', 'example'), 5, 'the configuration has')):
+            done = saved(*args)
+            assert done.returncode == status and words in done.stderr, (args, done.returncode, done.stderr)
+    done = agent.tarsier('saved')
+    assert done.returncode != 0 and 'no agent answers' in done.stderr
