@@ -53,8 +53,8 @@ int recorder_add(struct recorder *recorder, struct sv record, struct error *err)
         fprintf(recorder->file, "{\"at\":%lld,\"record\":", (long long)(time_monotonic_ns() - recorder->began_ns));
         fwrite(record.p, 1, record.n, recorder->file);
         fputs("}\n", recorder->file);
-        /* whole pictures are in the file, whatever becomes of us */
-        if (sv_starts(record, SV("{\"tick\"")))
+        /* whole pictures, and why none come, are in the file, whatever becomes of us */
+        if (sv_starts(record, SV("{\"tick\"")) || sv_starts(record, SV("{\"source\"")))
                 (void)fflush(recorder->file);
         if (!ferror(recorder->file))
                 return 0;
