@@ -538,6 +538,13 @@ def test_commands(host):
     assert done.returncode == 2 and "for: " in done.stdout + done.stderr
 
 
+def test_a_hostile_name_is_shown_not_obeyed(host):
+    host.raise_alert("evil\n\x1b[31m  99  critical")
+    wait_for(lambda: [a for a in host.alerts("?text=evil")], "the alert")
+    lines = host.command("--text", "evil").stdout.splitlines()
+    assert len(lines) == 1 and "\x1b" not in lines[0] and "critical" in lines[0]
+
+
 def test_every_receiver_gets_every_alert(tmp_path):
     """dispatch and alerts, each by its own acknowledgement; killed one after the other, neither misses one."""
     lines = tmp_path / "lines"

@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-enum { LINE_MAX = 8 << 10 };
+enum { LINE_MAX = 16 << 10, ORIGIN_WIDTH = 28 };
 
 static struct alerts *running(const struct run *run, struct error *err)
 {
@@ -83,27 +83,34 @@ int alerts_list_run(struct run *run, struct error *err)
 /* "  12  11-22 08:15:02  critical  open          3x  watch/shell-in-container  web  a sentence" */
 void alert_print_row(struct line_printer *printer, const char *group, const char *label, const void *given)
 {
+        const char *at[ALERT_SEVERITIES] = { "", "", "", "" }; /* the word in the colour of how bad it is */
         struct tm local;
-        struct buf line;
         const struct alert_element *row = given;
         time_t seconds = row->last_ns / SECOND;
-        char origin[ALERT_MODULE_MAX + ALERT_RULE_MAX + 2];
+        char begin[64], severity[16], state[64];
+        struct buf rest, seen;
         (void)group;
         (void)label;
-        buf_init(&line, LINE_MAX);
+        buf_init(&rest, LINE_MAX);
+        buf_init(&seen, LINE_MAX);
         localtime_r(&seconds, &local);
-        snprintf(origin, sizeof(origin), "%s%s%s", row->module ? row->module : "-", row->rule && *row->rule ? "/" : "",
+        snprintf(begin, sizeof(begin), "%6lld  %02d-%02d %02d:%02d:%02d  ", (long long)row->id, local.tm_mon + 1,
+                local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+        snprintf(severity, sizeof(severity), "%-8s", alert_severity_names[row->severity]);
+        snprintf(state, sizeof(state), "  %-12s  %5lldx  ", alert_state_names[row->state], (long long)row->count);
+        buf_printf(&rest, "%s%s%s", row->module ? row->module : "-", row->rule && *row->rule ? "/" : "",
                 row->rule ? row->rule : "");
-        buf_printf(&line, "%6lld  %02d-%02d %02d:%02d:%02d  %-8s  %-12s  %5lldx  %-28s  %-14s  %s", (long long)row->id,
-                local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
-                alert_severity_names[row->severity], alert_state_names[row->state], (long long)row->count, origin,
+        buf_printf(&rest, "%*s  %-14s  %s", rest.len < ORIGIN_WIDTH ? (int)(ORIGIN_WIDTH - rest.len) : 0, "",
                 row->container && *row->container ? row->container : "-", row->message ? row->message : "");
         if (row->is_acknowledged)
-                buf_printf(&line, "  [%s%s%s]", row->acknowledged.by ? row->acknowledged.by : "",
+                buf_printf(&seen, "  [%s%s%s]", row->acknowledged.by ? row->acknowledged.by : "",
                         row->acknowledged.comment && *row->acknowledged.comment ? ": " : "",
                         row->acknowledged.comment ? row->acknowledged.comment : "");
-        print_line(printer, "%s", buf_text(&line));
-        buf_done(&line);
+        at[row->severity] = severity;
+        print_styled(printer, "%s<dim>%s</><info>%s</><warning>%s</><error>%s</>%s%s<dim>%s</>", begin, at[ALERT_LOW],
+                at[ALERT_MEDIUM], at[ALERT_HIGH], at[ALERT_CRITICAL], state, buf_text(&rest), buf_text(&seen));
+        buf_done(&rest);
+        buf_done(&seen);
 }
 
 const struct module alerts_list_module = {
