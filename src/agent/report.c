@@ -241,10 +241,20 @@ int cmd_runs(int argc, char **argv)
         struct arena arena;
         struct error err = { 0 };
         arena_init(&arena, TEXTS_ARENA);
+        static char form[] = "--format=json";
+        const char *chosen = NULL;
         int status = 2;
+        for (int i = 1; i < argc; i++) /* --json=A,B: these fields */
+                if (strncmp(argv[i], "--json=", 7) == 0 && strcmp(argv[i] + 7, "true") &&
+                        strcmp(argv[i] + 7, "false")) {
+                        chosen = argv[i] + 7;
+                        argv[i] = form;
+                }
         if (verb_flags(RECORD(struct runs_flags, runs_fields), "runs", "list what the agent ran, and verify its log",
-                    argc, argv, &flags, &arena) == 0)
+                    argc, argv, &flags, &arena) == 0) {
+                flags.fields = chosen ? arena_strdup(&arena, chosen) : flags.fields;
                 status = do_runs(&flags, &err) < 0 ? verb_fail(&err) : 0;
+        }
         arena_done(&arena);
         return status;
 }

@@ -94,6 +94,11 @@ extern const struct record run_flags_record;
 int run_flags_take(const struct record *params, int *argc, char **argv, struct run_flags *ret, struct arena *arena,
         struct error *err);
 
+/* "--json=name,pid": the fields; NULL where that is not said. --json=true and =false are the switch itself. */
+const char *cli_json_fields(const char *word);
+/* "a,b.c" into at most `max` names and a NULL; text (may be NULL) is cut in place. */
+void cli_split_names(char *text, const char **ret, size_t max);
+
 /* Which agent to ask instead of running here. */
 struct run_target {
         const char *agent;

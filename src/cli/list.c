@@ -3,8 +3,11 @@
 #include "cli/cli.h"
 #include "module/descriptor.h"
 #include "module/prove.h"
+#include "schema/flags.h"
+#include "schema/json.h"
 #include "schema/json_schema.h"
-#include "schema/json_writer.h"
+#include "schema/print.h"
+#include "schema/usage.h"
 #include "term/table.h"
 
 static bool take_word(int *argc, char **argv, const char *word)
@@ -20,28 +23,80 @@ static bool take_word(int *argc, char **argv, const char *word)
         return false;
 }
 
-static void print_json_list(const struct catalog_entry *const *entries, size_t count)
+struct modules_flags {
+        bool json, no_header;
+        char *prove, *fields, *row_template;
+        int format;
+};
+
+static const struct field modules_fields[] = {
+        FIELD_BOOL(struct modules_flags, json, .help = "as JSON; --json=A,B: with these fields"),
+        { FIELD_BASE(struct modules_flags, format, FIELD_TYPE_ENUM, int, int), .names = print_format_names,
+                .help = "how the list is shown" },
+        FIELD_BOOL(struct modules_flags, no_header, .option = "no-header", .help = "print no column names"),
+        FIELD_STRING(struct modules_flags, fields, .metavar = "A,B", .help = "show only these fields, in this order"),
+        FIELD_STRING(struct modules_flags, row_template, .json = "template", .metavar = "TEXT",
+                .help = "a line a module: '{{name}} {{upper area}}'"),
+        FIELD_STRING(struct modules_flags, prove, .metavar = "MODULE",
+                .help = "lock this process as the module's worker and try what it may not do"),
+};
+
+/* One module in the list. */
+static const struct field entry_fields[] = {
+        { .name = "name", .type = FIELD_TYPE_STRING },
+        { .name = "summary", .type = FIELD_TYPE_STRING },
+        { .name = "area", .type = FIELD_TYPE_STRING },
+        { .name = "kind", .type = FIELD_TYPE_STRING },
+        { .name = "role", .type = FIELD_TYPE_STRING },
+        { .name = "local_only", .type = FIELD_TYPE_BOOL },
+        { .name = "foreign", .type = FIELD_TYPE_BOOL },
+};
+
+static const struct record entry_record = {
+        .fields = entry_fields, .count = sizeof(entry_fields) / sizeof(entry_fields[0]), .name = "module"
+};
+
+static json_t *entry_json(const struct catalog_entry *entry)
 {
-        struct buf out;
-        struct json_writer writer;
-        buf_init(&out, 256 << 20);
-        json_writer_init(&writer, &out, 0);
-        json_begin_array(&writer);
+        const struct module *module = entry->module;
+        return json_pack("{ss ss ss ss ss sb sb}", "name", module->name, "summary", module->summary, "area",
+                entry->area, "kind", module->persistent ? "persistent" : "standard", "role",
+                role_name(module_role(module)), "local_only", module->local_only, "foreign",
+                entry->origin == ORIGIN_FOREIGN);
+}
+
+static int print_json_list(const struct catalog_entry *const *entries, size_t count)
+{
+        cleanup(json_decref) json_t *list = json_array();
+        for (size_t i = 0; i < count; i++)
+                json_array_append_new(list, entry_json(entries[i]));
+        cleanup(free) char *text = json_dumps(list, JSON_COMPACT);
+        puts(text ? text : "[]");
+        return 0;
+}
+
+static int print_forms(const struct catalog_entry *const *entries, size_t count, const struct modules_flags *flags,
+        enum print_format format)
+{
+        enum { NAMES_MAX = 16 };
+        const char *names[NAMES_MAX + 1];
+        struct error err;
+        cli_split_names(flags->fields, names, NAMES_MAX);
+        struct printer_options options = { .format = format,
+                .no_header = flags->no_header,
+                .fields = flags->fields ? names : NULL,
+                .row_template = flags->row_template,
+                .width = cli_out()->width,
+                .colour = cli_out()->depth != COLOUR_NONE };
+        cleanup(printer_free) struct printer *printer = printer_new(stdout, &options, &err);
+        if (!printer || printer_begin(printer, &entry_record, NULL, &err) < 0)
+                return cli_fail(&err);
         for (size_t i = 0; i < count; i++) {
-                const struct module *module = entries[i]->module;
-                json_begin_object(&writer);
-                json_field(&writer, "name", json_put_text, module->name);
-                json_field(&writer, "summary", json_put_text, module->summary);
-                json_field(&writer, "area", json_put_text, entries[i]->area);
-                json_field(&writer, "kind", json_put_text, module->persistent ? "persistent" : "standard");
-                json_field(&writer, "role", json_put_text, role_name(module_role(module)));
-                json_field(&writer, "local_only", json_put_bool, module->local_only);
-                json_field(&writer, "foreign", json_put_bool, entries[i]->origin == ORIGIN_FOREIGN);
-                json_end_object(&writer);
+                cleanup(json_decref) json_t *row = entry_json(entries[i]);
+                if (printer_row(printer, row, &err) < 0)
+                        return cli_fail(&err);
         }
-        json_end_array(&writer);
-        puts(buf_text(&out));
-        buf_done(&out);
+        return printer_end(printer, &err) < 0 || printer_finish(printer, &err) < 0 ? cli_fail(&err) : 0;
 }
 
 /* By the program that holds the module, which is the one that locks itself for a run. */
@@ -106,25 +161,58 @@ static int show_table(const struct catalog_entry *const *entries, size_t count)
         return cli_page(sv_n(buf_text(&out), out.len));
 }
 
+/* The flags, also "--json=A,B". -1 after a message. */
+static int modules_flags_read(int argc, char **argv, struct modules_flags *ret, bool *ret_formed, struct arena *arena)
+{
+        struct error err;
+        static char plain[] = "--json";
+        const char *chosen = NULL;
+        for (int i = 1; i < argc; i++) {
+                const char *fields = cli_json_fields(argv[i]);
+                chosen = fields ? fields : chosen;
+                argv[i] = fields ? plain : argv[i];
+        }
+        const struct record *record = RECORD(struct modules_flags, modules_fields);
+        cleanup(json_decref) json_t *json = flags_parse(record, argc - 1, argv + 1, &err);
+        if (!json || record_read(record, json, ret, arena, READ_STRICT, &err) < 0)
+                return cli_fail(&err), -1;
+        if (chosen)
+                ret->fields = arena_strdup(arena, chosen);
+        if (chosen)
+                ret->format = PRINT_JSON;
+        if (ret->row_template)
+                ret->format = PRINT_TEMPLATE;
+        *ret_formed = chosen || ret->fields || ret->row_template || json_object_get(json, "format");
+        return 0;
+}
+
 int cmd_modules(int argc, char **argv)
 {
         struct error err;
+        struct modules_flags flags;
+        bool formed;
+        cleanup(arena_done) struct arena arena;
         const struct catalog_entry *const *entries;
         size_t refused;
-        bool json = take_word(&argc, argv, "--json");
-        if (argc == 3 && strcmp(argv[1], "--prove") == 0)
-                return prove(argv[2], json);
-        if (argc > 1) {
-                fprintf(stderr, "usage: tarsier modules [--prove MODULE] [--json]\n");
+        arena_init(&arena, 1 << 20);
+        for (int i = 1; i < argc; i++)
+                if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+                        cleanup(buf_done) struct buf text;
+                        buf_init(&text, 1 << 20);
+                        usage_print(&text, "tarsier modules", "list every module of this installation", NULL,
+                                RECORD(struct modules_flags, modules_fields), NULL, cli_out()->width);
+                        return cli_show_help(sv_n(buf_text(&text), text.len));
+                }
+        if (modules_flags_read(argc, argv, &flags, &formed, &arena) < 0)
                 return 2;
-        }
+        if (flags.prove)
+                return prove(flags.prove, flags.json);
         size_t count = catalog_all(cli_catalog(), &entries, &refused, &err);
-        if (json) {
-                print_json_list(entries, count);
-                return 0;
-        }
-        int status = cli_out()->tty ? show_table(entries, count) : print_lines(entries, count);
-        if (refused)
+        int status = formed           ? print_forms(entries, count, &flags, (enum print_format)flags.format)
+                     : flags.json     ? print_json_list(entries, count)
+                     : cli_out()->tty ? show_table(entries, count)
+                                      : print_lines(entries, count);
+        if (refused && !flags.json)
                 fprintf(stderr, "%zu modules were left out\n", refused);
         return status;
 }

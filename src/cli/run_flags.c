@@ -46,14 +46,26 @@ static const struct flag_spec *find_flag(const struct flag_spec *flags, size_t c
         return NULL;
 }
 
-/* "--json=name,pid": the fields, NULL where that is not said. --json=true and =false are the switch itself. */
-static const char *json_fields(const char *word)
+const char *cli_json_fields(const char *word)
 {
         static const char option[] = "--json=";
         const char *value = word + sizeof(option) - 1;
         if (strncmp(word, option, sizeof(option) - 1) != 0 || strcmp(value, "true") == 0 || strcmp(value, "false") == 0)
                 return NULL;
         return value;
+}
+
+void cli_split_names(char *text, const char **ret, size_t max)
+{
+        size_t count = 0;
+        for (char *at = text; at && *at && count < max; count++) {
+                char *comma = strchr(at, ',');
+                ret[count] = at;
+                if (comma)
+                        *comma++ = '\0';
+                at = comma;
+        }
+        ret[count] = NULL;
 }
 
 /* What the ways to choose a form mean together. */
@@ -106,7 +118,7 @@ int run_flags_take(const struct record *params, int *argc, char **argv, struct r
                 const struct flag_spec *flag = dashed && !mine ? find_flag(common, common_count, name) : NULL;
                 if (!mine && strcmp(word, "-h") == 0)
                         flag = find_flag(common, common_count, SV("help"));
-                const char *fields = mine ? NULL : json_fields(word);
+                const char *fields = mine ? NULL : cli_json_fields(word);
                 if (fields) {
                         chosen = fields;
                         continue;

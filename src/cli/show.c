@@ -84,20 +84,6 @@ static int table_row(const char *group, const char *label, struct sv json, void 
         return row ? printer_row(shower->printer, row, &shower->err) : -1;
 }
 
-/* "a,b.c" as the list the printer takes; text is cut in place. */
-static void split_fields(char *text, const char **ret)
-{
-        size_t count = 0;
-        for (char *at = text; at && *at && count < FIELDS_MAX; count++) {
-                char *comma = strchr(at, ',');
-                ret[count] = at;
-                if (comma)
-                        *comma++ = '\0';
-                at = comma;
-        }
-        ret[count] = NULL;
-}
-
 static struct printer *new_printer(struct shower *shower, FILE *out, struct error *err)
 {
         const struct module *module = shower->entry->module;
@@ -194,7 +180,7 @@ struct shower *shower_new(const struct catalog_entry *entry, const struct run_fl
         shower->flags = flags;
         shower->own_lines = entry->prints && flags->format < 0 && !flags->fields;
         shower->names = flags->fields ? strdup(flags->fields) : NULL;
-        split_fields(shower->names, shower->fields);
+        cli_split_names(shower->names, shower->fields, FIELDS_MAX);
         if (check_form(shower, err) < 0) {
                 shower_free(shower);
                 return NULL;

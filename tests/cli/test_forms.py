@@ -159,3 +159,18 @@ def test_pipes_get_colours_only_when_forced(tarsier, args):
     assert '\x1b' not in done.stdout + done.stderr
     done = tarsier(*args, env={**plain, 'CLICOLOR_FORCE': '1'})
     assert '\x1b[' in done.stdout + done.stderr
+
+
+def test_the_list_of_modules_in_every_form(tarsier):
+    whole = json.loads(tarsier('modules', '--json').stdout)
+    assert json.loads(tarsier('modules', '--json=area,name').stdout) == \
+        [{'area': module['area'], 'name': module['name']} for module in whole]
+    rows = list(csv.DictReader(io.StringIO(tarsier('modules', '--format', 'csv').stdout)))
+    assert [row['name'] for row in rows] == [module['name'] for module in whole]
+    names = tarsier('modules', '--template', '{{name}}').stdout.split()
+    assert names == [module['name'] for module in whole]
+    assert tarsier('modules', '--fields', 'name', '--no-header', '--format', 'table').stdout.split() == names
+    done = tarsier('modules', '--json=nmae')
+    assert done.returncode == 2 and 'did you mean name?' in done.stderr
+    assert tarsier('modules', '--jsn').returncode == 2
+    assert 'Options:' in tarsier('modules', '--help').stdout
