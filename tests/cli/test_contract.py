@@ -173,7 +173,7 @@ def test_text_output_is_the_documents(tarsier):
     (('-m', 'a', 'b'), 2, 'usage: '),
     (('schema',), 2, 'usage: '),
     (('schema', 'nope'), 3, 'not available'),
-    (('modules', 'x'), 2, 'usage: '),
+    (('modules', 'x'), 2, 'unexpected argument'),
     (('worker', 'example'), 2, 'by a parent')])
 def test_misuse_is_talk_and_a_status(tarsier, arguments, status, talk):
     done = tarsier(*arguments)
