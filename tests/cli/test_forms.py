@@ -123,7 +123,7 @@ def paged(tarsier, *args, **options):
 
 def test_own_lines_are_paged_when_they_end_at_once(tarsier):
     paged(tarsier, 'disk', '--all')
-    paged(tarsier, 'pkg', '--name', '^lib')  # another program prints
+    paged(tarsier, 'report', '--area', 'kernel')  # another program prints
     short, _ = on_terminal(tarsier, 'disk', '/', rows=50, TARSIER_PAGER='sed s/^/>/')
     assert '>' not in short
 
