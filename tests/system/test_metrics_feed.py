@@ -223,6 +223,30 @@ def test_containers(tarsier, groups):
         feed.until(lambda f: path in f.rows['container'], 'its return')
 
 
+TRAFFIC = """import os, socket, time
+door = socket.create_server(('127.0.0.1', 0))
+if os.fork() == 0:
+    sender = socket.create_connection(door.getsockname())
+    while True:
+        sender.sendall(b'x' * 100000)
+        time.sleep(0.02)
+receiver, _ = door.accept()
+while receiver.recv(1 << 20):
+    pass
+"""
+
+
+def test_who_sends_and_who_receives(tarsier):
+    with children(['/usr/bin/python3', '-c', TRAFFIC]) as (receiver,), \
+            Feed(tarsier, '--parts', 'processes', '--interval', '500ms') as feed:
+        feed.until(lambda f: f.process(receiver) and f.process(receiver).get('receive', 0) > 1000, 'bytes that came')
+        sender = next(row for row in feed.rows['process'].values() if row['ppid'] == receiver)
+        until(lambda: feed.picture().process(sender['pid'])['send'] > 1000, 'bytes that went')
+        assert feed.process(receiver)['send'] == 0 and feed.process(sender['pid'])['receive'] == 0
+        os.kill(sender['pid'], signal.SIGKILL)
+        feed.until(lambda f: not f.process(receiver) or not f.process(receiver).get('receive'), 'silence')
+
+
 def test_everything_each_time(tarsier):
     with Feed(tarsier, '--parts', 'containers', '--full', '--interval', '100ms') as feed:
         for _ in range(3):

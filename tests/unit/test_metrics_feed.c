@@ -294,6 +294,7 @@ static void collect(struct host *host, unsigned parts)
 struct made { /* a process */
         int pid;
         uint64_t start_seconds; /* after the boot */
+        char state;             /* 0: S */
         const char *comm;
         uint64_t ticks, pages, majflt;
         unsigned flags, arg_start;
@@ -305,10 +306,11 @@ static void put_process(struct host *host, const struct made *made)
         const uint64_t hertz = (uint64_t)sysconf(_SC_CLK_TCK);
         snprintf(path, sizeof(path), "proc/%d/stat", made->pid);
         snprintf(text, sizeof(text),
-                "%d (%s) S 1 1 1 0 -1 %u 0 0 %llu 0 %llu 0 0 0 20 0 1 0 %llu 8192 %llu 18446744073709551615 100 200 0 "
+                "%d (%s) %c 1 1 1 0 -1 %u 0 0 %llu 0 %llu 0 0 0 20 0 1 0 %llu 8192 %llu 18446744073709551615 100 200 0 "
                 "0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 %u 0 0 0 0\n",
-                made->pid, made->comm, made->flags, (unsigned long long)made->majflt, (unsigned long long)made->ticks,
-                (unsigned long long)(made->start_seconds * hertz), (unsigned long long)made->pages, made->arg_start);
+                made->pid, made->comm, made->state ? made->state : 'S', made->flags, (unsigned long long)made->majflt,
+                (unsigned long long)made->ticks, (unsigned long long)(made->start_seconds * hertz),
+                (unsigned long long)made->pages, made->arg_start);
         fixture_text(&host->fixture, path, text);
 }
 
@@ -429,6 +431,13 @@ static void another_program_is_seen(void **state)
         host.now_ns += 100 * SECOND; /* titles change without a program: now and then */
         collect(&host, PROCESSES);
         assert_string_equal(process_of(&host, 20)->command_line, "true again");
+        shell.state = 'Z'; /* what is dead has neither arguments nor a place for them; what it was stays */
+        shell.arg_start = 0;
+        put_process(&host, &shell);
+        put_file(&host, 20, "cmdline", "");
+        collect(&host, PROCESSES);
+        assert_string_equal(process_of(&host, 20)->command_line, "true again");
+        assert_string_equal(process_of(&host, 20)->state, "Z");
         host_remove(&host);
 }
 

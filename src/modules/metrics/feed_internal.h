@@ -38,7 +38,8 @@ struct feed_process_row {
         char comm[PROCESS_COMM_MAX];
         char *name, *executable, *command_line;
         struct feed_group *group;
-        bool io_denied;
+        uint64_t received, sent;            /* since the last look at sockets */
+        bool io_denied, moved, own_network; /* used CPU time; in the network namespace whose sockets are asked for */
 };
 
 struct feed_container_row {
@@ -106,6 +107,22 @@ struct feed_group { /* a control group that processes are in */
         char path[];
 };
 
+struct feed_socket {
+        uint64_t inode, received, sent, looked;
+        uint64_t owner[2]; /* key of the process; zeros: not known */
+        uint64_t tries;    /* to find it */
+};
+
+struct feed_sockets {
+        struct map by_cookie;
+        int netlink; /* -1: none */
+        uint64_t namespace;
+        bool unsupported;
+        uint64_t looks;
+        int64_t looked_ns, span_ns, due_ns, all_ns; /* monotonic; all: when all processes were looked through */
+        VEC(struct feed_socket *) wanted;           /* those that moved and whose owner is not known */
+};
+
 struct feed_users {
         struct arena arena, names; /* of the table; of the names that rows have */
         struct process_users table;
@@ -136,6 +153,7 @@ struct feed {
         VEC(struct feed_mount) mounts;
         struct map groups; /* struct feed_group by path */
         struct feed_users users;
+        struct feed_sockets sockets;
         uint64_t names; /* rises when containers came, went or were named */
         uint64_t names_seen;
         int64_t names_ns;
@@ -191,6 +209,14 @@ struct feed_group *feed_group_of(struct feed *feed, struct sv path);
 void feed_group_see(struct feed *feed, struct feed_group *group);
 void feed_groups_sweep(struct feed *feed);
 void feed_groups_done(struct feed *feed);
+
+/* feed_sockets.c: what processes sent and received over TCP */
+void feed_sockets_init(struct feed *feed);
+/* Before the processes: adds what their connections carried to the rows there are. */
+void feed_sockets_look(struct feed *feed);
+/* After them: looks for the owners of connections that began to carry something. */
+void feed_sockets_find_owners(struct feed *feed);
+void feed_sockets_done(struct feed *feed);
 
 /* feed_users.c */
 void feed_users_init(struct feed *feed);

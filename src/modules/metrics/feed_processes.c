@@ -35,6 +35,7 @@ void feed_processes_init(struct feed *feed)
                 offsetof(struct feed_process_row, record), FEED_PROCESSES_MAX, row_done);
         feed_groups_init(feed);
         feed_users_init(feed);
+        feed_sockets_init(feed);
 }
 
 void feed_processes_done(struct feed *feed)
@@ -42,6 +43,7 @@ void feed_processes_done(struct feed *feed)
         feed_table_done(&feed->processes);
         feed_groups_done(feed);
         feed_users_done(feed);
+        feed_sockets_done(feed);
 }
 
 /* What fits of a file, in one read; -1 with errno. */
@@ -108,6 +110,17 @@ static void look_at_group(struct feed *feed, struct feed_process_row *row)
                 row->group = feed_group_of(feed, process_group_path(sv_n(text, (size_t)got)));
 }
 
+/* Whether its connections are among those that are asked for. */
+static void look_at_network(struct feed *feed, struct feed_process_row *row)
+{
+        char path[PATH_ROOM], target[64];
+        uint64_t namespace;
+        snprintf(path, sizeof(path), "%lld/ns/net", (long long)row->record.pid);
+        ssize_t length = feed->sockets.netlink >= 0 ? readlinkat(feed->source.proc, path, target, sizeof(target)) : -1;
+        row->own_network = length > 0 && process_parse_namespace(sv_n(target, (size_t)length), &namespace) &&
+                           namespace == feed->sockets.namespace;
+}
+
 static void look_at_details(struct feed *feed, struct feed_process_row *row, struct feed_process *record)
 {
         row->detailed_ns = feed->now_ns;
@@ -120,6 +133,7 @@ static void look_at_details(struct feed *feed, struct feed_process_row *row, str
         look_at_command_line(feed, row);
         look_at_executable(feed, row);
         look_at_group(feed, row);
+        look_at_network(feed, row);
 }
 
 static bool details_are_due(const struct feed *feed, const struct feed_process_row *row)
@@ -203,6 +217,18 @@ static int64_t own_span_ns(const struct feed *feed, const struct feed_process_ro
         return feed->unix_ns - row->record.start_ns <= span_ns + tick_ns() ? span_ns : 0;
 }
 
+/* The sockets were looked at just before; else what was told of them stands. */
+static void put_network(const struct feed *feed, struct feed_process_row *row, struct feed_process *record)
+{
+        const struct feed_sockets *sockets = &feed->sockets;
+        record->has_network = row->own_network && sockets->span_ns > 0;
+        if (sockets->looked_ns != feed->now_ns)
+                return;
+        record->receive = record->has_network ? feed_rate((double)row->received, sockets->span_ns) : 0;
+        record->send = record->has_network ? feed_rate((double)row->sent, sockets->span_ns) : 0;
+        row->received = row->sent = 0;
+}
+
 static void set_row(struct feed *feed, struct feed_process_row *row, const struct process_stat *stat, bool fresh,
         int64_t look_span_ns)
 {
@@ -222,7 +248,8 @@ static void set_row(struct feed *feed, struct feed_process_row *row, const struc
         }
         struct feed_process record;
         memcpy(&record, &row->record, sizeof(record));
-        if (fresh || executed || details_are_due(feed, row))
+        const bool dead = stat->state == 'Z' || stat->state == 'X'; /* has no program and no group any more */
+        if (fresh || (!dead && (executed || details_are_due(feed, row))))
                 look_at_details(feed, row, &record);
         else if (row->group)
                 feed_group_see(feed, row->group);
@@ -231,7 +258,9 @@ static void set_row(struct feed *feed, struct feed_process_row *row, const struc
         record.cpu = feed_rate((double)feed_grown(row->ticks, ticks) * (double)tick_ns() / (double)SECOND, span_ns);
         if (io_is_due(feed, row, moved))
                 look_at_io(feed, row, &record, span_ns);
+        put_network(feed, row, &record);
         fill(row, stat, &record);
+        row->moved = moved;
         row->ticks = ticks;
         row->major_faults = stat->majflt;
         row->arg_start = stat->arg_start;
@@ -301,9 +330,11 @@ void feed_processes_look(struct feed *feed, int64_t span_ns)
         pid_t pid;
         feed_users_begin(feed);
         feed_groups_begin(feed);
+        feed_sockets_look(feed);
         feed_table_begin(&feed->processes);
         while (entries && next_process(entries, &pid))
                 look_at_process(feed, pid, span_ns);
         feed_table_sweep(&feed->processes, feed->look, &feed->graves);
         feed_groups_sweep(feed);
+        feed_sockets_find_owners(feed);
 }
