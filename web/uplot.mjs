@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 const NEVER_CALLED = [
   ..."bars stepped splineInterp _monotoneCubic join rangeLog rangeAsinh".split(" "),
   ..."logAxisSplits asinhAxisSplits log10AxisValsFilt log2AxisValsFilt".split(" "),
+  ..."_rangeNum clipBandLine setFocus setAlpha toggleDOM dblClick setLegendValues syncLegend seriesPointsShow legendStroke legendFill".split(" "),
   ..."points addSeries delSeries addBand delBand initLegendRow fmtDate tzDate timeAxisVals timeAxisVal timeAxisStamps timeSeriesVal timeAxisSplits".split(" "),
 ];
 
@@ -16,6 +17,9 @@ const CUTS = [
   [/^\t\(paths\.(linear|stepped|bars|spline) *=.*$/gm, ""],
   [/^\tlet paths = uPlot\.paths = \{\s*points,\s*\};/m, ""],
   [/\b(showLegend|multiValLegend)(?= \?|\)| &&| \|\|)/g, "false"],
+  [/\b(cursorFocus|cursorOnePt)(?= \?|\)| &&| \|\|)/g, "false"],
+  [/\bscaleX\.ori == 1\b/g, "false"],
+  [/\bscaleX\.ori == 0\b/g, "true"],
   [/\bmode == 2\b/g, "false"],
   [/\bmode == 1\b/g, "true"],
   [/\b(\w+|scales\[\w+\])\.distr (==|>=) (2|3|4|100)\b/g, "false"],

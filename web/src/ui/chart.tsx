@@ -15,7 +15,7 @@ import { Icon } from "./icon";
 
 export interface ChartLine {
   label: string;
-  color?: number; // of --series-N, 1 to 8; by default its place
+  color?: number; // of --series-N, 1 to 5 or 8; by default its place
 }
 
 export interface ChartProps {
@@ -59,6 +59,13 @@ function hour(time: number, step: number): string {
 }
 
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
+
+/** A colour two thirds on its way to the card's: opaque, as it is painted over the layers behind it. */
+function faded(tone: string): string {
+  const parts = (hex: string) => (hex.length < 7 ? hex.replace(/\w/g, "$&$&") : hex).slice(1).match(/../g)!.map((each) => parseInt(each, 16));
+  const card = parts(color("--surface"));
+  return `rgb(${parts(tone).map((value, at) => Math.round(value * 0.35 + card[at]! * 0.65))})`;
+}
 
 /** Times at which a clock on the wall shows whole steps: hours and days of this time zone. */
 function wholeSteps(low: number, high: number, step: number): number[] {
@@ -131,7 +138,7 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
       {},
       ...order.map((line) => ({
         stroke: () => tone(line),
-        fill: stacked ? () => color(`--series-${lines[line]!.color ?? line + 1}-fill`) : undefined,
+        fill: stacked ? () => faded(tone(line)) : undefined,
         width: 1.5,
         dash: !stacked && line > 0 ? ([[], [6, 3], [2, 3], [8, 3, 2, 3]][line % 4] as number[]) : undefined,
         points: { show: false },

@@ -27,6 +27,21 @@ export function Gauge({ label, share, warn = 0.8, bad = 0.95, text }: GaugeProps
   );
 }
 
+/** How full things are: name, share, and both in words. */
+export const Fillings = ({ of }: { of: readonly (readonly [name: string, share: number, text: string, hint?: string])[] }) => (
+  <ul class="filling">
+    {of.map(([name, share, text, hint]) => (
+      <li key={name}>
+        <span class="cut" title={hint}>
+          {name}
+        </span>
+        <span class="num">{text}</span>
+        <Gauge label={name} share={share} warn={0.85} />
+      </li>
+    ))}
+  </ul>
+);
+
 export interface Part {
   label: string;
   value: number;

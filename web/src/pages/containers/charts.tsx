@@ -1,10 +1,8 @@
 // What one group uses over time. Charts of what it never had (a network, a limit) are left out.
 import type { Container, Trace } from "../../lib/feed";
 import { bytes, cpu, percent } from "../../lib/format";
-import { useSeries, type Source } from "../../lib/history";
-import type { Unit } from "../../lib/unit";
-import { Chart, Charts, type ChartLine } from "../../ui/chart";
-import type { ComponentChildren } from "preact";
+import { Charts } from "../../ui/chart";
+import { SeriesChart } from "../../ui/series";
 
 interface Props {
   name: string;
@@ -13,42 +11,18 @@ interface Props {
   cpus: number | undefined;
 }
 
-interface OneProps {
-  of: Props;
-  title: string;
-  unit: Unit;
-  /** Label, metric of the history, member of the feed, what the history is multiplied with. */
-  parts: readonly (readonly [label: string, metric: string, member: string, scale?: number, live?: number])[];
-  stacked?: boolean;
-  max?: number;
-  note?: ComponentChildren;
-}
-
-
-function One({ of, parts, ...rest }: OneProps) {
-  const sources: Source[] = parts.map(([, metric, member, scale, live]) => ({
-    query: metric && `${metric}{cgroup=${JSON.stringify(of.name)}}`,
-    scale,
-    live: live ?? 1,
-    trace: of.trace,
-    member,
-  }));
-  const lines: ChartLine[] = parts.map(([label]) => ({ label }));
-  return <Chart {...rest} lines={lines} data={useSeries(sources, `${of.name} ${rest.title}`)} />;
-}
-
-export function ItemCharts(props: Props) {
-  const { row, cpus } = props;
-  const has = (...members: (keyof Container)[]) => !row || members.some((member) => row[member] !== undefined);
+export function ItemCharts({ name, row, trace, cpus }: Props) {
+  const has = (member: keyof Container) => !row || row[member] !== undefined;
+  const at = { group: name, trace };
   return (
     <Charts>
       {has("cpu") ? (
-        <One
-          of={props}
+        <SeriesChart
+          {...at}
           title="CPU"
           unit="cpu"
           stacked
-          parts={[
+          of={[
             ["user", "cpu_user", "cpu_user"],
             ["system", "cpu_system", "cpu_system"],
           ]}
@@ -56,12 +30,12 @@ export function ItemCharts(props: Props) {
         />
       ) : null}
       {has("memory") ? (
-        <One
-          of={props}
+        <SeriesChart
+          {...at}
           title="Memory"
           unit="bytes"
-          parts={[
-            ["working set", "memory_working_set", "memory"],
+          of={[
+            ["working set", "memory", "memory_working_set"],
             ["anonymous", "memory_rss", "memory_rss"],
             ["cache", "memory_cache", "memory_cache"],
             ["swap", "swap", "swap"],
@@ -71,44 +45,44 @@ export function ItemCharts(props: Props) {
         />
       ) : null}
       {!row || row.cpu_limit || row.throttled ? (
-        <One of={props} title="Throttled" unit="percent" parts={[["time", "cpu_throttled", "throttled", 100, 100]]} note="waiting for its CPU limit" />
+        <SeriesChart {...at} title="Throttled" unit="percent" of={[["time", "throttled", "cpu_throttled", 100]]} note="waiting for its CPU limit" />
       ) : null}
-      {has("psi_cpu", "psi_memory", "psi_io") ? (
-        <One
-          of={props}
+      {has("psi_cpu") ? (
+        <SeriesChart
+          {...at}
           title="Pressure"
           unit="percent"
-          parts={[
-            ["CPU", "pressure_cpu", "psi_cpu", 100],
-            ["memory", "pressure_memory", "psi_memory", 100],
-            ["I/O", "pressure_io", "psi_io", 100],
+          of={[
+            ["CPU", "psi_cpu", "pressure_cpu", 100, 1],
+            ["memory", "psi_memory", "pressure_memory", 100, 1],
+            ["I/O", "psi_io", "pressure_io", 100, 1],
           ]}
-          note="time in which its tasks wait"
+          note="time in which tasks wait"
         />
       ) : null}
-      {has("receive", "send") ? (
-        <One
-          of={props}
+      {has("receive") ? (
+        <SeriesChart
+          {...at}
           title="Network"
           unit="rate"
-          parts={[
-            ["received", "net_rx", "receive"],
-            ["sent", "net_tx", "send"],
+          of={[
+            ["received", "receive", "net_rx"],
+            ["sent", "send", "net_tx"],
           ]}
         />
       ) : null}
-      {has("read", "write") ? (
-        <One
-          of={props}
+      {has("read") ? (
+        <SeriesChart
+          {...at}
           title="Disk"
           unit="rate"
-          parts={[
-            ["read", "io_read", "read"],
-            ["written", "io_write", "write"],
+          of={[
+            ["read", "read", "io_read"],
+            ["written", "write", "io_write"],
           ]}
         />
       ) : null}
-      {has("processes") ? <One of={props} title="Tasks" unit="count" parts={[["tasks", "pids", "processes"]]} max={row?.processes_limit} /> : null}
+      {has("processes") ? <SeriesChart {...at} title="Tasks" unit="count" of={[["tasks", "processes", "pids"]]} max={row?.processes_limit} /> : null}
     </Charts>
   );
 }

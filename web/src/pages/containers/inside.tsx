@@ -8,6 +8,7 @@ import { parentOf, pathOf, titleOf } from "../../lib/groups";
 import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
 import { eventText, type WatchEvent } from "../../lib/watch";
+import { Card } from "../../ui/card";
 import { Failed } from "../../ui/empty";
 
 const ROWS = 15;
@@ -24,10 +25,7 @@ export function Processes({ name }: { name: string }) {
   });
   const found = inside.value;
   return (
-    <section class="card listing" aria-labelledby="c-processes">
-      <h2 id="c-processes">
-        Processes {found?.count ? <a href={hrefOf("processes", "", { group: name })}>all {found.count}</a> : null}
-      </h2>
+    <Card class="listing" title="Processes" more={found?.count ? <a href={hrefOf("processes", "", { group: name })}>all {found.count}</a> : null}>
       {!found ? (
         <p class="muted">Loading …</p>
       ) : found.count === 0 ? (
@@ -68,7 +66,7 @@ export function Processes({ name }: { name: string }) {
           </tbody>
         </table>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -86,10 +84,7 @@ export function Events({ name, row }: { name: string; row: Container | undefined
   if (!container) return null;
   const list = events.value;
   return (
-    <section class="card listing" aria-labelledby="c-events">
-      <h2 id="c-events">
-        Events <a href={hrefOf("events", "", { container })}>all of {row ? titleOf(row) : plain(name)}</a>
-      </h2>
+    <Card class="listing" title="Events" more={<a href={hrefOf("events", "", { container })}>all of {row ? titleOf(row) : plain(name)}</a>}>
       {events.error && !list ? (
         <Failed what="Its events" error={events.error} retry={events.again} />
       ) : !list ? (
@@ -111,7 +106,7 @@ export function Events({ name, row }: { name: string; row: Container | undefined
           </tbody>
         </table>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -124,10 +119,7 @@ export function Below({ name }: { name: string }) {
   const { count, rows } = below.value;
   if (!count) return null;
   return (
-    <section class="card listing" aria-labelledby="c-below">
-      <h2 id="c-below">
-        Groups in it <a href={hrefOf("containers", "", { q: pathOf(name) })}>all {count}</a>
-      </h2>
+    <Card class="listing" title="Groups in it" more={<a href={hrefOf("containers", "", { q: pathOf(name) })}>all {count}</a>}>
       <table>
         <tbody>
           {rows.map((row) => (
@@ -141,6 +133,6 @@ export function Below({ name }: { name: string }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Card>
   );
 }

@@ -11,7 +11,8 @@ import { now } from "../../lib/time";
 import { Badge } from "../../ui/badge";
 import { Facts } from "../../ui/details";
 import { Failed, Loading } from "../../ui/empty";
-import { Gauge } from "../../ui/gauge";
+import { Card } from "../../ui/card";
+import { Fillings, Gauge } from "../../ui/gauge";
 import { Icon } from "../../ui/icon";
 import { ItemCharts } from "./charts";
 import { Below, Events, Processes } from "./inside";
@@ -61,8 +62,7 @@ function Cores({ deep }: { deep: Deep }) {
   const length = (Date.parse(b!.timestamp) - Date.parse(a!.timestamp)) * 1e6;
   if (length <= 0) return null;
   return (
-    <section class="card" aria-labelledby="c-cores">
-      <h2 id="c-cores">Each CPU</h2>
+    <Card title="Each CPU">
       <ul class="each-cpu">
         {to.slice(0, 256).map((value, core) => {
           const share = Math.max(0, (value - from[core]!) / length);
@@ -73,7 +73,7 @@ function Cores({ deep }: { deep: Deep }) {
           );
         })}
       </ul>
-    </section>
+    </Card>
   );
 }
 
@@ -97,10 +97,9 @@ function Limits({ row, deep }: { row: Container | undefined; deep: Deep | undefi
     ["Tasks", row?.processes_limit ? <>{count(row.processes_limit)} {share(row.processes, row.processes_limit, "Share of the task limit")}</> : "no limit"],
   ];
   return (
-    <section class="card" aria-labelledby="c-limits">
-      <h2 id="c-limits">Limits</h2>
+    <Card title="Limits">
       <Facts of={facts} />
-    </section>
+    </Card>
   );
 }
 
@@ -112,8 +111,7 @@ function What({ row, deep, name }: { row: Container | undefined; deep: Deep | un
   const last = deep?.stats?.at(-1)?.processes;
   const mono = (text: string | undefined) => text && <code class="wrap">{plain(text)}</code>;
   return (
-    <section class="card" aria-labelledby="c-what">
-      <h2 id="c-what">What it is</h2>
+    <Card title="What it is">
       <Facts
         of={[
           ["Kind", row && KINDS[row.kind]],
@@ -135,7 +133,7 @@ function What({ row, deep, name }: { row: Container | undefined; deep: Deep | un
           {labels.length > LABELS ? <p class="muted">and {labels.length - LABELS} more</p> : null}
         </details>
       ) : null}
-    </section>
+    </Card>
   );
 }
 
@@ -143,20 +141,9 @@ function Files({ deep }: { deep: Deep }) {
   const systems = deep.stats?.at(-1)?.filesystem?.filter((each) => each.capacity > 0) ?? [];
   if (!systems.length) return null;
   return (
-    <section class="card" aria-labelledby="c-files">
-      <h2 id="c-files">File systems</h2>
-      <ul class="filling">
-        {systems.slice(0, 16).map((each) => (
-          <li key={each.device}>
-            <span class="cut">{plain(each.device)}</span>
-            <span class="num">
-              {bytes(each.usage)} of {bytes(each.capacity)}
-            </span>
-            <Gauge label={plain(each.device)} share={each.usage / each.capacity} warn={0.85} />
-          </li>
-        ))}
-      </ul>
-    </section>
+    <Card title="File systems">
+      <Fillings of={systems.slice(0, 16).map((each) => [plain(each.device), each.usage / each.capacity, `${bytes(each.usage)} of ${bytes(each.capacity)}`])} />
+    </Card>
   );
 }
 
@@ -207,7 +194,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
         </p>
       )}
       <ItemCharts name={name} row={row} trace={trace} cpus={host.value?.cpus} />
-      <div class="item-lower">
+      <div class="two">
         <div class="page">
           <Processes name={name} />
           {watch ? <Events name={name} row={row} /> : null}

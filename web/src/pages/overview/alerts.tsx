@@ -5,6 +5,7 @@ import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
 import { now } from "../../lib/time";
 import { Severity } from "../../ui/badge";
+import { Card } from "../../ui/card";
 import { Failed } from "../../ui/empty";
 
 interface Alert {
@@ -27,10 +28,7 @@ export function LatestAlerts() {
   );
   const alerts = value?.alerts;
   return (
-    <section class="card" aria-labelledby="o-alerts">
-      <h2 id="o-alerts">
-        Latest alerts <a href={hrefOf("alerts")}>all alerts</a>
-      </h2>
+    <Card title="Latest alerts" more={<a href={hrefOf("alerts")}>all alerts</a>}>
       {alerts?.length ? (
         <ul class="latest">
           {alerts.map((alert) => (
@@ -53,6 +51,6 @@ export function LatestAlerts() {
       ) : (
         <p class="muted">Loading …</p>
       )}
-    </section>
+    </Card>
   );
 }

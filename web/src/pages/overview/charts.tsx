@@ -4,32 +4,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { request, running } from "../../lib/api";
 import { besides, host, hostTrace } from "../../lib/feed";
 import { percent } from "../../lib/format";
-import { useSeries, type Source } from "../../lib/history";
 import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
-import { Chart, Charts, type ChartLine } from "../../ui/chart";
-import type { Unit } from "../../lib/unit";
+import { Charts } from "../../ui/chart";
+import { SeriesChart } from "../../ui/series";
 
-/** The history knows the host as the group "/". */
-const line = (member: string, metric = "", scale = 1, live = scale): Source => ({
-  query: metric && `${metric}{cgroup="/"}`,
-  scale,
-  trace: hostTrace,
-  member,
-  live,
-});
-
-interface HostChartProps {
-  title: string;
-  sources: readonly Source[];
-  lines: readonly ChartLine[];
-  unit: Unit;
-  stacked?: boolean;
-  max?: number;
-  note?: ComponentChildren;
-}
-
-const HostChart = ({ sources, ...rest }: HostChartProps) => <Chart {...rest} data={useSeries(sources, `${rest.title} ${sources[0]!.live}`)} />;
+const at = { group: "/", trace: hostTrace };
 
 /** Executions a second, from watch's counter. */
 function Execs() {
@@ -46,62 +26,92 @@ function Execs() {
   );
   useEffect(() => () => void (besides.execs = undefined), []);
   return (
-    <HostChart
+    <SeriesChart
+      {...at}
       title="Executions a second"
       unit="count"
-      sources={[line("execs"), line("forks")]}
-      lines={[{ label: "executions" }, { label: "forks, threads too" }]}
+      of={[
+        ["executions", "execs", ""],
+        ["forks, threads too", "forks", ""],
+      ]}
       note={<a href={hrefOf("events", "", { type: "exec" })}>events</a>}
     />
   );
 }
 
 export function VitalCharts({ children }: { children?: ComponentChildren }) {
-  const cpus = host.value?.cpus || 1;
-  const total = host.value?.memory_total;
+  const now = host.value;
+  const cpus = now?.cpus || 1;
   const share = 100 / cpus;
-  const pressure = host.value?.psi_cpu !== undefined;
   return (
     <Charts>
-      <HostChart
+      <SeriesChart
+        {...at}
         title="CPU"
         unit="percent"
         stacked
         max={100}
-        sources={[line("cpu_user", "cpu_user", share), line("cpu_system", "cpu_system", share), line("cpu_iowait", "", share), line("cpu_steal", "", share)]}
-        lines={[{ label: "user" }, { label: "system" }, { label: "I/O wait", color: 5 }, { label: "stolen", color: 8 }]}
-        note={`of ${cpus === 1 ? "one CPU" : `${cpus} CPUs`}`}
+        of={[
+          ["user", "cpu_user", "cpu_user", share],
+          ["system", "cpu_system", "cpu_system", share],
+          ["I/O wait", "cpu_iowait", "", share, share, 5],
+          ["stolen", "cpu_steal", "", share, share, 8],
+        ]}
+        note={cpus === 1 ? "of one CPU" : `of ${cpus} CPUs`}
       />
-      <HostChart
+      <SeriesChart
+        {...at}
         title="Memory"
         unit="bytes"
-        max={total}
-        sources={[line("memory_used", "memory_working_set"), line("memory_cached", "memory_cache"), line("swap_used", "swap")]}
-        lines={[{ label: "used" }, { label: "cache" }, { label: "swap" }]}
+        max={now?.memory_total}
+        of={[
+          ["used", "memory_used", "memory_working_set"],
+          ["cache", "memory_cached", "memory_cache"],
+          ["swap", "swap_used", "swap"],
+        ]}
       />
-      {pressure ? (
-        <HostChart
+      {now?.psi_cpu === undefined ? null : (
+        <SeriesChart
+          {...at}
           title="Pressure"
           unit="percent"
-          sources={[line("psi_cpu", "pressure_cpu", 100, 1), line("psi_memory", "pressure_memory", 100, 1), line("psi_io", "pressure_io", 100, 1)]}
-          lines={[{ label: "CPU" }, { label: "memory" }, { label: "I/O" }]}
+          of={[
+            ["CPU", "psi_cpu", "pressure_cpu", 100, 1],
+            ["memory", "psi_memory", "pressure_memory", 100, 1],
+            ["I/O", "psi_io", "pressure_io", 100, 1],
+          ]}
           note="time in which tasks wait"
         />
-      ) : null}
-      <HostChart
+      )}
+      <SeriesChart
+        {...at}
         title="Network"
         unit="rate"
-        sources={[line("receive", "net_rx"), line("send", "net_tx")]}
-        lines={[{ label: "received" }, { label: "sent" }]}
+        of={[
+          ["received", "receive", "net_rx"],
+          ["sent", "send", "net_tx"],
+        ]}
       />
-      <HostChart title="Disks" unit="rate" sources={[line("read", "io_read"), line("write", "io_write")]} lines={[{ label: "read" }, { label: "written" }]} />
+      <SeriesChart
+        {...at}
+        title="Disks"
+        unit="rate"
+        of={[
+          ["read", "read", "io_read"],
+          ["written", "write", "io_write"],
+        ]}
+      />
       {running.value.has("watch") ? <Execs /> : null}
-      <HostChart
+      <SeriesChart
+        {...at}
         title="Load"
         unit="load"
-        sources={[line("load1"), line("load5"), line("load15")]}
-        lines={[{ label: "1 min" }, { label: "5 min" }, { label: "15 min" }]}
-        note={`${percent(((host.value?.load1 ?? 0) / cpus) * 100)} of the CPUs`}
+        of={[
+          ["1 min", "load1", ""],
+          ["5 min", "load5", ""],
+          ["15 min", "load15", ""],
+        ]}
+        note={`${percent(((now?.load1 ?? 0) / cpus) * 100)} of the CPUs`}
       />
       {children}
     </Charts>

@@ -4,6 +4,7 @@ import { containers, host, sparkOf, tick, type Container } from "../../lib/feed"
 import { bytes, cpu, plain, rate } from "../../lib/format";
 import { pathOf, titleOf, workloads } from "../../lib/groups";
 import { hrefOf, route, setQuery } from "../../lib/route";
+import { Card } from "../../ui/card";
 import { Parts } from "../../ui/gauge";
 import { Spark } from "../../ui/spark";
 
@@ -27,10 +28,7 @@ export function Costly() {
   });
   const { rows, all } = top.value;
   return (
-    <section class="card costly" aria-labelledby="o-cost">
-      <h2 id="o-cost">
-        Containers and services by cost <a href={hrefOf("containers")}>all {all}</a>
-      </h2>
+    <Card class="listing costly" title="Containers and services by cost" more={<a href={hrefOf("containers")}>all {all}</a>}>
       {rows.length ? (
         <table>
           <thead>
@@ -71,7 +69,7 @@ export function Costly() {
       ) : (
         <p class="muted">No container and no service runs here.</p>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -106,7 +104,7 @@ export function RunsWhere() {
       const used = (now.memory_total ?? 0) - (now.memory_available ?? 0);
       found.push({ title: "everything else", tone: 8, count: 0, cpu: Math.max(0, now.cpu - sum("cpu")), memory: Math.max(0, used - sum("memory")) });
     }
-    return found.map((share, place) => ({ ...share, tone: share.tone || Math.min(place + 1, 7) }));
+    return found.map((share, place) => ({ ...share, tone: share.tone || Math.min(place + 1, 5) }));
   });
   const list = shares.value;
   const now = host.value;
@@ -118,34 +116,35 @@ export function RunsWhere() {
     />
   );
   return (
-    <section class="card" aria-labelledby="o-where">
-      <h2 id="o-where">What runs where</h2>
+    <Card class="listing" title="What runs where">
       <div class="where-bars">
         <span>CPU</span>
         {bar("cpu", now?.cpus ?? 1, (share) => cpu(share.cpu))}
         <span>Memory</span>
         {bar("memory", now?.memory_total ?? 1, (share) => bytes(share.memory))}
       </div>
-      <ul class="where">
-        {list.map((share) => (
-          <li key={share.title}>
-            <svg class={`swatch tone-${share.tone}`} width="10" height="10" aria-hidden="true">
-              <rect width="10" height="10" rx="2" />
-            </svg>
-            <span>
-              {share.count && share.href ? (
-                <a href={share.href}>
-                  {plain(share.title)} ({share.count})
-                </a>
-              ) : (
-                share.title
-              )}
-            </span>
-            <span class="num">{cpu(share.cpu)}</span>
-            <span class="num">{bytes(share.memory)}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
+      <table class="where">
+        <tbody>
+          {list.map((share) => (
+            <tr key={share.title}>
+              <td class="cut">
+                <svg class={`swatch tone-${share.tone}`} width="14" height="10" aria-hidden="true">
+                  <rect width="10" height="10" rx="2" />
+                </svg>{" "}
+                {share.href ? (
+                  <a href={share.href}>
+                    {plain(share.title)} ({share.count})
+                  </a>
+                ) : (
+                  share.title
+                )}
+              </td>
+              <td class="num listing-figure">{cpu(share.cpu)}</td>
+              <td class="num listing-figure">{bytes(share.memory)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Card>
   );
 }

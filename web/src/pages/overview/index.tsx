@@ -64,7 +64,7 @@ const View = () => {
           in the agent's configuration; <a href={hrefOf("investigate")}>modules can be run</a> without it.
         </Empty>
       )}
-      <div class="overview-lower">
+      <div class="two">
         {metrics && there.value ? <Costly /> : null}
         {alerts ? <LatestAlerts /> : null}
       </div>

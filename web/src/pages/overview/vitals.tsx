@@ -1,7 +1,8 @@
 // The host in figures: one tile each, and how full its file systems are.
 import { disks, filesystems, host, secondsOf } from "../../lib/feed";
 import { bytes, count, duration, percent, plain, rate } from "../../lib/format";
-import { Gauge } from "../../ui/gauge";
+import { Card } from "../../ui/card";
+import { Fillings, Gauge } from "../../ui/gauge";
 import type { ComponentChildren } from "preact";
 
 export function Facts() {
@@ -40,7 +41,7 @@ function Cores({ shares }: { shares: readonly number[] }) {
 }
 
 const Tile = ({ title, figure, children }: { title: string; figure: ComponentChildren; children?: ComponentChildren }) => (
-  <div class="tile">
+  <div class="card tile">
     <dt>{title}</dt>
     <dd>
       <b>{figure}</b>
@@ -117,22 +118,18 @@ export function Disks() {
   const seen = new Set<string>();
   const own = rows.filter((each) => !each.device?.startsWith("/") || (!seen.has(each.device) && seen.add(each.device)));
   return (
-    <section class="card" aria-labelledby="o-fs">
-      <h2 id="o-fs">File systems</h2>
-      <ul class="filling">
-        {own.slice(0, SHOWN).map((each) => (
-          <li key={each.mountpoint}>
-            <span class="cut" title={plain(`${each.mountpoint} (${each.type ?? ""} ${each.device ?? ""})`)}>
-              {plain(each.mountpoint)}
-            </span>
-            <span class="num">
-              {bytes(each.available)} free of {bytes(each.size)}
-            </span>
-            <Gauge label={plain(each.mountpoint)} share={each.used! / each.size!} warn={0.85} />
-          </li>
-        ))}
-      </ul>
+    <Card title="File systems">
+      <Fillings
+        of={own
+          .slice(0, SHOWN)
+          .map((each) => [
+            plain(each.mountpoint),
+            each.used! / each.size!,
+            `${bytes(each.available)} free of ${bytes(each.size)}`,
+            plain(`${each.type ?? ""} ${each.device ?? ""}`),
+          ])}
+      />
       {own.length > SHOWN ? <p class="muted">and {own.length - SHOWN} emptier ones</p> : null}
-    </section>
+    </Card>
   );
 }
