@@ -235,6 +235,8 @@ size_t request_write(struct request *request, struct sv bytes)
 void request_end(struct request *request)
 {
         struct pending *pending = (struct pending *)request;
+        /* the handler is done with it and has freed its state; what is left is sent as credit comes */
+        request->on_cancel = request->on_credit = NULL;
         pending->ending = true;
         request->on_cancel = NULL; /* the module has let go, while the answer may still wait for credit */
         request->on_credit = NULL;

@@ -8,6 +8,7 @@ import pathlib
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from agent_harness import TARSIER, Agent, wait_for  # noqa: E402
 from persist_harness import Persist  # noqa: E402
 
+REQUEST, BODY, DATA, END, CANCEL = 16, 17, 19, 20, 21
 SENDER, LATER_SENDER = "00000000000000aa", "ffffffffffffffff"
 
 
@@ -278,6 +280,43 @@ def test_a_full_disk(tmp_path):
         module.wait_log("alerts are written again")
         counters = module.counters()
         assert counters["lost"] == 0 and counters["write_errors"] > 0
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_list(tmp_path):
+    """An answer that waits for credit when the client is gone; the next one gets its own."""
+    with Alerts(tmp_path, {"burst": 1000000}) as module:
+        for n in range(300):
+            module.give(alert(f"{n}", cwd="/" + "x" * 1000))
+        module.kept()
+
+        def frame(kind, stream, payload=b""):
+            module.requests.sendall(struct.pack("=IHH", len(payload), kind, stream) + payload)
+
+        def ask(stream, path):
+            frame(REQUEST, stream, json.dumps({"method": "GET", "path": path, "query": "limit=300", "headers": {}}).encode())
+            frame(BODY, stream)
+
+        def receive():
+            head = module.requests.recv(8, socket.MSG_WAITALL)
+            length, kind, stream = struct.unpack("=IHH", head)
+            return kind, stream, module.requests.recv(length, socket.MSG_WAITALL) if length else b""
+
+        module.requests.settimeout(60)
+        for stream in range(1, 20):
+            ask(stream, "/alerts")
+            got = 0
+            while got < 64 << 10:
+                kind, _, payload = receive()
+                got += len(payload) if kind == DATA else 0
+            frame(CANCEL, stream)
+        ask(99, "/status")
+        kinds = []
+        while not kinds or kinds[-1] != END:
+            kind, stream, payload = receive()
+            assert stream == 99
+            kinds.append(kind)
+        module.ping()
+        assert module.stop() == 0
 
 
 def test_a_damaged_store_does_not_keep_the_module_down(tmp_path):
