@@ -144,42 +144,49 @@ static const struct field reopen_fields[] = {
                 .max_items = ALERT_IDS_MAX, .metavar = "ID", .help = "numbers of alerts"),
 };
 
-/* Those that are there; of the others an error tells. None at all is a failure. */
-static int each_id(struct run *run, bool reopen, struct error *err)
+/* Those that are there, as they are now; of the others an error tells. None at all is a failure. */
+static int emit_ids(struct emitting *emitting, const struct int64_list *ids, struct error *err)
 {
-        const struct ids_params *params = run->params;
-        struct emitting emitting = { .run = run, .alerts = running(run, err), .err = err };
         size_t done = 0;
-        if (!emitting.alerts)
-                return -1;
-        list_foreach (id, &params->ids) {
+        for (size_t i = 0; i < ids->count; i++) {
                 struct error why;
-                int status = reopen ? alerts_reopen(emitting.alerts, *id, &why)
-                                    : alerts_acknowledge(emitting.alerts, *id, run->identity,
-                                              params->comment ? params->comment : "", &why);
-                if (status == 0)
-                        status = alert_store_get(emitting.alerts->store, *id, emit_row, &emitting, &why);
-                if (emitting.failed)
+                int status = alert_store_get(emitting->alerts->store, ids->items[i], emit_row, emitting, &why);
+                if (emitting->failed)
                         return -1;
                 done += status == 0;
-                if (status < 0 && (why.code != E_NOT_FOUND || params->ids.count == 1)) {
+                if (status < 0 && (why.code != E_NOT_FOUND || ids->count == 1)) {
                         *err = why;
                         return -1;
                 }
                 if (status < 0)
-                        run_error(run, "%s", why.message);
+                        run_error(emitting->run, "%s", why.message);
         }
         return done ? 0 : fail(err, E_NOT_FOUND, "there are no such alerts");
 }
 
 static int acknowledge_run(struct run *run, struct error *err)
 {
-        return each_id(run, false, err);
+        const struct ids_params *params = run->params;
+        enum id_fate fates[ALERT_IDS_MAX];
+        struct emitting emitting = { .run = run, .alerts = running(run, err), .err = err };
+        const struct int64_list ids = { params->ids.items, params->ids.count };
+        if (!emitting.alerts || alerts_acknowledge(emitting.alerts, &ids, run->identity,
+                                        params->comment ? params->comment : "", fates, err) < 0)
+                return -1;
+        return emit_ids(&emitting, &ids, err);
 }
 
 static int reopen_run(struct run *run, struct error *err)
 {
-        return each_id(run, true, err);
+        const struct ids_params *params = run->params;
+        struct emitting emitting = { .run = run, .alerts = running(run, err), .err = err };
+        const struct int64_list ids = { params->ids.items, params->ids.count };
+        if (!emitting.alerts)
+                return -1;
+        for (size_t i = 0; i < ids.count; i++)
+                if (alerts_reopen(emitting.alerts, ids.items[i], err) < 0 && err->code != E_NOT_FOUND)
+                        return -1;
+        return emit_ids(&emitting, &ids, err);
 }
 
 static const struct module_example acknowledge_examples[] = {

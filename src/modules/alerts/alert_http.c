@@ -117,9 +117,12 @@ static void handle_acknowledge(struct service *service, struct request *request)
         struct alerts *alerts = alerts_of(service);
         cleanup(arena_done) struct arena arena;
         arena_init(&arena, 1 << 20);
+        enum id_fate fate;
+        const struct int64_list one = { &id, 1 };
         if (read_id(request, "/alerts/", &id, &rest, &err) < 0 || check_rest(request, rest, "/acknowledge", &err) < 0 ||
                 read_body(request, RECORD(struct acknowledge_body, comment_fields), &body, &arena, &err) < 0 ||
-                alerts_acknowledge(alerts, id, request_identity(request), body.comment ? body.comment : "", &err) < 0)
+                alerts_acknowledge(
+                        alerts, &one, request_identity(request), body.comment ? body.comment : "", &fate, &err) < 0)
                 request_fail(request, &err);
         else
                 reply_alert(alerts, request, id);
@@ -138,12 +141,14 @@ static void handle_reopen(struct service *service, struct request *request)
                 reply_alert(alerts, request, id);
 }
 
-static void put_ids(struct json_writer *writer, const char *key, const int64_t *ids, size_t count)
+static void put_ids(struct json_writer *writer, const char *key, const struct int64_list *ids,
+        const enum id_fate *fates, bool known)
 {
         json_key(writer, key);
         json_begin_array(writer);
-        for (size_t i = 0; i < count; i++)
-                json_put_int(writer, ids[i]);
+        for (size_t i = 0; i < ids->count; i++)
+                if ((fates[i] != ID_UNKNOWN) == known)
+                        json_put_int(writer, ids->items[i]);
         json_end_array(writer);
 }
 
@@ -153,32 +158,25 @@ static void handle_acknowledge_all(struct service *service, struct request *requ
         struct error err;
         struct acknowledge_body body;
         struct json_writer writer;
-        int64_t known[ALERT_IDS_MAX], unknown[ALERT_IDS_MAX];
-        size_t known_count = 0, unknown_count = 0;
+        enum id_fate fates[ALERT_IDS_MAX];
         struct alerts *alerts = alerts_of(service);
         cleanup(arena_done) struct arena arena;
         cleanup(buf_done) struct buf out;
         arena_init(&arena, 1 << 20);
         buf_init(&out, REPLY_MAX);
         int status = read_body(request, RECORD(struct acknowledge_body, ids_fields), &body, &arena, &err);
-        for (size_t i = 0; status == 0 && i < body.ids.count; i++) {
-                int64_t id = body.ids.items[i];
-                if (alerts_acknowledge(alerts, id, request_identity(request), body.comment ? body.comment : "", &err) ==
-                        0)
-                        known[known_count++] = id;
-                else if (err.code == E_NOT_FOUND)
-                        unknown[unknown_count++] = id;
-                else
-                        status = -1;
-        }
+        const struct int64_list ids = { body.ids.items, body.ids.count };
+        if (status == 0)
+                status = alerts_acknowledge(
+                        alerts, &ids, request_identity(request), body.comment ? body.comment : "", fates, &err);
         if (status < 0) {
                 request_fail(request, &err);
                 return;
         }
         json_writer_init(&writer, &out, 0);
         json_begin_object(&writer);
-        put_ids(&writer, "acknowledged", known, known_count);
-        put_ids(&writer, "unknown", unknown, unknown_count);
+        put_ids(&writer, "acknowledged", &ids, fates, true);
+        put_ids(&writer, "unknown", &ids, fates, false);
         json_end_object(&writer);
         reply(request, 200, &out);
 }

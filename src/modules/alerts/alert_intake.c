@@ -444,15 +444,38 @@ void intake_done(struct alerts *alerts)
 
 /* ---- what people do ---- */
 
-int alerts_acknowledge(struct alerts *alerts, int64_t id, const char *by, const char *comment, struct error *err)
+static int acknowledge_all(struct alerts *alerts, const struct int64_list *ids, const char *by, const char *comment,
+        enum id_fate *ret_fates, struct error *err)
 {
-        bool changed;
+        const int64_t now = time_unix_ns();
+        for (size_t i = 0; i < ids->count; i++) {
+                bool changed;
+                int status = alert_store_acknowledge(alerts->store, ids->items[i], now, by, comment, &changed, err);
+                if (status < 0 && err->code != E_NOT_FOUND)
+                        return -1;
+                ret_fates[i] = status < 0 ? ID_UNKNOWN : changed ? ID_CHANGED : ID_KNOWN;
+        }
+        return 0;
+}
+
+int alerts_acknowledge(struct alerts *alerts, const struct int64_list *ids, const char *by, const char *comment,
+        enum id_fate *ret_fates, struct error *err)
+{
         intake_flush(alerts); /* or what came before would count on an alert that is seen to */
-        if (alert_store_acknowledge(alerts->store, id, time_unix_ns(), by, comment, &changed, err) < 0)
+        if (alert_store_begin(alerts->store, err) < 0)
                 return -1;
-        recents_forget(&alerts->recents, id);
-        if (changed)
-                followers_tell(alerts, "changed", id);
+        if (acknowledge_all(alerts, ids, by, comment, ret_fates, err) < 0) {
+                alert_store_rollback(alerts->store);
+                return -1;
+        }
+        if (alert_store_commit(alerts->store, err) < 0)
+                return -1;
+        for (size_t i = 0; i < ids->count; i++) {
+                if (ret_fates[i] != ID_CHANGED)
+                        continue;
+                recents_forget(&alerts->recents, ids->items[i]);
+                followers_tell(alerts, "changed", ids->items[i]);
+        }
         return 0;
 }
 

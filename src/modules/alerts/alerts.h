@@ -328,7 +328,15 @@ void intake_done(struct alerts *alerts);
 void intake_expire_mutes(struct alerts *alerts, int64_t now_ns);
 
 /* What routes and commands do, told to followers. by: who asks. */
-int alerts_acknowledge(struct alerts *alerts, int64_t id, const char *by, const char *comment, struct error *err);
+struct int64_list {
+        int64_t *items;
+        size_t count;
+};
+
+enum id_fate { ID_UNKNOWN, ID_KNOWN, ID_CHANGED };
+/* All in one transaction; ret_fates has room for them. That there is no such alert is no failure. */
+int alerts_acknowledge(struct alerts *alerts, const struct int64_list *ids, const char *by, const char *comment,
+        enum id_fate *ret_fates, struct error *err);
 int alerts_reopen(struct alerts *alerts, int64_t id, struct error *err);
 
 struct mute_params {
