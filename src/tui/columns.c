@@ -397,7 +397,7 @@ static int process_by_command(const void *a, const void *b, void *cookie)
 const struct grid_column process_columns[] = {
         { "pid", "PID", "process", .width = 7, .right = true, .cell = process_pid, .compare = process_by_pid },
         { "user", "USER", "whose it is", .width = 9, .priority = 3, .cell = process_user, .compare = process_by_user },
-        { "container", "CONTAINER", "container or unit that it is in", .width = 16, .priority = 4,
+        { "container", "CONTAINER", "container or unit that it is in", .width = 14, .priority = 2,
                 .cell = process_container, .compare = process_by_container },
         { "state", "S", "running, sleeping, waiting for a disk, traced, zombie, idle", .width = 1, .no_match = true,
                 .priority = 5, .cell = process_state, .compare = process_by_state },
@@ -410,7 +410,7 @@ const struct grid_column process_columns[] = {
         { "share", "MEM%", "resident memory, % of the host's", .width = 5, .right = true, .descending = true,
                 .no_match = true, .priority = 9, .cell = process_memory_share, .compare = process_by_memory },
         { "time", "TIME", "CPU time since it began", .width = 7, .right = true, .descending = true, .no_match = true,
-                .priority = 2, .cell = process_time, .compare = process_by_time },
+                .priority = 4, .cell = process_time, .compare = process_by_time },
         { "read", "READ", "read from storage", .width = 8, .right = true, .descending = true, .no_match = true,
                 .priority = 7, .cell = process_read, .compare = process_by_read },
         { "write", "WRITE", "written to storage", .width = 8, .right = true, .descending = true, .no_match = true,
@@ -421,7 +421,7 @@ const struct grid_column process_columns[] = {
                 .cell = process_threads, .compare = process_by_threads },
         { "nice", "NI", "nice value", .width = 3, .right = true, .no_match = true, .priority = 10, .cell = process_nice,
                 .compare = process_by_nice },
-        { "command", "COMMAND", "command line, or the name in brackets", .least = 12, .tree = true,
+        { "command", "COMMAND", "command line, or the name in brackets", .least = 12, .wish = 28, .tree = true,
                 .cell = process_command, .compare = process_by_command },
 };
 const size_t process_column_count = sizeof(process_columns) / sizeof(process_columns[0]);

@@ -30,6 +30,7 @@ struct grid_column {
         const char *help;  /* one line without a full stop */
         int width;         /* columns; the one with 0 takes what is left, at least `least` */
         int least;
+        int wish;          /* of the same: columns with a priority give way until it has so many; 0: least */
         int most;          /* of one that takes what is left; 0: as much as there is */
         bool right;        /* numbers */
         bool descending;   /* the way in which it is sorted first: figures are, names are not */

@@ -6,6 +6,12 @@ static int least_width(const struct grid_column *column)
         return column->width ? column->width : column->least ? column->least : 8;
 }
 
+/* What it should have while there are columns that can give way. */
+static int wished_width(const struct grid_column *column)
+{
+        return column->wish && !column->width ? column->wish : least_width(column);
+}
+
 void grid_layout(const struct grid *grid, int width, struct grid_layout *ret)
 {
         bool out[GRID_COLUMNS_MAX] = { false };
@@ -20,7 +26,7 @@ void grid_layout(const struct grid *grid, int width, struct grid_layout *ret)
                         const struct grid_column *column = &grid->columns[i];
                         if (out[i])
                                 continue;
-                        needed += least_width(column) + GRID_GAP;
+                        needed += wished_width(column) + GRID_GAP;
                         wide += column->width == 0;
                         if (column->priority &&
                                 (least_wanted < 0 || column->priority >= grid->columns[least_wanted].priority))
@@ -30,6 +36,9 @@ void grid_layout(const struct grid *grid, int width, struct grid_layout *ret)
                         break;
                 out[least_wanted] = true;
         }
+        for (size_t i = 0; i < grid->column_count; i++)
+                if (!out[i])
+                        needed -= wished_width(&grid->columns[i]) - least_width(&grid->columns[i]);
         int spare = room - (needed - GRID_GAP);
         int at = GRID_GUTTER;
         for (size_t i = 0; i < grid->column_count; i++) {
