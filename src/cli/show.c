@@ -84,6 +84,19 @@ static int table_row(const char *group, const char *label, struct sv json, void 
         return row ? printer_row(shower->printer, row, &shower->err) : -1;
 }
 
+/* Paths of this host become links where the terminal shows them. */
+static const char *own_host(const struct run_flags *flags)
+{
+        static char name[256];
+        if (!cli_out()->links || flags->agent || gethostname(name, sizeof(name) - 1) < 0)
+                return NULL;
+        for (const char *c = name; *c; c++)
+                if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' ||
+                            *c == '.'))
+                        return NULL;
+        return name;
+}
+
 static struct printer *new_printer(struct shower *shower, FILE *out, struct error *err)
 {
         const struct module *module = shower->entry->module;
@@ -98,6 +111,7 @@ static struct printer *new_printer(struct shower *shower, FILE *out, struct erro
                 .width = cli_out()->width,
                 .single = module->shape == SHAPE_OBJECT,
                 .row_template = flags->row_template,
+                .link_host = own_host(flags),
                 .colour = cli_out()->depth != COLOUR_NONE };
         return printer_new(out, &options, err);
 }

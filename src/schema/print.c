@@ -22,7 +22,8 @@ struct printer {
         bool labelled;    /* the document is a map of sections */
         VEC(char *) held; /* cells of the first rows, while their widths are not known */
         size_t held_bytes;
-        bool fitted;  /* widths are settled, rows pass through */
+        bool fitted; /* widths are settled, rows pass through */
+        bool in_header;
         size_t first; /* column that is shown */
         size_t left_out;
         struct row_template *row_template;
@@ -92,27 +93,40 @@ static void put_label_line(struct printer *printer)
 
 /* --- table --- */
 
+/* A link where the column holds a path and links are wanted. */
+static void put_shown(struct printer *printer, const struct print_column *column, struct sv text, struct sv shown)
+{
+        bool path = column->field->type == FIELD_TYPE_PATH && column->field->container == FIELD_ONE;
+        if (path && printer->options.link_host && !printer->in_header)
+                print_file_link(&printer->line, printer->options.link_host, text, shown);
+        else
+                buf_append(&printer->line, shown.p, shown.n);
+}
+
 static void put_cell(struct printer *printer, size_t i, struct sv text)
 {
         const struct print_column *column = &printer->columns[i];
         struct buf *line = &printer->line;
         size_t width = print_width(text);
-        size_t gap = i == printer->first ? 0 : GAP;
-        size_t start = line->len + gap;
+        struct sv shown = text;
+        struct buf cut;
         if (column->hidden)
                 return;
-        buf_printf(line, "%*s", (int)gap, "");
+        buf_init(&cut, PRINT_ROW_MAX);
+        buf_printf(line, "%*s", i == printer->first ? 0 : GAP, "");
         if (column->right && width < column->width)
                 buf_printf(line, "%*s", (int)(column->width - width), "");
         if (printer->options.width && width > column->width) {
                 /* a wide character that did not fit leaves a column over */
-                print_fitted(line, text, column->width);
-                width = line->failed ? 0 : print_width(sv_n(line->data + start, line->len - start));
-        } else {
-                buf_append(line, text.p, text.n);
+                print_fitted(&cut, text, column->width);
+                shown = sv_n(buf_text(&cut), cut.len);
+                width = print_width(shown);
+                line->failed |= cut.failed;
         }
+        put_shown(printer, column, text, shown);
         if (!column->right && i + 1 < printer->column_count && width < column->width)
                 buf_printf(line, "%*s", (int)(column->width - width), "");
+        buf_done(&cut);
 }
 
 static void end_table_line(struct printer *printer)
@@ -209,6 +223,7 @@ static int put_header(struct printer *printer, struct error *err)
                 return 0;
         if (printer->options.colour)
                 buf_puts(&printer->line, "\x1b[1m");
+        printer->in_header = true;
         for (size_t i = 0; i < printer->column_count; i++) {
                 char name[PRINT_NAME_MAX];
                 size_t n = 0;
@@ -216,6 +231,7 @@ static int put_header(struct printer *printer, struct error *err)
                         name[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
                 put_cell(printer, i, sv_n(name, n));
         }
+        printer->in_header = false;
         if (printer->options.colour)
                 buf_puts(&printer->line, "\x1b[0m");
         end_table_line(printer);
@@ -303,9 +319,15 @@ static void lines_row(struct printer *printer, const json_t *row)
                 const json_t *value = print_column_value(&printer->columns[i], row);
                 if (!value || json_is_null(value))
                         continue;
+                struct buf cell;
+                buf_init(&cell, PRINT_ROW_MAX);
                 put_bold(printer, printer->columns[i].name);
                 buf_puts(line, ": ");
-                print_cell(line, printer->columns[i].field, value, true);
+                print_cell(&cell, printer->columns[i].field, value, true);
+                put_shown(printer, &printer->columns[i], sv_n(buf_text(&cell), cell.len),
+                        sv_n(buf_text(&cell), cell.len));
+                line->failed |= cell.failed;
+                buf_done(&cell);
                 buf_putc(line, '\n');
         }
 }

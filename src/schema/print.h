@@ -34,6 +34,7 @@ struct printer_options {
         unsigned width;
         bool colour;
         bool single;              /* JSON and YAML: there is one row, which stands alone and in no list */
+        const char *link_host;    /* the host that paths are on: they become links (OSC 8); NULL: none */
         const char *row_template; /* PRINT_TEMPLATE: "{{pid}} {{upper name}}", docs/term.md */
 };
 

@@ -63,6 +63,25 @@ void print_fitted(struct buf *out, struct sv text, size_t width)
                 buf_puts(out, "\u2026");
 }
 
+/* Unreserved characters of RFC 3986 and the slash; what was escaped for the terminal has a backslash, and no link. */
+void print_file_link(struct buf *out, const char *host, struct sv path, struct sv shown)
+{
+        if (path.n < 2 || path.p[0] != '/' || memchr(path.p, '\\', path.n)) {
+                buf_append(out, shown.p, shown.n);
+                return;
+        }
+        buf_printf(out, "\x1b]8;;file://%s", host);
+        for (size_t i = 0; i < path.n; i++) {
+                unsigned char c = (unsigned char)path.p[i];
+                bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                             memchr("/-._~", c, 5);
+                buf_printf(out, plain ? "%c" : "%%%02X", c);
+        }
+        buf_puts(out, "\x1b\\");
+        buf_append(out, shown.p, shown.n);
+        buf_puts(out, "\x1b]8;;\x1b\\");
+}
+
 /* --- cells --- */
 
 /* The shortest decimal that reads back as the same number. */

@@ -16,6 +16,10 @@ size_t print_width(struct sv text);
 /* Appends at most `width` columns of it, with "…" where something was cut. */
 void print_fitted(struct buf *out, struct sv text, size_t width);
 
+/* An absolute path as a link to the file (OSC 8), which shows `shown`; any other text as it is. Both are escaped
+ * already. */
+void print_file_link(struct buf *out, const char *host, struct sv path, struct sv shown);
+
 /* A JSON value with every control that could steer a terminal as \uXXXX; indent 0 is one line. */
 void print_json(struct buf *out, const json_t *value, unsigned indent);
 /* RFC 4180: quoted where a comma, a quote or a line break stands in it. */

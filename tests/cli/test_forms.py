@@ -140,6 +140,17 @@ def test_colours_of_a_module_go_through_the_pager(tarsier):
     assert '\x1b' not in paged(tarsier, 'report', *checks, NO_COLOR='1')
 
 
+def test_paths_are_links_where_the_terminal_knows_them(tarsier):
+    link = f'\x1b]8;;file://{os.uname().nodename}/usr/bin/env\x1b\\/usr/bin/env\x1b]8;;\x1b\\'
+    args = ['stat', '/usr/bin/env', '--format', 'table', '--fields', 'path,size']
+    text, _ = on_terminal(tarsier, *args, TERM='xterm-kitty')
+    assert link in text
+    for variables in ({}, {'TERM': 'xterm-kitty', 'TMUX': '/tmp/x'}, {'TERM': 'xterm-kitty', 'FORCE_HYPERLINK': '0'}):
+        text, _ = on_terminal(tarsier, *args, **variables)
+        assert '/usr/bin/env' in text and '\x1b]8' not in text
+    assert '\x1b' not in tarsier(*args, env={**os.environ, 'TERM': 'xterm-kitty'}).stdout
+
+
 # Each is printed by another program or another room: an area's program, a derived table, the agent's, this one.
 COLOURED = [['report', '--check', 'load', '--check', 'memory-available'], ['disk', '--format', 'table'],
             ['runs', '--state', '/nonexistent'], ['no-such-thing'], ['disk', '--help']]

@@ -191,6 +191,38 @@ static void what_does_not_fit_is_left_out(void **state)
         free(text);
 }
 
+struct place {
+        char *path;
+        int n;
+};
+static const struct field place_fields[] = {
+        FIELD_PATH(struct place, path),
+        FIELD_INT(struct place, n),
+};
+
+static void paths_are_links_where_that_is_wanted(void **state)
+{
+        (void)state;
+        const struct record *record = RECORD(struct place, place_fields);
+        const struct section rows[] = { { "", { "{\"path\":\"/a b\",\"n\":1}", "{\"path\":\"/x\\u001b\",\"n\":2}",
+                                                      "{\"path\":\"rel\",\"n\":3}" } },
+                { NULL, { NULL } } };
+        struct printer_options options = { .format = PRINT_TABLE, .link_host = "h" };
+        assert_string_equal(printed_of(record, &options, rows), "PATH    N\n"
+                                                                "\x1b]8;;file://h/a%20b\x1b\\/a b\x1b]8;;\x1b\\    1\n"
+                                                                "/x\\x1b  2\n"
+                                                                "rel     3\n");
+        options.format = PRINT_LINES;
+        assert_non_null(
+                strstr(printed_of(record, &options, rows), "path: \x1b]8;;file://h/a%20b\x1b\\/a b\x1b]8;;\x1b\\\n"));
+        options.format = PRINT_CSV;
+        assert_null(strchr(printed_of(record, &options, rows), '\x1b'));
+        const struct section one[] = { { "", { "{\"path\":\"/abcdefghijklmnop\",\"n\":1}" } }, { NULL, { NULL } } };
+        options = (struct printer_options){ .format = PRINT_TABLE, .link_host = "h", .width = 15, .no_header = true };
+        assert_string_equal(printed_of(record, &options, one),
+                "\x1b]8;;file://h/abcdefghijklmnop\x1b\\/abcdefghij…\x1b]8;;\x1b\\  1\n"); /* the whole path */
+}
+
 static const char *by_template(const char *text, const struct section *sections)
 {
         return printed((struct printer_options){ .format = PRINT_TEMPLATE, .row_template = text }, sections);
@@ -518,6 +550,7 @@ int main(void)
                 cmocka_unit_test(sections_stand_apart),
                 cmocka_unit_test(columns_fit_the_terminal),
                 cmocka_unit_test(what_does_not_fit_is_left_out),
+                cmocka_unit_test(paths_are_links_where_that_is_wanted),
                 cmocka_unit_test(a_template_makes_a_line_a_row),
                 cmocka_unit_test(a_wrong_template_says_why),
                 cmocka_unit_test(one_object_stands_alone),
