@@ -242,6 +242,7 @@ void source_is_live(struct source *source)
 void source_is_off(struct source *source, const char *message)
 {
         tell_state(source, SOURCE_OFF, message);
+        retry_in(source, BACKOFF_MAX_SECONDS * SECOND); /* an agent may come */
 }
 
 void source_failed(struct source *source, const char *message, int64_t least_ns)

@@ -1,7 +1,7 @@
 /* Where what is shown comes from. The feed is a run of the module metrics-feed here, or the route of that name at an
  * agent; events and alerts come from an agent, or else events from a run of watch here, once somebody looks at them.
  * Everything comes from locked workers, as JSON records of the model (model.h); a source that ends is begun again after
- * 1, 2, 4 … 30 s, and says meanwhile in {"source":…} what it lacks. */
+ * 1, 2, 4 … 30 s, one that lacks an agent looks for it each 30 s, and says meanwhile in {"source":…} what it lacks. */
 #pragma once
 
 #include "base/cleanup.h"

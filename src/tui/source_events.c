@@ -45,6 +45,12 @@ static void on_stream_end(struct job *job)
                 return;
         source->job = NULL;
         enum error_code code = result_code(execution_result(job->execution));
+        if (code == E_NOT_FOUND && !job->sources->agent && source == &job->sources->events && !source->lacking) {
+                source->lacking = true;
+                source_restart(source);
+                return;
+        }
+        source->lacking = false; /* the next attempt asks the agent again */
         source_failed(source, job_error(job), code == E_NOT_FOUND || code == E_PERMISSION ? RARE_NS : 0);
 }
 
@@ -58,14 +64,18 @@ void events_begin(struct source *source)
 {
         struct error err;
         struct sources *sources = source->sources;
-        const char *agent = sources_agent(sources);
+        const char *agent = source->lacking ? NULL : sources_agent(sources);
+        const char *lack = source->lacking ? "the agent has no watch" : "no agent answers";
+        char message[128];
         char path[128];
         if (!agent && geteuid() != 0) {
-                source_is_off(source, "events come from an agent with watch, or need root here");
+                snprintf(message, sizeof(message), "%s: watching from here needs root", lack);
+                source_is_off(source, message);
                 return;
         }
         if (!agent && !source->wanted) {
-                source_is_off(source, "no agent answers: open the view events to watch from here");
+                snprintf(message, sizeof(message), "%s: open the view events to watch from here", lack);
+                source_is_off(source, message);
                 return;
         }
         if (source->last_id && agent)

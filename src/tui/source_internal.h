@@ -35,6 +35,7 @@ struct source {
         int64_t backoff_ns; /* before the next */
         loop_id retry_id;
         uint64_t last_id; /* of an event, to go on after it */
+        bool lacking;     /* the local agent has no such module */
         void (*begin)(struct source *source);
         char message[256];
 };
