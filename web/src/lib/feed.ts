@@ -2,7 +2,7 @@
 // holds, closed while the page is hidden or nobody holds any. Rows stay as they were until they come again or are gone.
 // Everything is bounded: rows by the agent, figures over time by rings.
 import { batch, computed, effect, signal } from "@preact/signals";
-import { ApiError, me, running, stream, type StreamEvent } from "./api";
+import { ApiError, connection, me, running, stream, type StreamEvent } from "./api";
 import { skew } from "./time";
 
 export type Part = "host" | "containers" | "processes" | "network" | "disks";
@@ -388,7 +388,8 @@ function plan(): void {
   }, 50);
 }
 
-const reader = computed(() => (running.value.has("metrics") ? (me.value?.identity ?? "") : ""));
+// who asks: another after a login, so that a stream that was refused is opened anew
+const reader = computed(() => (running.value.has("metrics") && connection.value !== "login" ? (me.value?.identity ?? "") : ""));
 
 effect(() => {
   const list = wanted.value;
@@ -408,6 +409,7 @@ effect(() => {
   return () => {
     close();
     queue = [];
+    feedError.value = null;
     // rows of parts that nobody holds any more are let go, so that a day on other pages keeps nothing
     batch(() => {
       const keep = new Set(wanted.peek().split(","));

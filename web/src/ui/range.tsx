@@ -52,20 +52,6 @@ export function shift(direction: -1 | 1): void {
   else setFixed(from + by, to + by);
 }
 
-/** A shorter or longer range; of fixed ones around their middle. */
-export function zoom(direction: -1 | 1): void {
-  const { from, to } = range.peek();
-  if (route.peek().query.has("from")) {
-    const half = ((to - from) / 2) * (direction > 0 ? 2 : 0.5);
-    const middle = (from + to) / 2;
-    if (half >= 5) setFixed(middle - half, Math.min(middle + half, now.peek()));
-    return;
-  }
-  const place = RANGES.findIndex((text) => seconds(text)! >= span.peek());
-  const next = RANGES[place + direction];
-  if (next) setSpan(next);
-}
-
 export function RangePicker() {
   const open = useSignal(false);
   const fixed = route.value.query.has("from") && paused.value;

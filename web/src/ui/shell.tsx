@@ -1,18 +1,19 @@
 // Frame of every page: navigation, time range, connection, theme, login, help. A page's View stands in <main>.
-import { effect, signal, untracked, useSignal, useSignalEffect } from "@preact/signals";
+import { effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { connection, logOut, lookAtServices, mayDo, me, modules, running } from "../lib/api";
+import { feedError, tick } from "../lib/feed";
 import { bindKeys, type Key } from "../lib/keys";
 import { go, hrefOf, route } from "../lib/route";
 import { theme, THEMES, type Theme } from "../lib/theme";
-import { pause, paused } from "../lib/time";
+import { now, pause, paused } from "../lib/time";
 import { pages, type Page } from "../pages/pages";
 import { Dialogs } from "./dialog";
 import { Help } from "./help";
 import { Icon, type IconName } from "./icon";
 import { Login } from "./login";
-import { RangePicker, shift, zoom } from "./range";
+import { RangePicker, shift } from "./range";
 import { Toasts } from "./toast";
 
 const present = (page: Page): boolean => page.needs.every((name) => running.value.has(name)) && (!page.role || mayDo(page.role));
@@ -31,8 +32,6 @@ const keyTable = (): Key[] => [
   anywhere("Live or paused", "p", () => pause(!paused.value)),
   anywhere("Earlier", "[", () => shift(-1)),
   anywhere("Later", "]", () => shift(1)),
-  anywhere("Shorter time range", "+", () => zoom(-1)),
-  anywhere("Longer time range", "-", () => zoom(1)),
   anywhere("Next theme", "t", () => (theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!)),
   anywhere("Leave a field; close what is open", "Escape", () => {
     if (document.activeElement instanceof HTMLElement && document.activeElement !== document.body) document.activeElement.blur();
@@ -134,31 +133,34 @@ function Menu() {
   );
 }
 
+const SAID = {
+  "": "",
+  down: "The agent does not answer. What is shown may be old; this page connects again by itself.",
+  back: "The agent answers again.",
+  still: "No newer figures come: metrics does not answer. The page Agent tells more.",
+};
+
 /** Whether the agent answers; what is shown below it may be old. "It is back" stays for three seconds. */
 function Banner() {
   const state = useSignal<"" | "down" | "back">("");
   useSignalEffect(() => {
-    const now = connection.value;
-    if (now === "down") {
+    const to = connection.value;
+    if (to === "down") {
       state.value = "down";
       const timer = setInterval(() => void lookAtServices().catch(() => undefined), 2000);
       return () => clearInterval(timer);
     }
     if (state.peek() !== "down") return undefined;
-    state.value = now === "up" ? "back" : "";
+    state.value = to === "up" ? "back" : "";
     const timer = setTimeout(() => (state.value = ""), 3000);
     return () => clearTimeout(timer);
   });
+  const still = useComputed(() => feedError.value && tick.value && now.value - tick.value > 6);
+  const said = state.value || (still.value ? "still" : "");
   return (
-    <div class={state.value ? `banner ${state.value}` : "banner"} role="status" aria-live="polite">
-      {state.value === "down" ? (
-        <>
-          <Icon name="warning" />
-          The agent does not answer. What is shown may be old; this page connects again by itself.
-        </>
-      ) : state.value === "back" ? (
-        "The agent answers again."
-      ) : null}
+    <div class={`banner ${said}`} role="status">
+      {said && said !== "back" ? <Icon name="warning" /> : null}
+      {SAID[said]}
     </div>
   );
 }
