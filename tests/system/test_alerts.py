@@ -243,7 +243,8 @@ def test_a_flood(tmp_path):
         assert counters["taken"] == 20001 and counters["merged"] == 19900 and counters["lost"] == 0
         peak = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{module.pid}/status").read_text().splitlines()
                     if line.startswith("VmHWM"))
-        assert peak < 100_000, peak
+        sanitized = b"__asan_init" in pathlib.Path(f"/proc/{module.pid}/exe").read_bytes()
+        assert peak < 100_000 or sanitized, peak
         assert len(module.acks) < 1000  # many with one
 
 
