@@ -75,9 +75,16 @@ function joined(argv: readonly string[]): string {
 export const containerName = (container: EventContainer | undefined): string =>
   container ? (container.name ?? container.id?.slice(0, 12) ?? container.engine ?? "") : "";
 
-export const SIGNALS: Record<number, string> = {
+const SIGNALS: Record<number, string> = {
   1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 6: "ABRT", 7: "BUS", 8: "FPE", 9: "KILL", 11: "SEGV", 13: "PIPE", 14: "ALRM", 15: "TERM",
 };
+
+export function endText(exit: WatchEvent["exit"]): string {
+  if (!exit) return "";
+  const how = exit.signal ? `by signal ${SIGNALS[exit.signal] ?? exit.signal}${exit.core ? ", core written" : ""}` : `status ${exit.code ?? 0}`;
+  const life = secondsOf(exit.duration);
+  return life === undefined ? how : `${how} after ${duration(life)}`;
+}
 
 /** What happened, without who did it; controls are shown, not obeyed. */
 export function eventText(event: WatchEvent): string {
@@ -87,11 +94,7 @@ export function eventText(event: WatchEvent): string {
       ? `repaired: ${gap.healed} processes found or removed by a look at /proc${gap.reason ? ` (${plain(gap.reason)})` : ""}`
       : `${gap.lost ?? "some"} ${plain(gap.unit ?? "events")} were lost${gap.reason ? `: ${plain(gap.reason)}` : ""}`;
   if (event.type === "exec") return plain(joined(process?.argv ?? []) || process?.exe || "") + (process?.argv_truncated ? " …" : "");
-  if (exit) {
-    const how = exit.signal ? `by signal ${SIGNALS[exit.signal] ?? exit.signal}${exit.core ? ", core written" : ""}` : `status ${exit.code ?? 0}`;
-    const life = secondsOf(exit.duration);
-    return life === undefined ? how : `${how} after ${duration(life)}`;
-  }
+  if (exit) return endText(exit);
   const words: (string | undefined | false)[] = [];
   if (object) words.push(object.operation, object.path, object.name, object.source && `(${object.source})`, object.pid !== undefined && `process ${object.pid}`);
   if (user) words.push(user.account, user.address ?? user.hostname, user.terminal);

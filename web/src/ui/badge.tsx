@@ -15,7 +15,7 @@ const SHAPES: Record<SeverityLevel, string> = {
 export function Severity({ level, short }: { level: string; short?: boolean }) {
   const known = (SEVERITIES as readonly string[]).includes(level) ? (level as SeverityLevel) : "medium";
   return (
-    <span class={`severity ${known}`} title={short ? level : undefined}>
+    <span class={`severity tone-${known}`} title={short ? level : undefined}>
       <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
         <path d={SHAPES[known]} />
       </svg>
@@ -30,7 +30,7 @@ const SIGNS: Record<Tone, string> = { good: "✓", warn: "!", bad: "✕", plain:
 
 export function Badge({ tone = "plain", children, title }: { tone?: Tone; children: ComponentChildren; title?: string }) {
   return (
-    <span class={`badge ${tone}`} title={title}>
+    <span class={`badge tone-${tone}`} title={title}>
       {SIGNS[tone] ? <span aria-hidden="true">{SIGNS[tone]}</span> : null}
       {children}
     </span>

@@ -26,7 +26,7 @@ export function Details({ title, onClose, children }: DetailsProps) {
     box.current?.querySelector(".details-body")?.scrollTo(0, 0);
   }, [title]);
   return (
-    <aside class="details" aria-labelledby={id} ref={box}>
+    <aside class="details card" aria-labelledby={id} ref={box}>
       <header>
         <h2 id={id}>{title}</h2>
         <button type="button" class="icon" aria-label="Close the details" onClick={close}>
@@ -45,31 +45,44 @@ export function Facts({ of }: { of: readonly (readonly [string, ComponentChildre
   return (
     <dl class="facts">
       {of.map(([name, value]) =>
-        value === undefined || value === null || value === "" || value === false ? null : (
+        value || value === 0 ? (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
-        ),
+        ) : null,
       )}
     </dl>
   );
 }
 
+/** A text of the host, as it stands. */
+export const mono = (text: string | undefined) => text && <span class="mono">{plain(text)}</span>;
+
 const LONG = 300;
 
-/** A text of the host, in full when it is asked for. */
+/** The same, in full when it is asked for. */
 export function Long({ text }: { text: string }) {
   const [all, setAll] = useState(false);
   const cut = !all && text.length > LONG * 1.3;
   return (
-    <span class="mono">
-      {plain(cut ? text.slice(0, LONG) : text)}
+    <>
+      {mono(cut ? text.slice(0, LONG) : text)}
       {cut ? (
-        <button type="button" class="more" onClick={() => setAll(true)}>
+        <button type="button" class="quiet" onClick={() => setAll(true)}>
           … {text.length - LONG} more
         </button>
       ) : null}
-    </span>
+    </>
   );
 }
+
+/** A value as the agent told it. */
+export const Raw = ({ of }: { of: unknown }) => (
+  <>
+    <h3>As it came</h3>
+    <pre class="raw" tabIndex={0}>
+      {JSON.stringify(of, null, 1).split("\n").map(plain).join("\n")}
+    </pre>
+  </>
+);

@@ -1,6 +1,7 @@
 // What a page shows of what there is, as words of the address: a search field, chips, a choice.
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { bindKeys } from "../lib/keys";
+import { plain } from "../lib/format";
 import { route, setQuery } from "../lib/route";
 import "./filter.css";
 
@@ -74,34 +75,37 @@ export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
 export interface Choice {
   value: string;
   label: string;
-  count?: number;
 }
 
-export interface ChipsProps {
-  label: string; // of the group
-  word: string; // of the address: VALUE,VALUE
-  choices: readonly Choice[];
-  single?: boolean; // one at most
-}
-
-export const listOf = (text: string | undefined): readonly string[] => (text ? text.split(",").filter(Boolean) : []);
-
-export function Chips({ label, word, choices, single }: ChipsProps) {
-  const chosen = listOf(route.value.query.get(word));
-  const press = (value: string) => {
-    const on = chosen.includes(value);
-    const next = single ? (on ? [] : [value]) : on ? chosen.filter((each) => each !== value) : [...chosen, value];
-    setQuery({ [word]: next.join(",") || undefined });
-  };
+/** Any of several: VALUE,VALUE in the address. */
+export function Chips({ label, word, choices }: { label: string; word: string; choices: readonly string[] }) {
+  const chosen = (route.value.query.get(word) ?? "").split(",").filter(Boolean);
+  const press = (value: string) =>
+    setQuery({ [word]: (chosen.includes(value) ? chosen.filter((each) => each !== value) : [...chosen, value]).join() || undefined });
   return (
     <div class="chips" role="group" aria-label={label}>
-      {choices.map(({ value, label: text, count }) => (
+      {choices.map((value) => (
         <button key={value} type="button" class="chip" aria-pressed={chosen.includes(value)} onClick={() => press(value)}>
-          {text}
-          {count === undefined ? null : <span class="chip-count">{count}</span>}
+          {value}
         </button>
       ))}
     </div>
+  );
+}
+
+/** Words of the address that links put there: each is shown, and taken away by a press. */
+export function Words({ of }: { of: readonly string[] }) {
+  const { query } = route.value;
+  return (
+    <>
+      {of.map((word) =>
+        query.get(word) ? (
+          <button key={word} type="button" class="chip" aria-pressed="true" title="Remove this filter" onClick={() => setQuery({ [word]: undefined })}>
+            {word}: {plain(query.get(word)!)} ×
+          </button>
+        ) : null,
+      )}
+    </>
   );
 }
 
@@ -160,19 +164,17 @@ export function Toggle({ label, word }: { label: string; word: string }) {
 }
 
 /** A text field for one word, written when it is left or Enter is pressed; the field of a filter. */
-export function Field({ label, word, hint, wide }: { label: string; word: string; hint?: string; wide?: boolean }) {
+export function Field({ label, word }: { label: string; word: string }) {
   const given = route.value.query.get(word) ?? "";
   return (
-    <label class={wide ? "field wide" : "field"}>
+    <label class="field">
       <span>{label}</span>
       <input
         key={given}
         type="text"
         defaultValue={given}
-        placeholder={hint}
         spellcheck={false}
         autocomplete="off"
-        autocapitalize="off"
         onChange={(event) => setQuery({ [word]: event.currentTarget.value.trim() || undefined })}
       />
     </label>

@@ -2,7 +2,7 @@
 // keys (Shift widens, Enter chooses). Its figures stand in a table too.
 import { useId, useRef, useState } from "preact/hooks";
 import { clock, count } from "../lib/format";
-import "./chart.css"; // the tones
+import "./chart.css"; // its looks
 import "./histogram.css";
 import { Icon } from "./icon";
 
@@ -101,10 +101,10 @@ export function Histogram({ title, bars, onBrush }: Props) {
   };
   const unknown = bars.known === undefined ? 0 : Math.max(0, Math.min(length, (bars.known - from) / step));
   return (
-    <figure class="histogram" aria-labelledby={`${id}-t`}>
+    <figure class="chart histogram" aria-labelledby={`${id}-t`}>
       <figcaption>
         <h2 id={`${id}-t`}>{title}</h2>
-        <ul class="legend">
+        <ul class="chart-legend">
           {series.map(({ label, tone }, at) =>
             totals[at] ? (
               <li key={label} class={tone}>
@@ -125,7 +125,7 @@ export function Histogram({ title, bars, onBrush }: Props) {
         </button>
       </figcaption>
       {asTable ? (
-        <div class="histogram-table" tabIndex={0} role="region" aria-label={`${title}: figures`}>
+        <div class="chart-table" tabIndex={0} role="region" aria-label={`${title}: figures`}>
           <table>
             <thead>
               <tr>
@@ -195,9 +195,9 @@ export function Histogram({ title, bars, onBrush }: Props) {
           ) : null}
         </div>
       )}
-      <p class="histogram-foot" id={`${id}-s`}>
+      <p class="chart-summary histogram-foot" id={`${id}-s`}>
         <span aria-hidden="true">{time(0)}</span>
-        <span class="histogram-says">{spoken || summary}</span>
+        <span class="cut">{spoken || summary}</span>
         <span aria-hidden="true">{time(length)}</span>
       </p>
       <span class="hidden" role="status">

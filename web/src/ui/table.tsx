@@ -184,7 +184,7 @@ class Line<Row> extends Component<RowProps<Row>> {
           <div key={column.id} role="gridcell" class={column.end ? "t-cell end" : "t-cell"}>
             {at === 0 && depth !== undefined ? (
               <span class="t-tree" style={{ paddingInlineStart: `${Math.min(depth, 24) * 0.9}em` }}>
-                <span class={open === undefined ? "t-leaf" : "t-fold"} aria-hidden="true">
+                <span class="t-fold" aria-hidden="true">
                   {open === undefined ? "" : open ? "▾" : "▸"}
                 </span>
                 <span>{column.cell(row)}</span>
@@ -291,27 +291,21 @@ export function Table<Row>(props: TableProps<Row>) {
     view.reveal(to);
     redraw((n) => n + 1);
   };
-  const toggleMark = (key: string, on?: boolean) => {
-    if (!marks) return;
-    const next = new Set(marks.value);
-    if (on ?? !next.has(key)) next.add(key);
+  const change = (set: Signal<ReadonlySet<string>> | undefined, key: string, on: boolean) => {
+    if (!set) return;
+    const next = new Set(set.value);
+    if (on) next.add(key);
     else next.delete(key);
-    marks.value = next;
+    set.value = next;
   };
-  const fold = (key: string, shut: boolean) => {
-    if (!tree) return;
-    const next = new Set(tree.closed.value);
-    if (shut) next.add(key);
-    else next.delete(key);
-    tree.closed.value = next;
-  };
+  const fold = (key: string, shut: boolean) => change(tree?.closed, key, shut);
 
   const step = (event: KeyboardEvent): boolean => {
     const from = activeIndex;
     const row = shown[from];
     const go = (to: number) => {
       const next = shown[Math.max(0, Math.min(to, shown.length - 1))];
-      if (event.shiftKey && marks) for (const each of [row, next]) if (each !== undefined) toggleMark(rowKey(each), true);
+      if (event.shiftKey) for (const each of [row, next]) if (each !== undefined) change(marks, rowKey(each), true);
       moveTo(to);
       return true;
     };
@@ -336,7 +330,7 @@ export function Table<Row>(props: TableProps<Row>) {
         return true;
       case " ":
         if (row === undefined) return false;
-        if (marks) toggleMark(rowKey(row));
+        if (marks) change(marks, rowKey(row), !marks.value.has(rowKey(row)));
         else onOpen?.(row);
         return true;
       case "ArrowRight":
@@ -389,7 +383,7 @@ export function Table<Row>(props: TableProps<Row>) {
       marks.value = next;
       lastMark.current = index;
       scroller.current?.focus({ preventScroll: true });
-    } else if (target.closest(".t-fold")) fold(key, lines.open?.[index] === true);
+    } else if (lines.open?.[index] !== undefined && target.closest(".t-fold")) fold(key, lines.open?.[index] === true);
     else if (getSelection()?.isCollapsed !== false) onOpen?.(row); // else somebody selects text
   };
   const lastMark = useRef(0);
@@ -411,23 +405,19 @@ export function Table<Row>(props: TableProps<Row>) {
       scroller.current?.focus({ preventScroll: true });
       latest.current.step(event);
     };
-    const section = "Tables";
-    return bindKeys([
-      { keys: "ArrowDown", label: "Next row (also j)", section, run: press },
-      { keys: "ArrowUp", label: "Row above (also k)", section, run: press },
-      { keys: "j", label: "Next row", section, run: press },
-      { keys: "k", label: "Row above", section, run: press },
-      ...(onOpen ? [{ keys: "Enter", label: "Details of the row", section, run: press }] : []),
-      ...(marks ? [{ keys: " ", label: "Mark the row; with Shift and an arrow: several", section, run: press }] : []),
-      ...(tree ? [{ keys: "ArrowLeft", label: "Fold, or to the row above it in the tree", section, run: press }] : []),
-      ...(tree ? [{ keys: "ArrowRight", label: "Unfold", section, run: press }] : []),
-      {
-        keys: "y",
-        label: "Copy the table as CSV",
-        section,
-        run: () => void copyText(csvOf(latest.current.columns, latest.current.shown), `${latest.current.shown.length} rows`),
-      },
-    ]);
+    const copy = () => void copyText(csvOf(latest.current.columns, latest.current.shown), `${latest.current.shown.length} rows`);
+    const table: [string, string, unknown, ((event: KeyboardEvent) => void)?][] = [
+      ["ArrowDown", "Next row", true],
+      ["ArrowUp", "Row above", true],
+      ["j", "Next row", true],
+      ["k", "Row above", true],
+      ["Enter", "Details of the row", onOpen],
+      [" ", "Mark the row; several with Shift and an arrow", marks],
+      ["ArrowLeft", "Fold, or go up in the tree", tree],
+      ["ArrowRight", "Unfold", tree],
+      ["y", "Copy the table as CSV", true, copy],
+    ];
+    return bindKeys(table.filter(([, , on]) => on).map(([keys, label, , run = press]) => ({ keys, label, section: "Tables", run })));
   }, [props.main, !onOpen, !marks, !tree]);
 
   const drawn = [];
@@ -454,7 +444,7 @@ export function Table<Row>(props: TableProps<Row>) {
   }
   const all = marks && shown.length > 0 && marks.value.size >= shown.length;
   return (
-    <div class="t-frame" style={{ "--t-columns": template, "--t-row": `${height}px` }}>
+    <div class="t-frame card" style={{ "--t-columns": template, "--t-row": `${height}px` }}>
       <div
         class="t-scroll"
         ref={scroller}

@@ -42,7 +42,7 @@ export function Toasts(): ComponentChildren {
   return (
     <div class="toasts" role="status" aria-live="polite" aria-atomic="false">
       {shown.value.map(({ id, text, kind, action }) => (
-        <div key={id} class={`toast ${kind}`}>
+        <div key={id} class={`toast tone-${kind}`}>
           <span aria-hidden="true">{{ info: "ⓘ", good: "✓", bad: "✕" }[kind]}</span>
           <span>{text}</span>
           {action ? (

@@ -54,7 +54,7 @@ export function AcknowledgeDialog({ of: alerts, onClose }: { of: readonly Alert[
         </button>
       }
     >
-      <ul class="alert-list">
+      <ul class="plain-list">
         {alerts.slice(0, SHOWN).map((alert) => (
           <li key={alert.id}>
             <Severity level={alert.severity} /> {plain(alert.message)}
@@ -120,7 +120,7 @@ export function MuteDialog({ like: alert, onClose }: { like: Alert; onClose: (do
             of {name === "container" ? "the container" : `the ${name}`} <b>{plain(alert[name]!)}</b>
           </label>
         ))}
-        {none ? <p class="bad-text">Choose at least one; a mute of everything is made on the command line.</p> : null}
+        {none ? <p>Choose at least one; a mute of everything is made on the command line.</p> : null}
       </fieldset>
       <div class="pair">
         <label class="stacked">

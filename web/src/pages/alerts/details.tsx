@@ -4,12 +4,13 @@ import { age, clock, plain } from "../../lib/format";
 import { useLoad } from "../../lib/load";
 import { hrefOf, route } from "../../lib/route";
 import { now } from "../../lib/time";
-import { eventText, type WatchEvent } from "../../lib/watch";
+import type { WatchEvent } from "../../lib/watch";
 import { AllowedButton } from "../../ui/allowed";
 import { Badge, Severity } from "../../ui/badge";
 import { confirm } from "../../ui/dialog";
-import { Details, Facts, Long } from "../../ui/details";
+import { Details, Facts, mono, Raw } from "../../ui/details";
 import { Empty, Failed, Loading } from "../../ui/empty";
+import { EventFacts } from "../../ui/event";
 import { toast, toastError } from "../../ui/toast";
 import { reopen } from "./actions";
 import { BASE, type Alert, type Mute } from "./log";
@@ -24,62 +25,6 @@ function Only({ word, value }: { word: string; value: string | undefined }) {
     <a href={hrefOf("alerts", "", { ...query, [word]: value })} title={`Only alerts of this ${word}`}>
       {plain(value)}
     </a>
-  );
-}
-
-/** What watch puts into its alerts: the event itself. */
-function Evidence({ event }: { event: WatchEvent }) {
-  const process = event.process;
-  return (
-    <>
-      <h3>The event</h3>
-      <Facts
-        of={[
-          ["Time", clock(event.time, true)],
-          ["What", <><b>{event.type}</b> <span class="mono">{eventText(event)}</span></>],
-          ["Arguments", process?.argv?.length && event.type !== "exec" ? <Long text={process.argv.join(" ")} /> : ""],
-          ["Program", process?.exe && <span class="mono">{plain(process.exe)}</span>],
-          ["Directory", process?.cwd && <span class="mono">{plain(process.cwd)}</span>],
-          [
-            "Process",
-            process && (
-              <>
-                <a href={hrefOf("processes", String(process.pid), { start: process.start })}>
-                  {plain(process.comm ?? "")} ({process.pid})
-                </a>
-                {process.exec_id ? (
-                  <>
-                    {" "}
-                    <a href={hrefOf("events", "", { exec_id: process.exec_id })}>its events</a>{" "}
-                    <a href={hrefOf("events", "", { ancestor: process.exec_id })}>all below it</a>
-                  </>
-                ) : null}
-              </>
-            ),
-          ],
-        ]}
-      />
-      {process?.ancestors?.length ? (
-        <>
-          <h3>Ancestry</h3>
-          <ol class="ancestry">
-            {process.ancestors.map((each) => (
-              <li key={each.pid}>
-                <a href={hrefOf("processes", String(each.pid))}>
-                  {plain(each.comm || each.exe || "?")} ({each.pid})
-                </a>
-                {each.exec_id ? (
-                  <>
-                    {" "}
-                    <a href={hrefOf("events", "", { ancestor: each.exec_id })}>all below it</a>
-                  </>
-                ) : null}
-              </li>
-            ))}
-          </ol>
-        </>
-      ) : null}
-    </>
   );
 }
 
@@ -109,7 +54,7 @@ export function AlertDetails({ id, row, onClose, onAcknowledge, onMute }: Props)
   const seen = alert.acknowledged;
   return (
     <Details title={`Alert ${id}${alert.rule ? `: ${plain(alert.rule)}` : ""}`} onClose={onClose}>
-      <p class="alert-says">
+      <p>
         <Severity level={alert.severity} /> {plain(alert.message)}
       </p>
       <div class="bar">
@@ -145,20 +90,18 @@ export function AlertDetails({ id, row, onClose, onAcknowledge, onMute }: Props)
           ["Rule", alert.rule && <Only word="rule" value={alert.rule} />],
           ["Summary", typeof evidence === "object" && evidence.summary ? plain(evidence.summary) : ""],
           ["Container", alert.container && <Only word="container" value={alert.container} />],
-          ["Program", alert.exe && <span class="mono">{plain(alert.exe)}</span>],
+          ["Program", event ? "" : mono(alert.exe)],
           ["User", alert.user && plain(alert.user)],
           ["Tags", alert.tags?.map(plain).join(", ")],
         ]}
       />
-      {event?.process || event?.type ? <Evidence event={event} /> : null}
-      {whole.evidence === undefined ? null : (
+      {event?.type ? (
         <>
-          <h3>As it came</h3>
-          <pre class="raw" tabIndex={0}>
-            {plain(JSON.stringify(whole.evidence, null, 1)).replace(/\\u000a/g, "\n")}
-          </pre>
+          <h3>The event</h3>
+          <EventFacts event={{ ...event, id: 0 }} query={{}} />
         </>
-      )}
+      ) : null}
+      {whole.evidence ? <Raw of={whole.evidence} /> : null}
     </Details>
   );
 }
@@ -186,9 +129,9 @@ export function Mutes({ turn, onClose }: { turn: number; onClose: () => void }) 
       ) : !list.length ? (
         <Empty title="Nothing is muted">Open an alert and choose Mute to have its like wait for nobody.</Empty>
       ) : (
-        <ul class="mutes">
+        <ul class="plain-list">
           {[...list].sort((a, b) => Number(b.active) - Number(a.active) || b.id - a.id).map((mute) => (
-            <li key={mute.id} class={mute.active ? undefined : "over"}>
+            <li key={mute.id}>
               <div class="bar">
                 <b>{[mute.rule, mute.module, mute.container].filter(Boolean).map((each) => plain(each!)).join(", ") || "everything"}</b>
                 <Badge tone={mute.active ? "accent" : "plain"}>{mute.active ? "in force" : "over"}</Badge>

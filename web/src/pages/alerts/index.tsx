@@ -5,13 +5,14 @@ import { request } from "../../lib/api";
 import { age, clock, count, plain } from "../../lib/format";
 import { bindKeys } from "../../lib/keys";
 import { useLoad } from "../../lib/load";
-import { go, route, setQuery } from "../../lib/route";
+import { go, route } from "../../lib/route";
 import { now, paused, range, setFixed, span } from "../../lib/time";
 import { AllowedButton, whyNot } from "../../ui/allowed";
-import { Badge, SEVERITIES, Severity } from "../../ui/badge";
-import { Empty, Failed, Loading } from "../../ui/empty";
-import { Choose, Search, Switch } from "../../ui/filter";
+import { SEVERITIES, Severity } from "../../ui/badge";
+import { Empty } from "../../ui/empty";
+import { Choose, Search, Switch, Words } from "../../ui/filter";
 import { barsOf, Histogram, type Bars } from "../../ui/histogram";
+import { LogSigns, LogState, useLog } from "../../ui/log";
 import { CopyCsv, Table, type Column } from "../../ui/table";
 import { toast } from "../../ui/toast";
 import type { Page } from "../pages";
@@ -138,7 +139,7 @@ function Timeline({ turn, fixed, onOpen }: { turn: number; fixed: boolean; onOpe
 function View() {
   const { rest, query } = route.value;
   const state = query.get("state") ?? "open";
-  const fixed = !!(query.get("from") && query.get("to"));
+  const fixed = query.has("from");
   const filter = useMemo(() => {
     const words = new URLSearchParams();
     for (const name of [...WORDS, "severity"]) if (query.get(name)) words.set(name, query.get(name)!);
@@ -146,31 +147,11 @@ function View() {
     return words.toString();
   }, [query]);
 
-  const [log, setLog] = useState<AlertLog | null>(null);
-  const [hidden, setHidden] = useState(document.hidden);
+  const log = useLog(() => new AlertLog(filter, state === "all" ? "" : state, fixed), [filter, state, query.get("from"), query.get("to")]);
   const [counts, setCounts] = useState<Counts | null>(null);
   const [asked, setAsked] = useState<readonly Alert[]>([]);
   const [muting, setMuting] = useState<Alert | null>(null);
   const [turn, setTurn] = useState(0); // of the mutes
-  useEffect(() => {
-    const look = () => setHidden(document.hidden);
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, []);
-  const edges = fixed ? `${query.get("from")} ${query.get("to")}` : "";
-  useEffect(() => {
-    const { from, to } = range.peek();
-    const made = new AlertLog(
-      new URLSearchParams(filter),
-      state === "all" ? "" : state,
-      fixed || paused.peek() ? iso(to) : undefined,
-      fixed ? iso(from) : undefined,
-    );
-    setLog(made);
-    return () => made.close();
-  }, [filter, state, edges]);
-  const live = !paused.value && !hidden;
-  useEffect(() => log?.follow(live), [log, live]);
   useEffect(() => () => void (marks.value = new Set()), []);
 
   const rows = log?.rows.value ?? [];
@@ -185,7 +166,7 @@ function View() {
     if (!done) return;
     marks.value = new Set();
     setTurn((n) => n + 1);
-    if (!live) void log?.load();
+    if (!log?.live.value) void log?.load();
   };
 
   const latest = useRef({ marked, row });
@@ -206,7 +187,6 @@ function View() {
     ]);
   }, []);
 
-  const filtered = filter !== "" || fixed;
   return (
     <div class="fill">
       <div class="bar">
@@ -214,16 +194,9 @@ function View() {
         <Search label="Search alerts" hint="Message, rule, container, program" />
         <Switch label="State" word="state" choices={STATES} />
         <Choose label="Severity" word="severity" choices={LEAST} />
-        {WORDS.map((word) =>
-          query.get(word) ? (
-            <button key={word} type="button" class="chip" aria-pressed="true" title="Remove this filter" onClick={() => setQuery({ [word]: undefined })}>
-              {word}: {plain(query.get(word)!)} ×
-            </button>
-          ) : null,
-        )}
+        <Words of={WORDS} />
         <span class="grow" />
-        {log?.cut.value && live ? <Badge tone="warn">stands still: {log.cut.value}</Badge> : null}
-        {log?.missed.value ? <Badge tone="warn">{count(log.missed.value)} not received</Badge> : null}
+        <LogSigns log={log} />
         <button type="button" class="quiet" aria-pressed={rest === "mutes"} onClick={() => (rest === "mutes" ? away() : go("alerts", "mutes", words()))}>
           Mutes
         </button>
@@ -232,7 +205,7 @@ function View() {
       <div class="bar open-counts">
         {counts
           ? [...SEVERITIES].reverse().map((level) => (
-              <span key={level} class={counts.open[level] ? undefined : "none"}>
+              <span key={level} class={counts.open[level] ? undefined : "muted"}>
                 <Severity level={level} /> <b>{count(counts.open[level])}</b> open
               </span>
             ))
@@ -273,19 +246,11 @@ function View() {
           newestFirst
           main
         >
-          {!log || log.loading.value ? (
-            <Loading what="alerts" />
-          ) : log.error.value ? (
-            <Failed what="Alerts" error={log.error.value} retry={() => void log.load()} />
-          ) : (
-            <Empty title={state === "open" && !filtered ? "Nothing is open" : "No alert fits"}>
-              {filtered
-                ? "None in this time, or none that the filters let through."
-                : state === "open"
-                  ? "What rules and modules warn of comes here by itself."
-                  : "Look at another state above."}
+          <LogState log={log} what="alerts">
+            <Empty title={state === "open" && !filter && !fixed ? "Nothing is open" : "No alert fits"}>
+              {filter || fixed || state !== "open" ? "Another state, another time, or fewer filters may show more." : "What rules and modules warn of comes here by itself."}
             </Empty>
-          )}
+          </LogState>
         </Table>
         {rest === "mutes" ? (
           <Mutes turn={turn} onClose={away} />

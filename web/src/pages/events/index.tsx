@@ -2,16 +2,17 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { count, clock } from "../../lib/format";
 import { go, route, setQuery } from "../../lib/route";
-import { now, pause, paused, range, setFixed, span } from "../../lib/time";
+import { now, paused, range, setFixed, span } from "../../lib/time";
 import { EVENT_TYPES } from "../../lib/watch";
-import { Badge, Severity } from "../../ui/badge";
-import { Empty, Failed, Loading } from "../../ui/empty";
+import { Severity } from "../../ui/badge";
+import { Empty } from "../../ui/empty";
 import { Chips, Field, Search } from "../../ui/filter";
 import { barsOf, Histogram, type Bars } from "../../ui/histogram";
+import { LogSigns, LogState, useLog } from "../../ui/log";
 import { CopyCsv, Table, type Column } from "../../ui/table";
 import type { Page } from "../pages";
 import { EventDetails } from "./details";
-import { EventLog, MOST, type EventRow, type Span } from "./log";
+import { EventLog, type EventRow } from "./log";
 import "./events.css";
 
 function What({ row }: { row: EventRow }) {
@@ -113,8 +114,6 @@ function filterOf(query: ReadonlyMap<string, string>): string {
   return filter.toString();
 }
 
-const iso = (time: number) => new Date(time * 1000).toISOString();
-
 /** Once a second, and never more often than that. */
 function Timeline({ log }: { log: EventLog }) {
   const { from, to } = range.value;
@@ -126,24 +125,8 @@ function Timeline({ log }: { log: EventLog }) {
 function View() {
   const { rest, query } = route.value;
   const filter = filterOf(query);
-  const fixed = query.get("from") && query.get("to") ? `${query.get("from")} ${query.get("to")}` : "";
-  const [log, setLog] = useState<EventLog | null>(null);
-  const [hidden, setHidden] = useState(document.hidden);
-  useEffect(() => {
-    const look = () => setHidden(document.hidden);
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, []);
-
-  useEffect(() => {
-    const { from, to } = range.peek();
-    const area: Span = fixed ? { from, since: iso(from), until: iso(to) } : paused.peek() ? { from, until: iso(to) } : { from };
-    const made = new EventLog(new URLSearchParams(filter), area);
-    setLog(made);
-    return () => made.close();
-  }, [filter, fixed]);
-  const live = !paused.value && !hidden;
-  useEffect(() => log?.follow(live), [log, live]);
+  const fixed = query.get("from") ? `${query.get("from")} ${query.get("to")}` : "";
+  const log = useLog(() => new EventLog(filter, fixed !== ""), [filter, fixed]);
   useEffect(() => log?.widen(range.peek().from), [log, span.value]);
 
   const idText = /^\d+$/.test(rest) ? Number(rest) : undefined;
@@ -153,7 +136,6 @@ function View() {
   const [fields, setFields] = useState(active.length > 0);
   const chosen = query.get("type")?.split(",") ?? [];
   const types = EVENT_TYPES.filter((type) => ["exec", "exit", "container", "file", "user", "credential", "gap"].includes(type) || chosen.includes(type) || fields);
-  const filtered = filter !== "";
   return (
     <div class="fill">
       <div class="bar">
@@ -162,7 +144,7 @@ function View() {
         <button type="button" class="quiet" aria-expanded={fields} onClick={() => setFields(!fields)}>
           {fields ? "Fewer filters" : "More filters"}
         </button>
-        {filtered ? (
+        {filter ? (
           <button
             type="button"
             class="quiet"
@@ -172,27 +154,15 @@ function View() {
           </button>
         ) : null}
         <span class="grow" />
-        {log?.cut.value && live ? <Badge tone="warn">stands still: {log.cut.value}</Badge> : null}
-        {log?.missed.value ? (
-          <Badge tone="warn" title="This page was too slow for the stream; the store has them: load the page anew">
-            {count(log.missed.value)} not received
-          </Badge>
-        ) : null}
-        {log?.dropped.value ? (
-          <Badge tone="warn" title={`The page holds ${MOST} at most; the oldest went`}>
-            {count(log.dropped.value)} dropped here
-          </Badge>
-        ) : null}
+        <LogSigns log={log} />
         <span class="muted figures-text">{rows.length ? `${count(rows.length)} loaded` : ""}</span>
         <CopyCsv columns={COLUMNS} rows={rows} />
       </div>
       <div class="bar">
-        <Chips label="Types" word="type" choices={types.map((type) => ({ value: type, label: type }))} />
-        {fields || active.length
-          ? (fields ? NAMES : active).map((name) => (
-              <Field key={name} label={FIELDS[name]} word={name} />
-            ))
-          : null}
+        <Chips label="Types" word="type" choices={types} />
+        {(fields ? NAMES : active).map((name) => (
+          <Field key={name} label={FIELDS[name]} word={name} />
+        ))}
       </div>
       {log ? <Timeline log={log} /> : null}
       <div class="split">
@@ -209,20 +179,11 @@ function View() {
           onEnd={() => void log?.back()}
           main
         >
-          {!log || log.loading.value ? (
-            <Loading what="events" />
-          ) : log.error.value ? (
-            <Failed what="Events" error={log.error.value} retry={() => void log.load()} />
-          ) : (
-            <Empty title={filtered ? "No event fits the filters" : fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
-              {live ? "What comes from now on is shown by itself." : "Another time, or fewer filters, may show more."}{" "}
-              {paused.value ? (
-                <button type="button" onClick={() => pause(false)}>
-                  Go live
-                </button>
-              ) : null}
+          <LogState log={log} what="events">
+            <Empty title={filter ? "No event fits the filters" : fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
+              {paused.value ? "Another time, or fewer filters, may show more." : "What comes from now on is shown by itself."}
             </Empty>
-          )}
+          </LogState>
         </Table>
         {idText !== undefined ? <EventDetails id={idText} onClose={() => go("events", "", words())} /> : null}
       </div>

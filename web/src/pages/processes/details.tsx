@@ -1,4 +1,3 @@
-import type { ComponentChildren } from "preact";
 import { request, running } from "../../lib/api";
 import { processes, processKey, secondsOf, tick, unixOf, type Process } from "../../lib/feed";
 import { age, bytes, clock, cpu, duration, plain, rate } from "../../lib/format";
@@ -6,7 +5,7 @@ import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
 import { now } from "../../lib/time";
 import { eventText, type WatchEvent } from "../../lib/watch";
-import { Details, Facts, Long } from "../../ui/details";
+import { Details, Facts, Long, mono } from "../../ui/details";
 import { Failed, Loading } from "../../ui/empty";
 import { Spark } from "../../ui/spark";
 import { figuresOf, sameStart, stateText, unitOf } from "./model";
@@ -21,8 +20,8 @@ function Link({ to }: { to: Process }) {
 
 function Figure({ title, text, values, max }: { title: string; text: string; values: readonly number[]; max?: number }) {
   return (
-    <div class="figure">
-      <span class="figure-title">{title}</span>
+    <div class="card">
+      <span class="muted">{title}</span>
       <b>{text}</b>
       <Spark values={values} max={max} width={150} height={34} />
     </div>
@@ -46,7 +45,7 @@ function Recent({ pid, start }: { pid: number; start?: string | number }) {
   if (!events.value.length) return <p class="muted">None since watch started to keep them.</p>;
   return (
     <>
-      <ul class="recent">
+      <ul class="plain-list">
         {events.value.map((event) => (
           <li key={event.id}>
             <a href={hrefOf("events", String(event.id), { pid: String(pid) })}>{clock(event.time, false).slice(0, 8)}</a>{" "}
@@ -93,7 +92,6 @@ export function ProcessDetails({ pid, process, start, memoryTotal, onClose, onKi
   for (let at = byPid.get(process.ppid ?? -1); at && above.length < 64 && !above.includes(at); at = byPid.get(at.ppid ?? -1)) above.push(at);
   const unit = unitOf(process.group);
   const started = unixOf(process.start);
-  const mono = (text: string | undefined): ComponentChildren => (text ? <span class="mono">{plain(text)}</span> : undefined);
   return (
     <Details title={nameOf(process)} onClose={onClose}>
       <div class="bar">

@@ -3,11 +3,11 @@ import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { feedError, holdFeed, host, processes as rows, processKey, ready, tick, unixOf, type Process } from "../../lib/feed";
 import { age, bytes, cpu, plain, rate } from "../../lib/format";
-import { go, route, setQuery } from "../../lib/route";
+import { go, route } from "../../lib/route";
 import { now, paused } from "../../lib/time";
 import { Badge } from "../../ui/badge";
 import { Empty, Failed, Loading } from "../../ui/empty";
-import { Search, Switch, Toggle, matcher } from "../../ui/filter";
+import { Search, Switch, Toggle, Words, matcher } from "../../ui/filter";
 import { CopyCsv, Table, type Column } from "../../ui/table";
 import type { Page } from "../pages";
 import { ProcessDetails } from "./details";
@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<Process>[] = [
     width: 9,
     grow: 2,
     priority: 6,
-    cell: (p) => <span class={p.container ? "in-container" : "in-unit"}>{plain(whereOf(p) ?? "")}</span>,
+    cell: (p) => <span class={p.container ? "in-container" : "muted"}>{plain(whereOf(p) ?? "")}</span>,
     value: whereOf,
   },
   {
@@ -189,13 +189,7 @@ function View() {
         <Search label="Search processes" hint="Name, command, user, container" />
         <Switch label="Form" word="view" choices={[{ value: "tree", label: "Tree" }, { value: "flat", label: "List" }]} />
         <Toggle label={`Kernel threads${shown.hidden ? ` (${shown.hidden})` : ""}`} word="kernel" />
-        {(["group", "user"] as const).map((word) =>
-          query.get(word) ? (
-            <button key={word} type="button" class="chip" aria-pressed="true" onClick={() => setQuery({ [word]: undefined })} title="Remove this filter">
-              {word}: {plain(query.get(word)!)} ×
-            </button>
-          ) : null,
-        )}
+        <Words of={["group", "user"]} />
         <span class="grow" />
         {feedError.value && there.size ? <Badge tone="warn">stands still: {feedError.value.message}</Badge> : null}
         <span class="muted figures-text" role="status">

@@ -72,7 +72,7 @@ export function KillDialog({ of: processes, onClose }: { of: readonly Process[];
         </button>
       }
     >
-      <ul class="kill-list">
+      <ul class="plain-list">
         {processes.slice(0, SHOWN).map((process) => (
           <li key={processKey(process)}>
             <b>{nameOf(process)}</b>
