@@ -58,14 +58,20 @@ C(container_memory)
 C(container_limit)
 {
         const struct container_row *container = row;
+        double share = container->memory_limit > 0 ? container->memory / container->memory_limit : NAN;
         (void)cookie;
-        if (!(container->memory_limit > 0)) {
-                cell_text(ret, NULL);
+        put_percent(ret->text, share);
+        ret->role = isnan(share) ? ROLE_DIM : role_of_share(share);
+}
+
+C(container_limit_bar)
+{
+        const struct container_row *container = row;
+        (void)cookie;
+        if (!(container->memory_limit > 0))
                 return;
-        }
         ret->share = container->memory / container->memory_limit;
         ret->role = role_of_share(ret->share);
-        put_percent(ret->text, ret->share);
 }
 
 C(container_receive)
@@ -162,8 +168,10 @@ const struct grid_column container_columns[] = {
                 .cell = container_cpu_past },
         { "memory", "MEMORY", "working set", .width = 8, .right = true, .descending = true, .no_match = true,
                 .cell = container_memory, .compare = container_by_memory },
-        { "limit", "OF LIMIT", "working set, share of the memory limit", .width = 8, .right = true, .descending = true,
-                .no_match = true, .priority = 4, .cell = container_limit, .compare = container_by_limit },
+        { "limit", "LIM%", "working set, share of the memory limit", .width = 5, .right = true, .descending = true,
+                .no_match = true, .priority = 3, .cell = container_limit, .compare = container_by_limit },
+        { "limit-bar", "", "the same as a bar", .width = 8, .no_match = true, .priority = 6,
+                .cell = container_limit_bar },
         { "receive", "NET IN", "received", .width = 8, .right = true, .descending = true, .no_match = true,
                 .priority = 2, .cell = container_receive, .compare = container_by_receive },
         { "send", "NET OUT", "sent", .width = 8, .right = true, .descending = true, .no_match = true, .priority = 2,

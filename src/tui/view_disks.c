@@ -134,13 +134,18 @@ C(use_cell)
 {
         double share = used_share(row);
         (void)cookie;
-        if (isnan(share)) {
-                cell_text(ret, NULL);
+        put_percent(ret->text, share);
+        ret->role = isnan(share) ? ROLE_DIM : role_of_share(share);
+}
+
+C(use_bar_cell)
+{
+        double share = used_share(row);
+        (void)cookie;
+        if (isnan(share))
                 return;
-        }
         ret->share = share;
         ret->role = role_of_share(share);
-        put_percent(ret->text, share);
 }
 
 C(used_cell)
@@ -204,8 +209,9 @@ static int by_use(const void *a, const void *b, void *cookie)
 
 static const struct grid_column filesystem_columns[] = {
         { "mountpoint", "MOUNTED AT", "where", .least = 14, .cell = mountpoint_cell, .compare = by_mountpoint },
-        { "use", "USE%", "share that is used", .width = 10, .right = true, .descending = true, .no_match = true,
+        { "use", "USE%", "share that is used", .width = 5, .right = true, .descending = true, .no_match = true,
                 .cell = use_cell, .compare = by_use },
+        { "bar", "", "the same as a bar", .width = 12, .no_match = true, .priority = 3, .cell = use_bar_cell },
         { "used", "USED", "used", .width = 8, .right = true, .descending = true, .no_match = true, .priority = 2,
                 .cell = used_cell, .compare = by_used },
         { "available", "FREE", "what users may still write", .width = 8, .right = true, .descending = true,

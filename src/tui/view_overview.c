@@ -180,6 +180,8 @@ static void draw_trends(struct area area, const struct model *model)
 
 /* ---- what happened last ---- */
 
+enum { KIND_WIDTH = 10 }; /* of a severity, and of an event's type */
+
 static int alert_rows(const struct model *model)
 {
         int open = 0;
@@ -209,8 +211,8 @@ static void draw_alerts(struct area area, const struct model *model)
                 buf_clear(&text);
                 put_clock(&text, alert->last_ns);
                 int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text))) + 1;
-                column += area_printf(
-                        area, row, column, role_of_severity(alert->severity), "%-8s ", severity_names[alert->severity]);
+                area_text(area, row, column, role_of_severity(alert->severity), sv_of(severity_names[alert->severity]));
+                column += KIND_WIDTH;
                 if (alert->container)
                         column += put_short(area, row, column, 20, alert->container) + 1;
                 area_text(area, row, column, ROLE_TEXT, sv_of(alert->message ? alert->message : ""));
@@ -229,7 +231,7 @@ static void draw_events(struct area area, const struct model *model)
                         break;
                 buf_clear(&text);
                 put_clock(&text, event->time_ns);
-                buf_printf(&text, " %-9s ", event->type ? event->type : "?");
+                buf_printf(&text, " %-*s", KIND_WIDTH, event->type ? event->type : "?");
                 int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text)));
                 const char *container = event->container ? event->container : event->container_id;
                 if (container)

@@ -204,8 +204,12 @@ int facts_draw(struct area area, struct facts *facts)
                 int column = (int)i / rows * width;
                 const char *text = buf_text(&facts->text) + facts->items[i].at;
                 area_put(area, row, column, FACTS_LABEL, ALIGN_LEFT, ROLE_LABEL, sv_of(facts->items[i].label));
-                area_put(area, row, column + FACTS_LABEL + 1, width - FACTS_LABEL - 2, ALIGN_LEFT, facts->items[i].role,
-                        sv_of(facts->text.len > facts->items[i].at ? text : ""));
+                struct sv value = sv_of(facts->text.len > facts->items[i].at ? text : "");
+                struct area room = area_part(area, row, column + FACTS_LABEL + 1, 1, width - FACTS_LABEL - 2);
+                if ((int)term_width(value) > room.columns)
+                        area_put(room, 0, 0, room.columns, ALIGN_LEFT, facts->items[i].role, value);
+                else
+                        area_text(room, 0, 0, facts->items[i].role, value);
         }
         return rows;
 }
