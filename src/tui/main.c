@@ -285,6 +285,8 @@ static int run(struct app *app, struct error *err)
         };
         bool screen = !app->flags.once && !app->flags.batch && curses_available();
         const char *file = app->flags.batch ? app->flags.batch : app->flags.record;
+        if (screen)
+                app->look.depth = terminal_depth(app->look.depth);
         app->lines = !app->flags.once && !app->flags.batch && !screen;
         app->top = top_new(&options, err);
         if (!app->top)

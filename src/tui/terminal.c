@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "tui/direct_colour.h"
 #include "tui/emergency.h"
 
 #include <fcntl.h>
@@ -53,6 +54,34 @@ static bool knows_modes(const char *kind)
                 if (strncmp(kind, kinds[i], strlen(kinds[i])) == 0)
                         return true;
         return false;
+}
+
+static bool begins(const char *text, const char *beginning)
+{
+        return text && strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* An entry with 24-bit colours for this terminal; NULL where none of them fits. */
+static const char *direct_entry(const char *kind, const char **ret_name)
+{
+        if (!knows_modes(kind))
+                return NULL;
+        bool multiplexed = begins(kind, "tmux") || begins(kind, "screen");
+        *ret_name = multiplexed ? "tarsier-tmux" : "tarsier-xterm";
+        return multiplexed ? direct_tmux : direct_xterm;
+}
+
+enum colour_depth terminal_depth(enum colour_depth wish)
+{
+        const char *name, *kind = getenv("TERM");
+        int status;
+        if (wish == COLOUR_NONE || (wish == COLOUR_TRUE && direct_entry(kind, &name)))
+                return wish;
+        if (setupterm(kind, STDOUT_FILENO, &status) == ERR)
+                return wish; /* which opening it will say */
+        int colours = tigetnum("colors");
+        enum colour_depth most = colours >= 256 ? COLOUR_256 : colours >= 8 ? COLOUR_16 : COLOUR_NONE;
+        return wish < most ? wish : most;
 }
 
 static void put_text(const char *text)
@@ -172,6 +201,10 @@ static int curses_open(const struct look *look, bool mouse, struct error *err)
         the.extras = knows_modes(kind);
         if (open_streams(err) < 0)
                 return -1;
+        const char *terminfo = getenv("TERMINFO");
+        const char *entry = look->depth == COLOUR_TRUE ? direct_entry(kind, &kind) : NULL;
+        if (entry)
+                setenv("TERMINFO", entry, 1);
         /* newterm ends the program where it does not know the terminal */
         if (setupterm(kind, the.fd, &status) == ERR || !has_capability("cup"))
                 return fail_terminal(err);
@@ -181,6 +214,10 @@ static int curses_open(const struct look *look, bool mouse, struct error *err)
         (void)use_env(TRUE);
         (void)use_tioctl(TRUE);
         the.screen = newterm(kind, the.out, the.in);
+        if (entry && terminfo)
+                setenv("TERMINFO", terminfo, 1);
+        else if (entry)
+                unsetenv("TERMINFO");
         if (!the.screen) {
                 emergency_disarm();
                 return fail_terminal(err);

@@ -7,4 +7,7 @@
 /* Is there a terminal to draw on? */
 bool curses_available(void);
 
+/* How much of the colours that the environment promises the terminal's description has. */
+enum colour_depth terminal_depth(enum colour_depth wish);
+
 extern const struct tui_backend curses_backend;

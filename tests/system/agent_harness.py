@@ -12,7 +12,7 @@ import time
 MESSAGE, LABEL, ROW, STATISTICS, ERROR, SKIPPED, DONE = range(1, 8)
 BODY, DATA, END, CANCEL, CREDIT = 17, 19, 20, 21, 22
 HEADER = struct.Struct("=IHH")
-PATIENCE = 60  # seconds until a condition must hold; nothing is judged by time
+PATIENCE = int(os.environ.get("TARSIER_PATIENCE", "60"))  # seconds until a condition must hold; nothing is judged by time
 
 TARSIER = os.environ.get("TARSIER") or os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build", "tarsier")
