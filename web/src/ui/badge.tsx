@@ -31,7 +31,7 @@ const SIGNS: Record<Tone, string> = { good: "✓", warn: "!", bad: "✕", plain:
 export function Badge({ tone = "plain", children, title }: { tone?: Tone; children: ComponentChildren; title?: string }) {
   return (
     <span class={`badge tone-${tone}`} title={title}>
-      {SIGNS[tone] ? <span aria-hidden="true">{SIGNS[tone]}</span> : null}
+      {SIGNS[tone] ? <span aria-hidden="true">{SIGNS[tone]} </span> : null}
       {children}
     </span>
   );

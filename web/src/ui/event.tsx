@@ -22,7 +22,7 @@ export function EventFacts({ event, query }: { event: WatchEvent; query: Record<
       <Facts
         of={[
           ["Time", clock(event.time, true)],
-          ["Event", list(event.type, event.id && `number ${event.id}`, event.source, event.synthetic && "found in /proc", event.late && "late")],
+          ["Event", list(event.type, event.id > 0 && `number ${event.id}`, event.source, event.synthetic && "found in /proc", event.late && "late")],
           ["What", event.type === "exec" ? "" : eventText(event)],
           ["Arguments", process?.argv?.length && <Long key={event.id} text={process.argv.join(" ")} />],
           ["Program", only("exe", process?.exe, mono(process?.exe))],
@@ -40,7 +40,7 @@ export function EventFacts({ event, query }: { event: WatchEvent; query: Record<
           ["Unit", plain(process?.unit ?? "")],
           [
             "User",
-            process?.uid === undefined ? "" : <>{only("user", String(process.uid))} {list(process.euid !== process.uid && `effective ${process.euid}`, `group ${process.gid}`)}</>,
+            process?.uid === undefined ? "" : <>{only("user", String(process.uid))} {list((process.euid ?? process.uid) !== process.uid && `effective ${process.euid}`, process.gid !== undefined && `group ${process.gid}`)}</>,
           ],
           ["Logged in as", id(process?.auid)],
           ["Terminal", plain(process?.tty ?? "")],

@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<EventRow>[] = [
     cell: (row) => <time title={clock(row.at, true)}>{clock(row.at)}</time>,
     text: (row) => new Date(row.at * 1000).toISOString(),
   },
-  { id: "type", title: "Type", width: 5.2, priority: 2, cell: (row) => <b class="type">{row.type}</b>, text: (row) => row.type },
+  { id: "type", title: "Type", width: 6, priority: 2, cell: (row) => <span class="type">{row.type}</span>, text: (row) => row.type },
   {
     id: "process",
     title: "Process",
