@@ -57,7 +57,10 @@ static void add_figures(struct facts *facts, const struct container_row *contain
         buf_puts(out, " sys)");
         if (container->cpu_limit > 0) {
                 out = facts_add(facts, "CPU limit");
-                buf_printf(out, "%.2f of %.0f CPUs", container->cpu_limit, model->host.cpus);
+                put_fixed(out, container->cpu_limit, 2);
+                buf_puts(out, " of ");
+                put_fixed(out, model->host.cpus, 0);
+                buf_puts(out, " CPUs");
                 if (container->throttled > 0.0005) {
                         buf_printf(out, ", waits %.0f %%", container->throttled * 100);
                         facts_role(facts, ROLE_WARNING);
@@ -67,7 +70,9 @@ static void add_figures(struct facts *facts, const struct container_row *contain
         if (container->memory_limit > 0) {
                 out = facts_add(facts, "limit");
                 put_bytes(out, container->memory_limit);
-                buf_printf(out, " (%.0f %% used)", container->memory / container->memory_limit * 100);
+                buf_puts(out, " (");
+                put_fixed(out, container->memory / container->memory_limit * 100, 0);
+                buf_puts(out, " % used)");
                 facts_role(facts, role_of_share(container->memory / container->memory_limit));
         }
         out = facts_add(facts, "of it");
@@ -88,7 +93,13 @@ static void add_figures(struct facts *facts, const struct container_row *contain
         buf_puts(out, ", write ");
         put_rate(out, container->write);
         out = facts_add(facts, "pressure");
-        buf_printf(out, "cpu %.1f mem %.1f io %.1f %%", container->psi_cpu, container->psi_memory, container->psi_io);
+        buf_puts(out, "cpu ");
+        put_fixed(out, container->psi_cpu, 1);
+        buf_puts(out, " mem ");
+        put_fixed(out, container->psi_memory, 1);
+        buf_puts(out, " io ");
+        put_fixed(out, container->psi_io, 1);
+        buf_puts(out, " %");
         facts_role(facts, role_of_pressure(fmax(fmax(container->psi_cpu, container->psi_memory), container->psi_io)));
         out = facts_add(facts, "tasks");
         put_count(out, container->processes);

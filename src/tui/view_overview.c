@@ -104,16 +104,21 @@ static void draw_pressures(struct area area, int row, const struct host_row *hos
                 const char *name;
                 double percent;
         } all[] = { { "cpu", host->psi_cpu }, { "memory", host->psi_memory }, { "io", host->psi_io } };
+        struct buf text;
         area_text(area, row, 0, ROLE_LABEL, SV("PSI"));
         int column = LABEL;
         if (isnan(host->psi_cpu) && isnan(host->psi_io)) {
                 area_text(area, row, column, ROLE_DIM, SV("this kernel tells none"));
                 return;
         }
+        buf_init(&text, 256);
         for (size_t i = 0; i < 3; i++) {
                 column += area_printf(area, row, column, ROLE_DIM, "%s ", all[i].name);
-                column += area_printf(area, row, column, role_of_pressure(all[i].percent), "%.1f%%  ", all[i].percent);
+                buf_clear(&text);
+                put_fixed(&text, all[i].percent, 1);
+                column += area_printf(area, row, column, role_of_pressure(all[i].percent), "%s%%  ", buf_text(&text));
         }
+        buf_done(&text);
 }
 
 enum { VITAL_ROWS = 5 };
@@ -125,7 +130,8 @@ static void draw_gauges(struct area area, const struct model *model)
         struct buf text;
         buf_init(&text, 1024);
         put_percent(&text, host->cpu / host->cpus);
-        buf_printf(&text, " %% of %.0f", host->cpus);
+        buf_puts(&text, " % of ");
+        put_fixed(&text, host->cpus, 0);
         draw_gauge(area, 0, "CPU   ", host->cpu / host->cpus, &text);
         put_of(&text, used, host->memory_total);
         draw_gauge(area, 1, "Memory", used / host->memory_total, &text);
@@ -388,7 +394,10 @@ static void line(void *cookie, struct top *top, struct buf *out)
         put_rate(out, host->read);
         buf_puts(out, " write ");
         put_rate(out, host->write);
-        buf_printf(out, " load %.2f processes %.0f", host->load1, host->processes);
+        buf_puts(out, " load ");
+        put_fixed(out, host->load1, 2);
+        buf_puts(out, " processes ");
+        put_fixed(out, host->processes, 0);
 }
 
 const struct view view_overview = {

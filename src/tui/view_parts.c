@@ -39,10 +39,18 @@ void put_rate(struct buf *out, double bytes)
 void put_count(struct buf *out, double count)
 {
         static const char *const units[] = { "", "k", "M", "G", "T", NULL };
-        if (count < 10000)
-                buf_printf(out, "%.0f", count);
+        if (isnan(count) || count < 10000)
+                put_fixed(out, count, 0);
         else
                 put_scaled(out, count, 1000, units);
+}
+
+void put_fixed(struct buf *out, double value, int digits)
+{
+        if (isnan(value))
+                buf_puts(out, "-");
+        else
+                buf_printf(out, "%.*f", digits, value);
 }
 
 void put_percent(struct buf *out, double share)

@@ -7,13 +7,14 @@
 #include "tui/widgets/widgets.h"
 
 /* Appended; "-" for what is not known. */
-void put_bytes(struct buf *out, double bytes);    /* "1.2 GiB", powers of 1024 */
-void put_rate(struct buf *out, double bytes);     /* "340 kB/s", powers of 1000 */
-void put_count(struct buf *out, double count);    /* "12", "1.2k", "34M" */
-void put_percent(struct buf *out, double share);  /* 0.123: "12.3", 1: "100" */
-void put_duration(struct buf *out, double ns);    /* "3d04h", "12:34" */
-void put_clock(struct buf *out, int64_t unix_ns); /* "08:27:04", local time */
-void put_text(struct buf *out, const char *text); /* "-" for NULL */
+void put_bytes(struct buf *out, double bytes);             /* "1.2 GiB", powers of 1024 */
+void put_rate(struct buf *out, double bytes);              /* "340 kB/s", powers of 1000 */
+void put_count(struct buf *out, double count);             /* "12", "1.2k", "34M" */
+void put_fixed(struct buf *out, double value, int digits); /* "2.41" */
+void put_percent(struct buf *out, double share);           /* 0.123: "12.3", 1: "100" */
+void put_duration(struct buf *out, double ns);             /* "3d04h", "12:34" */
+void put_clock(struct buf *out, int64_t unix_ns);          /* "08:27:04", local time */
+void put_text(struct buf *out, const char *text);          /* "-" for NULL */
 
 /* The same as the text of a cell; what is nothing or not known is dim. */
 void cell_bytes(struct grid_cell *cell, double bytes);

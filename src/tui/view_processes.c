@@ -112,8 +112,9 @@ static void add_facts(struct facts *facts, const struct process_row *process, co
         if (!isnan(process->uid))
                 buf_printf(out, " (%.0f)", process->uid);
         out = facts_add(facts, "state");
-        buf_printf(out, "%s, %.0f thread%s", process->state ? process->state : "?", process->threads,
-                process->threads == 1 ? "" : "s");
+        buf_printf(out, "%s, ", process->state ? process->state : "?");
+        put_fixed(out, process->threads, 0);
+        buf_puts(out, process->threads == 1 ? " thread" : " threads");
         if (process->nice != 0 && !isnan(process->nice))
                 buf_printf(out, ", nice %.0f", process->nice);
         if (process->start && time_parse(sv_of(process->start), &started))

@@ -468,6 +468,33 @@ static void test_hostile_texts(void **state)
         screen_close(&screen);
 }
 
+/* A kernel without pressure, a process of which only the pid is known: "-", never "nan". */
+static void test_what_is_not_known(void **state)
+{
+        (void)state;
+        struct screen screen;
+        static const char *const keys[] = { "1", "2", "2 Enter", "3", "3 Enter", "4", "5", "6", "7" };
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                screen_open(&screen, "overview", 40, 250, NULL);
+                say(&screen, "{\"host\":{\"hostname\":\"h\"}}");
+                say(&screen,
+                        "{\"container\":{\"name\":\"/a\",\"kind\":\"container\",\"cpu_limit\":1,\"memory_limit\":5}}");
+                say(&screen, "{\"process\":{\"pid\":1,\"start\":\"x\"}}");
+                say(&screen, "{\"network\":{\"name\":\"eth0\"}}");
+                say(&screen, "{\"disk\":{\"name\":\"sda\"}}");
+                say(&screen, "{\"filesystem\":{\"mountpoint\":\"/\"}}");
+                say(&screen, "{\"event\":{\"type\":\"gap\"}}");
+                say(&screen, "{\"alert\":{\"id\":1}}");
+                say(&screen, "{\"connections\":[{}]}");
+                say(&screen, "{\"tick\":{}}");
+                press(&screen, keys[i]);
+                if (shows(&screen, "nan"))
+                        fail_msg("after %s something is \"nan\"", keys[i]);
+                assert_true(shows(&screen, "help"));
+                screen_close(&screen);
+        }
+}
+
 static void test_answers_are_said(void **state)
 {
         (void)state;
@@ -540,6 +567,7 @@ int main(void)
                 cmocka_unit_test(test_new_events_come_at_the_end),
                 cmocka_unit_test(test_alerts_that_are_seen_to),
                 cmocka_unit_test(test_hostile_texts),
+                cmocka_unit_test(test_what_is_not_known),
                 cmocka_unit_test(test_answers_are_said),
                 cmocka_unit_test(test_connections),
                 cmocka_unit_test(test_clicks_find_each_list),
