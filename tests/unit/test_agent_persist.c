@@ -102,6 +102,14 @@ static void need_module(void)
         skip();
 }
 
+/* 0 would be our own process group. */
+static void signal_module(int number)
+{
+        pid_t pid = persist_pid(persist);
+        assert_true(pid > 0);
+        kill(pid, number);
+}
+
 static void pings_are_answered_for_an_hour(void **state)
 {
         (void)state;
@@ -121,8 +129,7 @@ static void silence_is_death(void **state)
 {
         (void)state;
         need_module();
-        pid_t pid = persist_pid(persist);
-        kill(pid, SIGSTOP);
+        signal_module(SIGSTOP);
         for (int pings = 0; pings < 3; pings++) {
                 assert_true(is_ready());
                 fake_clock_advance(&fake, PERSIST_PING_S * SECOND);
@@ -144,7 +151,7 @@ static void backoff_doubles_to_its_ceiling(void **state)
                 assert_int_equal(persist_retry_ns(persist) - loop_now_ns(agent.loop), expected);
                 fake_clock_advance(&fake, expected);
                 settle(is_ready);
-                kill(persist_pid(persist), SIGKILL);
+                signal_module(SIGKILL);
                 settle(is_down);
                 assert_string_equal(persist_reason(persist), "ended by signal 9 (KILL)");
                 expected =
@@ -156,7 +163,7 @@ static void backoff_doubles_to_its_ceiling(void **state)
                 fake_clock_advance(&fake, PERSIST_PING_S * SECOND);
                 settle(has_answered);
         }
-        kill(persist_pid(persist), SIGKILL);
+        signal_module(SIGKILL);
         settle(is_down);
         assert_int_equal(persist_retry_ns(persist) - loop_now_ns(agent.loop), PERSIST_BACKOFF_MIN_MS * MILLISECOND);
         assert_true(persist_restarts(persist) >= 11);
@@ -168,7 +175,7 @@ static void a_module_that_does_not_end_is_killed(void **state)
         need_module();
         fake_clock_advance(&fake, SECOND);
         settle(is_ready);
-        kill(persist_pid(persist), SIGSTOP);
+        signal_module(SIGSTOP);
         persist_stop(persist);
         assert_int_equal(agent.graph.nodes[0].state, GRAPH_STOPPING);
         fake_clock_advance(&fake, PERSIST_STOP_S * SECOND);
@@ -191,7 +198,7 @@ static void killed_before_it_is_ready(void **state)
         need_module();
         persist_start(persist);
         assert_true(starting());
-        kill(persist_pid(persist), SIGKILL);
+        signal_module(SIGKILL);
         settle(is_down);
         persist_stop(persist);
         assert_true(is_stopped());

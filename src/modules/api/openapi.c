@@ -81,7 +81,7 @@ static json_t *operation(const struct api_route *route)
                 "{s:s, s:o, s:o}", "summary", route->summary, "parameters", parameters, "responses", responses);
         if (route->body)
                 json_object_set_new(made, "requestBody",
-                        json_pack("{s:b, s:o}", "required", 1, "content",
+                        json_pack("{s:b, s:o}", "required", route->schema || route->types, "content",
                                 content(route->types ? route->types[0] : "application/json",
                                         route->schema ? reference(route->schema) : json_object())));
         if (route->open)
@@ -155,6 +155,7 @@ static void add_routes(json_t *paths, const struct module *module)
                 struct api_route as = {
                         .path = path, .method = route->method, .summary = summary, .answer = ANSWER_ANY
                 };
+                as.body = strcmp(route->method, "POST") == 0 || strcmp(route->method, "PUT") == 0;
                 add_path(paths, path, route->method, operation(&as));
         }
 }
