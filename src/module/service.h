@@ -69,12 +69,13 @@ const char *request_header(const struct request *request, const char *name);
 const char *request_identity(const struct request *request);
 enum role request_role(const struct request *request);
 
-/* The query's parameters by a record of plain fields and lists ("a,b"), copied into the arena. Errors name the field. */
-int request_parameters(const struct request *request, const struct record *record, void *ret, struct arena *arena,
-        struct error *err);
+/* The query's parameters by a record of plain fields and lists ("a,b"), copied into the arena. Errors name the field.
+ */
+int request_parameters(
+        const struct request *request, const struct record *record, void *ret, struct arena *arena, struct error *err);
 /* The body: one JSON object by the record; an empty one is {}. */
-int request_object(const struct request *request, const struct record *record, void *ret, struct arena *arena,
-        struct error *err);
+int request_object(
+        const struct request *request, const struct record *record, void *ret, struct arena *arena, struct error *err);
 
 /* A whole answer. content_type NULL = application/json. The request is gone afterwards. */
 void request_reply(struct request *request, int status, const char *content_type, struct sv body);

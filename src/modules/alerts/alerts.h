@@ -1,11 +1,15 @@
 /* The module `alerts`: every alert of the other modules, kept on disk until it is too old, with who has seen to it.
  *
- *      alert_row.c       the shape of an alert, its JSON, filters           alert_derive.c   what an alert's JSON tells
- *      alert_store.c     the SQLite file: alerts and evidence               alert_mutes.c    mutes, and counts by
- * minute alert_intake.c    what the agent hands over, in batches              alert_recent.c   which of them are the
- * same alerts.c          the module: settings, start, stop                  alert_commands.c `tarsier alerts …`
- *      alert_http.c      routes                                            alert_stream.c   the list in slices, the
- * stream
+ *      alerts_row.c       the shape of an alert, its JSON, filters
+ *      alerts_derive.c    what an alert's JSON tells
+ *      alerts_store.c     the SQLite file: alerts and evidence
+ *      alerts_muting.c    mutes in it, and counts by minute
+ *      alerts_intake.c    what the agent hands over, in batches
+ *      alerts_recent.c    which of them are the same
+ *      alerts.c           the module: settings, start, stop
+ *      alerts_commands.c  `tarsier alerts …`
+ *      alerts_http.c      routes
+ *      alerts_stream.c    the list in slices, the stream
  */
 #pragma once
 
@@ -38,7 +42,7 @@ enum alert_state { ALERT_OPEN, ALERT_ACKNOWLEDGED, ALERT_MUTED, ALERT_STATES };
 extern const char *const alert_severity_names[]; /* "low", …, NULL */
 extern const char *const alert_state_names[];    /* "open", …, NULL */
 
-/* ---- one alert (alert_row.c) ---- */
+/* ---- one alert (alerts_row.c) ---- */
 
 /* Texts are never NULL; who fills the row owns them. */
 struct alert_row {
@@ -108,7 +112,7 @@ bool alert_container_match(const char *pattern, const struct alert_row *row);
 /* "2h" ago, or a time of RFC 3339. */
 int alert_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err);
 
-/* ---- what an alert's JSON tells (alert_derive.c) ---- */
+/* ---- what an alert's JSON tells (alerts_derive.c) ---- */
 
 /* Names of users of this host, or "". */
 typedef const char *alert_user_fn(uint32_t uid, void *cookie);
@@ -120,7 +124,7 @@ int alert_derive(struct sv json, const char *module, int64_t time_ns, alert_user
 /* The same bytes as the row's evidence: one JSON value on one line. */
 int alert_evidence(struct sv json, struct arena *arena, const char **ret, struct error *err);
 
-/* ---- on disk (alert_store.c, alert_mutes.c) ---- */
+/* ---- on disk (alerts_store.c, alerts_muting.c) ---- */
 
 struct alert_store;
 
@@ -205,7 +209,7 @@ typedef bool alert_bin_fn(int64_t start_ns, const uint64_t counts[ALERT_SEVERITI
 int alert_store_counts(struct alert_store *store, int64_t since_ns, int64_t now_ns, int64_t step_ns,
         struct alert_counts *ret, alert_bin_fn *fn, void *cookie, struct error *err);
 
-/* ---- which are the same (alert_recent.c) ---- */
+/* ---- which are the same (alerts_recent.c) ---- */
 
 enum {
         RECENT_MAX = 4096,
@@ -319,7 +323,7 @@ struct alerts {
 
 struct alerts *alerts_of(const struct service *service);
 
-/* alert_intake.c */
+/* alerts_intake.c */
 void intake_alert(struct service *service, const struct handed_alert *alert);
 /* Writes all that waits, as far as the disk takes it. */
 void intake_flush(struct alerts *alerts);
@@ -351,7 +355,7 @@ int alerts_unmute(struct alerts *alerts, int64_t id, const char *by, struct erro
 void alert_write_mute(struct json_writer *writer, const struct alert_mute *mute, int64_t now_ns);
 void alerts_write_counters(struct alerts *alerts, struct json_writer *writer);
 
-/* alert_stream.c: `event` is alert or changed. */
+/* alerts_stream.c: `event` is alert or changed. */
 void followers_tell(struct alerts *alerts, const char *event, int64_t id);
 void followers_end(struct alerts *alerts);
 void handle_list(struct service *service, struct request *request);
@@ -360,7 +364,7 @@ void handle_stream(struct service *service, struct request *request);
 extern const struct route alert_routes[];
 extern const struct module *const alert_queries[];
 
-/* alert_commands.c */
+/* alerts_commands.c */
 int alerts_list_run(struct run *run, struct error *err);
 struct line_printer;
 void alert_print_row(struct line_printer *printer, const char *group, const char *label, const void *row);

@@ -1,5 +1,5 @@
 /* Mutes, and how many alerts came in each minute. */
-#include "alert_store.h"
+#include "alerts_store.h"
 
 int alert_store_mutes(struct alert_store *store, alert_mute_fn *fn, void *cookie, struct error *err)
 {

@@ -1,6 +1,6 @@
 /* Alerts in a SQLite file. The evidence, which is long, stands in a table of its own, so that a search reads only what
  * it compares. */
-#include "alert_store.h"
+#include "alerts_store.h"
 
 #include "base/cleanup.h"
 

@@ -1,4 +1,4 @@
-/* HTTP of alerts, below /v1/modules/alerts; docs/modules/alerts.md has them all. Lists and streams: alert_stream.c. */
+/* HTTP of alerts, below /v1/modules/alerts; docs/modules/alerts.md has them all. Lists and streams: alerts_stream.c. */
 #include "alerts.h"
 
 #include "base/cleanup.h"
