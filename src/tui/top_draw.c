@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-enum { CLOCK_WIDTH = 9, HOST_LEAST = 8, TABS_LEAST = 30 };
+enum { CLOCK_WIDTH = 9, HOST_LEAST = 8, TABS_LEAST = 60 };
 
 struct area top_tabs_area(struct area screen)
 {
