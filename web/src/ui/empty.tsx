@@ -27,7 +27,7 @@ export function Loading({ what }: { what: string }) {
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty" role="status">
-      <b>{title}</b>
+      <b class="empty-title">{title}</b>
       {children ? <p>{children}</p> : null}
     </div>
   );
@@ -46,7 +46,7 @@ export function Failed({ what, error, retry }: { what: string; error: unknown; r
   const message = error instanceof Error ? error.message : String(error);
   return (
     <div class="empty failed" role="alert">
-      <b>⚠ {what} could not be loaded</b>
+      <b class="empty-title">⚠ {what} could not be loaded</b>
       <p>
         {plain(message)}
         {api?.path ? ` (${plain(api.path)})` : ""}

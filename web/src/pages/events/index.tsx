@@ -180,7 +180,7 @@ function View() {
           main
         >
           <LogState log={log} what="events">
-            <Empty title={filter ? "No event fits the filters" : fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
+            <Empty title={filter ? "No events fit the filters" : fixed ? "Nothing happened in this time" : "Nothing has happened yet"}>
               {paused.value ? "Another time, or fewer filters, may show more." : "What comes from now on is shown by itself."}
             </Empty>
           </LogState>
