@@ -236,15 +236,10 @@ export class Trace {
   }
 }
 
-const HOST_TRACED = [
-  ..."cpu cpu_user cpu_system cpu_iowait cpu_steal memory_available memory_cached memory_free memory_used swap_used".split(" "),
-  ..."load1 load5 load15 psi_cpu psi_memory psi_io receive send read write processes threads running blocked forks".split(" "),
-  ..."context_switches execs".split(" "),
-];
+const HOST_TRACED =
+  "cpu_user cpu_system cpu_iowait cpu_steal load1 load5 load15 psi_cpu psi_memory psi_io receive send read write forks execs".split(" ");
 const CONTAINER_TRACED =
-  "cpu cpu_user cpu_system throttled memory memory_usage memory_cache memory_rss swap processes receive send read write psi_cpu psi_memory psi_io".split(
-    " ",
-  );
+  "cpu_user cpu_system throttled memory memory_cache memory_rss swap processes receive send read write psi_cpu psi_memory psi_io".split(" ");
 
 export const hostTrace = new Trace(HOST_TRACED);
 const containerTraces = new Map<string, { trace: Trace; holders: number }>();
@@ -277,9 +272,7 @@ export const besides: { execs?: number } = {};
 function record(time: number): void {
   const slot = pictures % LIVE;
   times[slot] = time;
-  const now = host.value;
-  const used = now?.memory_total !== undefined && now.memory_available !== undefined ? now.memory_total - now.memory_available : undefined;
-  hostTrace.take(slot, { ...now, ...besides, memory_used: used });
+  hostTrace.take(slot, { ...host.value, ...besides });
   for (const [name, { trace }] of containerTraces) trace.take(slot, containers.map.get(name));
   const column = pictures % SPARK;
   for (const row of containers.map.values()) {
@@ -364,7 +357,8 @@ const INTERVAL = 2;
 const QUEUE_MAX = 200_000; // rows in one picture; more is no picture
 const held = new Map<Part, number>();
 const wanted = signal("");
-const hidden = signal(document.hidden);
+/** Whether nobody sees the page. */
+export const hidden = signal(document.hidden);
 document.addEventListener("visibilitychange", () => (hidden.value = document.hidden));
 
 /** Keeps these parts coming until the function that is returned is called: useEffect(() => holdFeed("host"), []). */

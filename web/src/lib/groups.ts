@@ -29,9 +29,11 @@ export function workloads(rows: ReadonlyMap<string, Container>): Container[] {
   return [...rows.values()].filter((row) => (whole(row) || (row.kind === "group" && !holders.has(row.name))) && !inside(row));
 }
 
-/** What its engine, or systemd, or at least its path calls it. */
-export const titleOf = (row: Container): string =>
-  row.name === "/" ? "the whole host" : plain(row.alias || row.unit || row.name.slice(row.name.lastIndexOf("/") + 1));
+/** What its engine, or systemd, or at least its path calls it; of ids as long as a digest the begin, as engines show them. */
+export const titleOf = (row: Pick<Container, "name" | "alias" | "unit">): string =>
+  row.name === "/"
+    ? "the whole host"
+    : plain(row.alias || row.unit || row.name.slice(row.name.lastIndexOf("/") + 1)).replace(/[0-9a-f]{32,}/g, (id) => id.slice(0, 12));
 
 export const KINDS: Record<Container["kind"], string> = { container: "container", unit: "unit", group: "group", root: "host" };
 

@@ -2,7 +2,7 @@
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { ApiError, connection, request, running } from "./api";
-import { tick, type Trace } from "./feed";
+import { hidden, tick, type Trace } from "./feed";
 import { now, paused, range, span } from "./time";
 
 export interface ChartData {
@@ -12,7 +12,7 @@ export interface ChartData {
   message?: string; // why it failed
 }
 
-/** One line. Its query must have one series as its answer: the first is taken. */
+/** One line. Its query must have one series as its answer: the first is taken. All lines of a chart have one trace. */
 export interface Source {
   query?: string; // of the history; none: only what the page saw itself
   scale?: number; // what the history's values are multiplied with
@@ -77,56 +77,63 @@ async function load(sources: readonly Source[], from: number, to: number, abort:
   return { times: times.slice(head, last), values: values.map((line) => line.slice(head, last)), step };
 }
 
-/** What the page saw itself, folded to the history's steps where these are long; it goes on where the past ends. */
+interface Point {
+  time: number;
+  values: (number | null)[];
+}
+const isEmpty = (point: Point) => point.values.every((value) => value === null);
+
+const GAP = 12; // s without a picture: the page was hidden, or showed something else
+
+/** What the page saw itself with the past before it and in its gaps; where the past's steps are long it goes first, and what
+ * the page saw behind it is folded to such steps. */
 function join(past: Past | null, sources: readonly Source[], from: number, to: number): Omit<ChartData, "state"> {
-  const trace = sources.find((source) => source.trace)?.trace;
-  let first = Infinity;
-  const seen: { time: number; values: (number | null)[] }[] = [];
+  const trace = sources[0]!.trace;
+  const step = past?.step ?? 0;
+  const old = (past?.times ?? [])
+    .map((time, index): Point => ({ time, values: past!.values.map((line) => line[index]!) }))
+    .filter(({ time }) => time >= from - step && time <= to);
+  let seen: Point[] = [];
   trace?.each((time, at) => {
     if (time < from - 10 || time > to + 10) return;
-    first = Math.min(first, time);
-    seen.push({
-      time,
-      values: sources.map((source) => {
-        const value = source.member ? (source.trace === trace ? at(source.member) : NaN) : NaN;
-        return Number.isNaN(value) ? null : value * (source.live ?? 1);
-      }),
+    const values = sources.map(({ member, live = 1 }) => {
+      const value = member ? at(member) : NaN;
+      return Number.isNaN(value) ? null : value * live;
     });
+    // the first picture has no rates yet: the past goes on until there is something
+    if (seen.length || values.some((value) => value !== null)) seen.push({ time, values });
   });
-  const fold = past && past.step > 30 ? past.step : 0;
-  // long steps: the past wins, live figures follow it; short ones: live is finer and wins
-  const cut = fold && past!.times.length ? past!.times[past!.times.length - 1]! : first;
-  const times: number[] = [];
-  const values: (number | null)[][] = sources.map(() => []);
-  past?.times.forEach((time, index) => {
-    if (time < from - past.step || time > to || (fold ? time > cut : time >= cut)) return;
-    times.push(time);
-    values.forEach((line, which) => line.push(past.values[which]![index]!));
-  });
-  if (!fold) {
+  const points: Point[] = [];
+  if (step > 30) {
+    const last = old[old.length - 1]?.time ?? 0;
+    points.push(...old);
+    for (let at = seen.findIndex((point) => point.time > last); at >= 0 && at < seen.length; ) {
+      const bucket = Math.floor(seen[at]!.time / step);
+      const begin = at;
+      while (at < seen.length && Math.floor(seen[at]!.time / step) === bucket) at++;
+      const part = seen.slice(begin, at);
+      const mean = (line: number) => {
+        const known = part.map((point) => point.values[line]!).filter((value) => value !== null);
+        return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
+      };
+      points.push({ time: part[part.length - 1]!.time, values: sources.map((_, line) => mean(line)) });
+    }
+  } else {
+    let next = 0;
+    let before = -Infinity;
     for (const point of seen) {
-      times.push(point.time);
-      values.forEach((line, which) => line.push(point.values[which]!));
+      const gap = point.time - before > GAP;
+      for (; next < old.length && old[next]!.time < point.time; next++) {
+        if (!gap || old[next]!.time <= before) continue;
+        if (points.length && isEmpty(points[points.length - 1]!)) points.pop();
+        points.push(old[next]!);
+      }
+      points.push(point);
+      if (!isEmpty(point)) before = point.time;
     }
-    return { times, values };
+    if (!seen.length) points.push(...old);
   }
-  for (let at = 0; at < seen.length; ) {
-    const bucket = Math.floor(seen[at]!.time / fold);
-    const sums = sources.map(() => [0, 0] as [sum: number, count: number]);
-    let time = 0;
-    for (; at < seen.length && Math.floor(seen[at]!.time / fold) === bucket; at++) {
-      time = seen[at]!.time;
-      seen[at]!.values.forEach((value, which) => {
-        if (value === null) return;
-        sums[which]![0] += value;
-        sums[which]![1]++;
-      });
-    }
-    if (time <= cut) continue;
-    times.push(time);
-    values.forEach((line, which) => line.push(sums[which]![1] ? sums[which]![0] / sums[which]![1] : null));
-  }
-  return { times, values };
+  return { times: points.map((point) => point.time), values: sources.map((_, line) => points.map((point) => point.values[line]!)) };
 }
 
 const AGAIN = 600; // s: live lines go back further than this, so that the past may be that old
@@ -172,14 +179,14 @@ export function useSeries(sources: readonly Source[], key = ""): ReadonlySignal<
     let timer: ReturnType<typeof setInterval> | undefined;
     const end = effect(() => {
       clearInterval(timer);
-      if (connection.value === "down" || !running.value.has("metrics")) return; // it is asked when it is there again
+      if (hidden.value || connection.value === "down" || !running.value.has("metrics")) return; // it is asked when it is there again
       if (paused.value) {
         get(range.value.from, range.value.to);
       } else {
         const length = span.value;
         const step = () => get(now.peek() - length, now.peek());
         step();
-        timer = setInterval(() => !document.hidden && step(), Math.min(AGAIN, Math.max(60, stepOf(length))) * 1000);
+        timer = setInterval(step, Math.min(AGAIN, Math.max(60, stepOf(length))) * 1000);
       }
     });
     return () => {

@@ -71,7 +71,7 @@ export function Processes({ name }: { name: string }) {
 }
 
 /** watch knows containers and units, not groups. */
-export function Events({ name, row }: { name: string; row: Container | undefined }) {
+export function Events({ row }: { row: Container | undefined }) {
   const container = row?.kind === "container" ? row.id || row.alias : undefined;
   const events = useLoad(
     async (abort) =>
@@ -84,7 +84,7 @@ export function Events({ name, row }: { name: string; row: Container | undefined
   if (!container) return null;
   const list = events.value;
   return (
-    <Card class="listing" title="Events" more={<a href={hrefOf("events", "", { container })}>all of {row ? titleOf(row) : plain(name)}</a>}>
+    <Card class="listing" title="Events" more={<a href={hrefOf("events", "", { container })}>all</a>}>
       {events.error && !list ? (
         <Failed what="Its events" error={events.error} retry={events.again} />
       ) : !list ? (

@@ -178,7 +178,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
     [name, gone],
     5,
   );
-  const title = row ? titleOf(row) : plain(name.slice(name.lastIndexOf("/") + 1));
+  const title = titleOf(row ?? { name });
   const watch = running.value.has("watch");
   return (
     <div class="page">
@@ -197,7 +197,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
       <div class="two">
         <div class="page">
           <Processes name={name} />
-          {watch ? <Events name={name} row={row} /> : null}
+          {watch ? <Events row={row} /> : null}
         </div>
         <div class="page">
           <Limits row={row} deep={deep.value} />

@@ -1,8 +1,8 @@
 // The host over time.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { request, running } from "../../lib/api";
-import { besides, host, hostTrace } from "../../lib/feed";
+import { besides, host, hostTrace, traceContainer } from "../../lib/feed";
 import { percent } from "../../lib/format";
 import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
@@ -40,6 +40,9 @@ function Execs() {
 }
 
 export function VitalCharts({ children }: { children?: ComponentChildren }) {
+  // of memory the history knows what it knows of any group, which is not what the host calls used
+  const [root, release] = useMemo(() => traceContainer("/"), []);
+  useEffect(() => release, []);
   const now = host.value;
   const cpus = now?.cpus || 1;
   const share = 100 / cpus;
@@ -64,10 +67,11 @@ export function VitalCharts({ children }: { children?: ComponentChildren }) {
         title="Memory"
         unit="bytes"
         max={now?.memory_total}
+        trace={root}
         of={[
-          ["used", "memory_used", "memory_working_set"],
-          ["cache", "memory_cached", "memory_cache"],
-          ["swap", "swap_used", "swap"],
+          ["working set", "memory", "memory_working_set"],
+          ["cache", "memory_cache", "memory_cache"],
+          ["swap", "swap", "swap"],
         ]}
       />
       {now?.psi_cpu === undefined ? null : (
