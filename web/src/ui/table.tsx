@@ -183,7 +183,7 @@ class Line<Row> extends Component<RowProps<Row>> {
         {columns.map((column, at) => (
           <div key={column.id} role="gridcell" class={column.end ? "t-cell end" : "t-cell"}>
             {at === 0 && depth !== undefined ? (
-              <span class="t-tree" style={{ paddingInlineStart: `${Math.min(depth, 24) * 0.9}em` }}>
+              <span class="t-tree" style={{ paddingInlineStart: `min(${depth * 0.9}em, 50%)` }}>
                 <span class="t-fold" aria-hidden="true">
                   {open === undefined ? "" : open ? "▾" : "▸"}
                 </span>

@@ -28,7 +28,15 @@ function Share({ of, text }: { of: number | undefined; text: string }) {
 }
 
 const COLUMNS: readonly Column<Process>[] = [
-  { id: "name", title: "Name", width: 8, grow: 4, cell: (p) => plain(p.name ?? "?"), value: (p) => p.name },
+  {
+    id: "name",
+    title: "Name",
+    width: 15,
+    grow: 4,
+    cell: (p) => plain(p.name ?? "?"),
+    narrow: { title: "Name", width: 6, cell: (p) => plain(p.name ?? "?") },
+    value: (p) => p.name,
+  },
   { id: "pid", title: "PID", width: 4.5, end: true, priority: 4, cell: (p) => p.pid, value: (p) => p.pid },
   { id: "user", title: "User", width: 6, priority: 5, cell: (p) => plain(p.user ?? String(p.uid ?? "")), value: (p) => p.user ?? p.uid },
   {
