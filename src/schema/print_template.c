@@ -45,7 +45,7 @@ static int parse_function(struct sv word, enum template_verb *ret, struct error 
 static int parse_action(struct sv action, const struct print_column *columns, size_t count, struct template_part *part,
         struct error *err)
 {
-        struct sv words[3], word;
+        struct sv words[3] = { SV(""), SV(""), SV("") }, word;
         size_t n = 0;
         int64_t width;
         while (n < 3 && sv_word(&action, &words[n]))

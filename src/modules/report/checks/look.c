@@ -17,10 +17,11 @@ const char *const report_area_names[] = { "cpu", "memory", "disk", "filesystem",
 
 /* ---- findings ---- */
 
-static char *vtext(struct arena *arena, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *vtext(struct arena *arena, const char *format, va_list args)
 {
         enum { SENTENCE_MAX = 1024 };
         char text[SENTENCE_MAX];
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
         vsnprintf(text, sizeof(text), format, args);
         return arena_strdup(arena, text);
 }
