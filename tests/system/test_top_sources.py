@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-from agent_harness import TARSIER, PATIENCE, Agent, wait_for
+from agent_harness import TARSIER, PATIENCE, Agent, Local, wait_for
 
 AGENT = 'modules:\n  api: {listen: {http: 127.0.0.1:0}}\n  metrics: {}\n'
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
@@ -165,6 +165,50 @@ def test_events_and_alerts_of_an_agent(tmp_path):
 
 
 @needs_root
+def test_an_alert_is_acknowledged_and_muted(tmp_path):
+    config = ('modules:\n  api: {listen: {http: 127.0.0.1:0}}\n  metrics: {}\n  alerts: {}\n'
+              '  watch: {rules: [starter]}\n')
+    with Agent(tmp_path / 'state', config) as agent, contextlib.ExitStack() as stack:
+        if agent.service('watch')['state'] != 'ready':
+            pytest.skip('needs a source of events: ' + agent.log()[-300:])
+        directory = stack.enter_context(tempfile.TemporaryDirectory(dir='/tmp'))
+        program = shutil.copy('/bin/true', os.path.join(directory, 'seen'))
+        word = os.path.basename(directory)
+        path = api_socket(agent)
+
+        def ask(what):
+            client = Local(path)
+            try:
+                client.request('GET', f'/v1/modules/alerts/{what}')
+                return json.loads(client.getresponse().read())
+            finally:
+                client.close()
+
+        def alerts():
+            subprocess.run([program], check=True)
+            return [alert for alert in ask('alerts')['alerts'] if word in json.dumps(alert)]
+        [found, *_] = wait_for(alerts, 'the alert')
+        screen = Screen(tmp_path, '--view', 'alerts', '--filter', word, '--agent', path)
+        stack.callback(screen.close)
+        screen.wait(found['severity'])
+        screen.press('*a')
+        screen.wait('comment')
+        screen.press('known program\r')
+        screen.wait('acknowledged')
+        alert = wait_for(lambda: next((alert for alert in ask('alerts')['alerts']
+                                       if word in json.dumps(alert) and alert['state'] == 'acknowledged'), None),
+                         'its acknowledgement')
+        assert alert['acknowledged']['comment'] == 'known program'
+        screen.press('z')
+        screen.wait_anew('acknowledg')
+        screen.press('m')
+        screen.wait_anew('Mute ')
+        screen.press('\r')
+        wait_for(lambda: ask('mutes')['mutes'], 'the mute')
+        assert [mute['rule'] for mute in ask('mutes')['mutes']] == [alert['rule']]
+
+
+@needs_root
 def test_a_token_that_is_wrong(tmp_path):
     with Agent(tmp_path / 'state', AGENT) as agent:
         port = http_port(agent)
@@ -229,6 +273,15 @@ class Screen:
         wait_for(lambda: text.encode() in self.read(), text)
         self.text = b''
 
+    def wait_anew(self, text):
+        """Drawn whole each time: what is on the screen already is not sent again otherwise."""
+        def look():
+            self.text = b''
+            self.press('\x0c')
+            select.select([self.fd], [], [], 0.2)
+            return text.encode() in self.read()
+        wait_for(look, text)
+
     def press(self, keys):
         os.write(self.fd, keys.encode())
 
@@ -263,7 +316,7 @@ def test_a_signal_to_a_process(tmp_path, remote):
         screen.wait('Send TERM')
         screen.press('y')
         assert victim.wait(PATIENCE) == -signal.SIGTERM
-        screen.wait('TERM to')
+        screen.wait_anew('TERM to')
 
 
 @needs_root
@@ -281,3 +334,29 @@ def test_readonly_sends_no_signal(tmp_path):
     finally:
         victim.kill()
         victim.wait()
+
+
+@needs_root
+def test_events_of_this_host_once_somebody_looks(tmp_path):
+    """Without an agent watch runs here, but only for the view that shows it; it is gone with the screen."""
+    screen = Screen(tmp_path, '--view', 'overview')
+    watches = lambda: children(screen.pid, 'watch')  # noqa: E731
+    try:
+        screen.wait('Memory')
+        assert not watches()
+        screen.press('6')
+        [watch] = wait_for(watches, 'the run of watch')
+
+        def seen():
+            subprocess.run(['/bin/true', 'a-word-of-mine'], check=True)
+            screen.text = b''
+            screen.press('\x0c')
+            select.select([screen.fd], [], [], 0.2)
+            text = screen.read()
+            if b'events do not come' in text:
+                pytest.skip('needs a source of events')
+            return b'a-word-of-mine' in text
+        wait_for(seen, 'the event')
+    finally:
+        screen.close()
+    wait_for(lambda: not os.path.exists(f'/proc/{watch}'), 'the end of watch')
