@@ -10,7 +10,6 @@ import struct
 import subprocess
 import tempfile
 import termios
-import time
 
 from agent_harness import TARSIER, wait_for
 
@@ -184,12 +183,6 @@ class Terminal:
             os.close(self.fd)
 
 
-def sleeping(pid):
-    """Does it wait, rather than run? Its state, as the kernel tells it."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
-
-
 def colours(styled):
     """The SGR parameters in a styled capture that set a colour."""
     found = set()
@@ -198,8 +191,3 @@ def colours(styled):
             if number and (30 <= int(number) <= 38 or 40 <= int(number) <= 48 or 90 <= int(number) <= 107):
                 found.add(int(number))
     return found
-
-
-def pause():
-    """Lets the other side have the processor; what follows waits for conditions."""
-    time.sleep(0)
