@@ -245,8 +245,8 @@ int cmd_runs(int argc, char **argv)
         const char *chosen = NULL;
         int status = 2;
         for (int i = 1; i < argc; i++) /* --json=A,B: these fields */
-                if (strncmp(argv[i], "--json=", 7) == 0 && strcmp(argv[i] + 7, "true") &&
-                        strcmp(argv[i] + 7, "false")) {
+                if (strncmp(argv[i], "--json=", 7) == 0 && strcmp(argv[i] + 7, "true") != 0 &&
+                        strcmp(argv[i] + 7, "false") != 0) {
                         chosen = argv[i] + 7;
                         argv[i] = form;
                 }

@@ -61,14 +61,15 @@ static void judge_interface(struct finding *finding, struct sv line)
         for (size_t i = 0; i < COLUMNS; i++)
                 if (!sv_word(&line, &word) || !sv_parse_u64(word, 10, &values[i]))
                         return;
-        uint64_t packets = values[RECEIVE_PACKETS] / 2 + values[SEND_PACKETS] / 2;
+        uint64_t packets = values[RECEIVE_PACKETS] / 2 + values[SEND_PACKETS] / 2; /* halves: the sum may overflow */
         uint64_t errors = values[RECEIVE_ERRORS] / 2 + values[SEND_ERRORS] / 2;
-        if (errors < 50 || errors < packets / 1000)
+        uint64_t whole = packets * 2;
+        if (errors < 25 || errors < packets / 1000)
                 return;
         finding_show(finding, errors > packets / 50 ? REPORT_MEDIUM : REPORT_LOW,
                 "%.*s: %llu errors receiving, %llu sending, %llu packets", SV_ARG(name),
                 (unsigned long long)values[RECEIVE_ERRORS], (unsigned long long)values[SEND_ERRORS],
-                (unsigned long long)(packets * 2));
+                (unsigned long long)whole);
 }
 
 static void check_interfaces(struct look *look, struct finding *finding)
