@@ -235,10 +235,10 @@ static size_t targets(struct alerts_state *state, const void **rows)
 static void act(struct alerts_state *state, const char *name, const char *argument)
 {
         const void *rows[TARGETS_MAX];
-        struct sources *sources = top_sources(state->top);
+        struct sources *sources = top_readonly(state->top) ? NULL : top_sources(state->top);
         size_t count = targets(state, rows);
         if (!sources) {
-                top_say(state->top, ROLE_WARNING, "this is a replay: nothing can be done to it");
+                top_say(state->top, ROLE_WARNING, "nothing can be done here: a replay, or --readonly");
                 return;
         }
         for (size_t i = 0; i < count; i++) {

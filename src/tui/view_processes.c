@@ -274,9 +274,9 @@ static void confirm_signal(struct processes_state *state, const char *signal)
 
 static void send_signal(struct processes_state *state)
 {
-        struct sources *sources = top_sources(state->top);
+        struct sources *sources = top_readonly(state->top) ? NULL : top_sources(state->top);
         if (!sources)
-                top_say(state->top, ROLE_WARNING, "this is a replay: nothing can be done to it");
+                top_say(state->top, ROLE_WARNING, "nothing can be done here: a replay, or --readonly");
         for (size_t i = 0; sources && i < state->target_count; i++)
                 sources_kill(sources, state->targets[i].pid, state->targets[i].start, state->signal);
         drop_targets(state);
@@ -297,8 +297,6 @@ static bool act(struct processes_state *state, const char *name, const char *arg
         } else {
                 return false;
         }
-        if (top_readonly(state->top))
-                drop_targets(state);
         return true;
 }
 
