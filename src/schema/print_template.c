@@ -55,7 +55,7 @@ static int parse_action(struct sv action, const struct print_column *columns, si
         if (n == 1 && sv_eq(words[0], SV("label"))) {
                 part->verb = TEMPLATE_LABEL;
                 for (size_t i = 0; i < count; i++) /* a field of that name goes first */
-                        if (strcmp(columns[i].name, "label") == 0)
+                        if (sv_eq(words[0], sv_of(columns[i].name)))
                                 part->verb = TEMPLATE_SHOW, part->column = i;
                 return 0;
         }
