@@ -4,6 +4,8 @@
 
 #include "base/timefmt.h"
 
+enum { EVENTS_LEAST = 16 }; /* rows of the lower part that leave room for events */
+
 struct containers_state {
         struct top *top;
         struct grid *list;
@@ -179,7 +181,15 @@ static void draw_open(struct containers_state *state, struct top *top, struct ar
                 trends = most - rows > 0 ? most - rows : 0;
         draw_trends(area_part(area, rows, 0, trends, area.columns), container);
         struct area below = area_part(area, rows + trends, 0, area.rows - rows - trends, area.columns);
-        spot_draw(&state->spot, state->inside, part_title(below, "Processes", NULL, true), "none");
+        int events = below.rows >= EVENTS_LEAST && container->kind == CONTAINER_CONTAINER ? below.rows / 3 : 0;
+        struct area list = area_part(below, 0, 0, below.rows - events, below.columns);
+        spot_draw(&state->spot, state->inside, part_title(list, "Processes", NULL, true), "none");
+        if (events) {
+                struct area last = part_title(area_part(below, below.rows - events, 0, events, below.columns), "Events",
+                        "E: all of them", false);
+                if (!draw_events(last, model, container))
+                        area_text(last, 0, 1, ROLE_DIM, SV("none were seen"));
+        }
 }
 
 static void draw(void *cookie, struct top *top, struct area area)

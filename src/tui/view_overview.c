@@ -186,24 +186,12 @@ static void draw_trends(struct area area, const struct model *model)
 
 /* ---- what happened last ---- */
 
-enum { KIND_WIDTH = 10 }; /* of a severity, and of an event's type */
-
 static int alert_rows(const struct model *model)
 {
         int open = 0;
         vec_foreach (alert, &model->alerts)
                 open += alert->state == ALERT_OPEN && open < 3;
         return open;
-}
-
-/* A name, cut where it is longer; the columns taken. */
-static int put_short(struct area area, int row, int column, int most, const char *name)
-{
-        int width = (int)term_width(sv_of(name));
-        if (width > most)
-                width = most;
-        area_put(area, row, column, width, ALIGN_LEFT, ROLE_STRONG, sv_of(name));
-        return width;
 }
 
 static void draw_alerts(struct area area, const struct model *model)
@@ -218,33 +206,11 @@ static void draw_alerts(struct area area, const struct model *model)
                 put_clock(&text, alert->last_ns);
                 int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text))) + 1;
                 area_text(area, row, column, role_of_severity(alert->severity), sv_of(severity_names[alert->severity]));
-                column += KIND_WIDTH;
+                column += EVENT_KIND;
                 if (alert->container)
-                        column += put_short(area, row, column, 20, alert->container) + 1;
+                        column += draw_short(area, row, column, 20, alert->container) + 1;
                 area_text(area, row, column, ROLE_TEXT, sv_of(alert->message ? alert->message : ""));
                 row++;
-        }
-        buf_done(&text);
-}
-
-static void draw_events(struct area area, const struct model *model)
-{
-        struct buf text;
-        buf_init(&text, 16 << 10);
-        for (int row = 0; row < area.rows; row++) {
-                const struct event *event = model_event(model, (size_t)row);
-                if (!event)
-                        break;
-                buf_clear(&text);
-                put_clock(&text, event->time_ns);
-                buf_printf(&text, " %-*s", KIND_WIDTH, event->type ? event->type : "?");
-                int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text)));
-                const char *container = event->container ? event->container : event->container_id;
-                if (container)
-                        column += put_short(area, row, column, 16, container) + 1;
-                buf_clear(&text);
-                put_event_text(&text, event);
-                area_text(area, row, column, ROLE_TEXT, sv_of(buf_text(&text)));
         }
         buf_done(&text);
 }
@@ -264,7 +230,7 @@ static void draw_latest(struct area area, const struct model *model)
         if (alerts > inner.rows)
                 alerts = inner.rows;
         draw_alerts(area_part(inner, 0, 0, alerts, inner.columns), model);
-        draw_events(area_part(inner, alerts, 0, inner.rows - alerts, inner.columns), model);
+        draw_events(area_part(inner, alerts, 0, inner.rows - alerts, inner.columns), model, NULL);
 }
 
 /* ---- the page ---- */

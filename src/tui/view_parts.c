@@ -266,6 +266,47 @@ void put_event_text(struct buf *out, const struct event *event)
                 buf_printf(out, *detail ? "%s: %s" : "%s", event->program, detail);
 }
 
+int draw_short(struct area area, int row, int column, int most, const char *name)
+{
+        int width = (int)term_width(sv_of(name));
+        if (width > most)
+                width = most;
+        area_put(area, row, column, width, ALIGN_LEFT, ROLE_STRONG, sv_of(name));
+        return width;
+}
+
+static bool is_of(const struct event *event, const struct container_row *container)
+{
+        if (!container)
+                return true;
+        return (event->container && container->alias && strcmp(event->container, container->alias) == 0) ||
+               (event->container_id && container->id && strcmp(event->container_id, container->id) == 0);
+}
+
+int draw_events(struct area area, const struct model *model, const struct container_row *container)
+{
+        struct buf text;
+        int row = 0;
+        const struct event *event;
+        buf_init(&text, 16 << 10);
+        for (size_t back = 0; row < area.rows && (event = model_event(model, back)); back++) {
+                if (!is_of(event, container))
+                        continue;
+                buf_clear(&text);
+                put_clock(&text, event->time_ns);
+                buf_printf(&text, " %-*s", EVENT_KIND, event->type ? event->type : "?");
+                int column = area_text(area, row, 0, ROLE_DIM, sv_of(buf_text(&text)));
+                const char *name = event->container ? event->container : event->container_id;
+                if (name && !container)
+                        column += draw_short(area, row, column, 16, name) + 1;
+                buf_clear(&text);
+                put_event_text(&text, event);
+                area_text(area, row++, column, event->alert ? ROLE_SEVERITY_HIGH : ROLE_TEXT, sv_of(buf_text(&text)));
+        }
+        buf_done(&text);
+        return row;
+}
+
 /* ---- nothing to show ---- */
 
 static int draw_wrapped(struct area area, int row, enum tui_role role, const char *text)

@@ -417,6 +417,18 @@ static void test_events_of_a_container(void **state)
         screen_close(&screen);
 }
 
+static void test_details_of_a_container_have_its_events(void **state)
+{
+        (void)state;
+        struct screen screen;
+        screen_open(&screen, "containers", 36, 100, "host.recording");
+        press(&screen, "Down Enter");
+        assert_golden(&screen, "containers-open-100x36");
+        assert_true(shows(&screen, "sed: write /etc/passwd"));
+        assert_false(shows(&screen, "make -j2 all")); /* of the host */
+        screen_close(&screen);
+}
+
 static void test_new_events_come_at_the_end(void **state)
 {
         (void)state;
@@ -564,6 +576,7 @@ int main(void)
                 cmocka_unit_test(test_drill_down_and_back),
                 cmocka_unit_test(test_processes_of_a_container),
                 cmocka_unit_test(test_events_of_a_container),
+                cmocka_unit_test(test_details_of_a_container_have_its_events),
                 cmocka_unit_test(test_new_events_come_at_the_end),
                 cmocka_unit_test(test_alerts_that_are_seen_to),
                 cmocka_unit_test(test_hostile_texts),
