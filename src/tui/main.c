@@ -354,7 +354,8 @@ static int read_flags(int argc, char **argv, struct top_flags *ret, struct arena
 
 static void app_done(struct app *app)
 {
-        sources_free(app->sources);
+        if (app->sources)
+                sources_free(app->sources);
         player_free(app->player);
         tui_free(app->tui);
         recorder_free(app->recorder);
