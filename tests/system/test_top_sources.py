@@ -112,9 +112,8 @@ def children(pid, word):
 @needs_root
 def test_an_agent_down_and_back(tmp_path):
     state = tmp_path / 'state'
-    agent = Agent(state, AGENT).start()
-    path = api_socket(agent)
-    with Batch(tmp_path, '--agent', path, '--interval', '500ms') as batch:
+    with Agent(state, AGENT) as agent, Batch(tmp_path, '--agent', path := api_socket(agent), '--interval',
+                                             '500ms') as batch:
         wait_for(lambda: batch.records('tick'), 'a first picture')
         assert batch.last()['state'] == 'live'
         assert any(process['pid'] == os.getpid() for process in batch.records('process'))
