@@ -291,6 +291,11 @@ export function Table<Row>(props: TableProps<Row>) {
     view.reveal(to);
     redraw((n) => n + 1);
   };
+  // What the address opened is in view.
+  const showOpened = (index: number) => index >= 0 && moveTo(index);
+  useEffect(() => {
+    if (opened && opened !== active.current.key) showOpened(locate(opened, 0));
+  }, [opened, shown.length > 0]);
   const change = (set: Signal<ReadonlySet<string>> | undefined, key: string, on: boolean) => {
     if (!set) return;
     const next = new Set(set.value);

@@ -8,7 +8,7 @@ import { eventText, type WatchEvent } from "../../lib/watch";
 import { Details, Facts, Long, mono } from "../../ui/details";
 import { Failed, Loading } from "../../ui/empty";
 import { Spark } from "../../ui/spark";
-import { figuresOf, sameStart, stateText, unitOf } from "./model";
+import { figuresOf, sameStart, stateText, unitOf, whereOf } from "./model";
 import { KillButton, nameOf } from "./kill";
 
 const EVENTS = 25;
@@ -107,7 +107,7 @@ export function ProcessDetails({ pid, process, start, memoryTotal, onClose, onKi
           ["Command", process.command_line && <Long key={process.pid} text={process.command_line} />],
           ["Program", mono(process.executable)],
           ["User", process.user ?? process.uid],
-          ["Container", process.container ? <a href={hrefOf("containers", process.group ?? process.container)}>{plain(process.container)}</a> : ""],
+          ["Container", process.container ? <a href={hrefOf("containers", process.group ?? process.container)}>{plain(whereOf(process)!)}</a> : ""],
           ["Unit", unit && plain(unit)],
           ["Group", mono(process.group)],
           ["Started", started === undefined ? "" : `${clock(started, true).slice(0, 19)}, ${age(started, now.value)} ago`],

@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<Process>[] = [
   {
     id: "name",
     title: "Name",
-    width: 15,
+    width: 13,
     grow: 4,
     cell: (p) => plain(p.name ?? "?"),
     narrow: { title: "Name", width: 6, cell: (p) => plain(p.name ?? "?") },
@@ -44,7 +44,7 @@ const COLUMNS: readonly Column<Process>[] = [
     title: "Container, unit",
     width: 9,
     grow: 2,
-    priority: 6,
+    priority: 3,
     cell: (p) => <span class={p.container ? "in-container" : "muted"}>{plain(whereOf(p) ?? "")}</span>,
     value: whereOf,
   },

@@ -7,7 +7,9 @@ export function unitOf(group: string | undefined): string | undefined {
   return parts.filter((part) => !part.endsWith(".slice")).pop() ?? parts.pop();
 }
 
-export const whereOf = (process: Process): string | undefined => process.container ?? unitOf(process.group);
+/** A container's name; its id as engines shorten it where it has none. */
+const short = (name: string | undefined): string | undefined => (name && /^[0-9a-f]{64}$/.test(name) ? name.slice(0, 12) : name);
+export const whereOf = (process: Process): string | undefined => short(process.container) ?? unitOf(process.group);
 
 /** As far as two modules can agree on it: the one counts ticks of the boot clock, the other nanoseconds. */
 export function sameStart(a: string | number | undefined, b: string | number | undefined): boolean {
