@@ -173,13 +173,8 @@ export function List() {
   const filtered = route.value.query.has("q") || route.value.query.has("kind");
   return (
     <div class="fill">
-      <div class="page-head">
-        <h1>Containers</h1>
-        <span class="muted" role="status">
-          {there.value ? `${found.value.rows.length}${filtered ? ` of ${containers.map.size}` : ""}` : ""}
-        </span>
-      </div>
       <div class="bar">
+        <h1>Containers</h1>
         <Search label="Search the containers" hint="name, image, unit, path" />
         <Choose
           label="Show"
@@ -199,6 +194,9 @@ export function List() {
             { value: "flat", label: "List" },
           ]}
         />
+        <span class="muted" role="status">
+          {there.value ? `${found.value.rows.length}${filtered ? ` of ${containers.map.size}` : ""}` : ""}
+        </span>
         <CopyCsv columns={columns} rows={rows} />
       </div>
       <Table<Container>
