@@ -14,11 +14,20 @@ def first_party():
     return [module["name"] for module in json.loads(listed.stdout)]
 
 
+def page_of(name):
+    """Its own; `tarsier alerts mute` may stand in the page of alerts, in these words."""
+    area, _, sub = name.partition("-")
+    for page, words in ((name, ""), (area, f"`tarsier {area} {sub}") if sub else (name, "")):
+        path = SOURCE / f"docs/modules/{page}.md"
+        if path.is_file() and words in path.read_text():
+            return page
+    return None
+
+
 def test_each_module_has_a_page():
-    missing = [name for name in first_party() if not (SOURCE / f"docs/modules/{name}.md").is_file()]
-    assert not missing
+    assert [name for name in first_party() if not page_of(name)] == []
 
 
 def test_each_module_stands_in_the_readme():
     readme = (SOURCE / "README.md").read_text()
-    assert [name for name in first_party() if f"(docs/modules/{name}.md)" not in readme] == []
+    assert [name for name in first_party() if f"(docs/modules/{page_of(name)}.md)" not in readme] == []
