@@ -5,8 +5,9 @@ import { request, running } from "../../lib/api";
 import { containers, holdFeed, host, ready, traceContainer, unixOf, type Container } from "../../lib/feed";
 import { age, bytes, clock, count, cpu, percent, plain } from "../../lib/format";
 import { KINDS, parentOf, pathOf, titleOf } from "../../lib/groups";
+import { bindKeys } from "../../lib/keys";
 import { useLoad } from "../../lib/load";
-import { hrefOf } from "../../lib/route";
+import { go, hrefOf } from "../../lib/route";
 import { now } from "../../lib/time";
 import { Badge } from "../../ui/badge";
 import { Facts } from "../../ui/details";
@@ -167,6 +168,21 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
   const [trace, release] = useMemo(() => traceContainer(name), [name]);
   useEffect(() => release, [name]);
   const gone = !row;
+  useEffect(
+    () =>
+      bindKeys([
+        {
+          keys: "u",
+          label: "Up: the group above, or the list",
+          section: "Containers",
+          run: () => {
+            const above = parentOf(name, (each) => containers.map.has(each));
+            go("containers", above && above !== "/" ? pathOf(above) : "");
+          },
+        },
+      ]),
+    [name],
+  );
   const deep = useLoad(
     async (abort) =>
       gone
