@@ -342,6 +342,13 @@ static void end_process(struct host *host, int pid)
         rmdir(path);
 }
 
+static void remove_file(const struct host *host, int pid, const char *name)
+{
+        char path[128];
+        snprintf(path, sizeof(path), "%s/proc/%d/%s", host->fixture.path, pid, name);
+        assert_int_equal(unlink(path), 0);
+}
+
 static const struct feed_process *process_of(const struct host *host, int pid)
 {
         map_foreach (entry, &host->feed->processes.rows) {
@@ -480,6 +487,53 @@ static void what_cannot_be_read_is_counted(void **state)
         face_look(&face, host.feed);
         assert_int_equal(face.tick.refused, 1);
         assert_int_equal(face.tick.processes, 1);
+        face_done(&face);
+        host_remove(&host);
+}
+
+static void a_group_that_cannot_be_read_any_more_stands(void **state)
+{
+        struct host host;
+        struct face face;
+        (void)state;
+        host_make(&host);
+        face_init(&face, PROCESSES, true);
+        put_process(&host, &(struct made){ .pid = 16, .start_seconds = 10, .comm = "held" });
+        put_file(&host, 16, "cgroup", "0::/held\n");
+        collect(&host, PROCESSES);
+        assert_string_equal(process_of(&host, 16)->group, "/held");
+        remove_file(&host, 16, "cgroup");
+        host.now_ns += 60 * SECOND; /* its details are due */
+        collect(&host, PROCESSES);
+        face_look(&face, host.feed);
+        collect(&host, PROCESSES);
+        face_look(&face, host.feed);
+        assert_string_equal(process_of(&host, 16)->group, "/held");
+        face_done(&face);
+        host_remove(&host);
+}
+
+/* Nobody can set the clock here: the feed is made to believe that it was 100 s behind. */
+static void a_clock_that_is_set_moves_all_starts(void **state)
+{
+        struct host host;
+        struct face face;
+        (void)state;
+        host_make(&host);
+        face_init(&face, PROCESSES, false);
+        put_process(&host, &(struct made){ .pid = 16, .start_seconds = 10, .comm = "old" });
+        collect(&host, PROCESSES);
+        face_look(&face, host.feed);
+        const int64_t start_ns = process_of(&host, 16)->start_ns;
+        host.feed->clock_ns -= 100 * SECOND;
+        collect(&host, PROCESSES);
+        face_look(&face, host.feed);
+        assert_true(face.all);
+        assert_int_equal(face.rows.count, 1);
+        assert_true(llabs(process_of(&host, 16)->start_ns - start_ns - 100 * SECOND) < SECOND);
+        collect(&host, PROCESSES);
+        face_look(&face, host.feed);
+        assert_false(face.all);
         face_done(&face);
         host_remove(&host);
 }
@@ -715,7 +769,10 @@ static void file_systems_are_told_once(void **state)
                 "22 20 8:1 /x /data/bind rw - ext4 /dev/sda1 rw\n23 20 8:2 / /data ro - xfs /dev/sda2 ro\n"
                 "24 20 0:50 / /var/lib/docker/overlay2/1/merged rw - overlay overlay rw\n"
                 "25 20 0:51 / /remote rw - nfs4 server:/ rw\n26 20 0:52 / /absent rw - tmpfs tmpfs rw\n");
+        collect(&host, HOST); /* looks at disks, and at no file system */
+        assert_int_equal(feed_looks(host.feed, FEED_PART_DISKS), 0);
         collect(&host, DISKS);
+        assert_int_equal(feed_looks(host.feed, FEED_PART_DISKS), 1);
         face_look(&face, host.feed);
         assert_int_equal(face.rows.count, 2);
         assert_non_null(strstr(face_row(&face, "filesystem /"), "\"device\":\"/dev/sda1\",\"type\":\"ext4\""));
@@ -757,6 +814,8 @@ int main(void)
                 cmocka_unit_test(another_program_is_seen),
                 cmocka_unit_test(a_reused_pid_is_another_process),
                 cmocka_unit_test(what_cannot_be_read_is_counted),
+                cmocka_unit_test(a_group_that_cannot_be_read_any_more_stands),
+                cmocka_unit_test(a_clock_that_is_set_moves_all_starts),
                 cmocka_unit_test(users_may_be_renamed),
                 cmocka_unit_test(what_is_told_adds_up),
                 cmocka_unit_test(a_reader_far_behind_begins_anew),

@@ -45,6 +45,7 @@ struct feed *feed_new(const struct feed_source *source, struct error *err)
                 return fail_null(err, E_NO_MEMORY, "no memory for the feed");
         feed->source = *source;
         feed->boot_unix_ns = source->boot_unix_ns ? source->boot_unix_ns : time_boot_unix_ns();
+        feed->clock_ns = time_boot_unix_ns();
         feed->graves.max = FEED_GRAVES_MAX;
         buf_init(&feed->text, FEED_TEXT_MAX);
         arena_init(&feed->host_past.names, NAMES_MAX);
@@ -98,18 +99,19 @@ void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t fre
         feed->look++;
         feed->now_ns = now_ns;
         feed->unix_ns = time_unix_ns();
+        feed->offset_ns = feed->unix_ns - time_monotonic_ns();
         feed->freshness_ns = freshness_ns;
         const unsigned host = 1U << FEED_PART_HOST; /* its row has sums over devices */
         if (parts & (1U << FEED_PART_NETWORK | host)) {
                 begin_part(feed, FEED_PART_NETWORK);
                 feed_network_look(feed);
         }
-        if (parts & (1U << FEED_PART_DISKS | host)) {
-                begin_part(feed, FEED_PART_DISKS);
+        if (parts & (1U << FEED_PART_DISKS | host))
                 feed_disks_look(feed);
-        }
-        if (parts & 1U << FEED_PART_DISKS)
+        if (parts & 1U << FEED_PART_DISKS) {
+                begin_part(feed, FEED_PART_DISKS); /* the host's row takes no look at file systems */
                 feed_filesystems_look(feed);
+        }
         if (parts & 1U << FEED_PART_CONTAINERS) {
                 begin_part(feed, FEED_PART_CONTAINERS);
                 feed_blocks_look(feed);

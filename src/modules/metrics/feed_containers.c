@@ -116,7 +116,8 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         struct feed_container *record)
 {
         const struct cgroup_cpu *cpu = &stats->cgroup.cpu;
-        const int64_t span_ns = row->at_ns ? stats->time_ns - row->at_ns : 0;
+        const int64_t at_ns = stats->time_ns - feed->offset_ns;
+        const int64_t span_ns = row->at_ns ? at_ns - row->at_ns : 0;
         const double nanoseconds = 1.0 / (double)SECOND;
         uint64_t read, write, receive, send;
         sum_io(feed, stats, &read, &write);
@@ -141,7 +142,7 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         row->receive = receive;
         row->send = send;
         row->has_network = stats->has_net;
-        row->at_ns = stats->time_ns;
+        row->at_ns = at_ns;
 }
 
 /* Nothing ran: the counters are as they were, and the next rates are from now. */
@@ -151,7 +152,7 @@ static void rest(const struct feed *feed, struct feed_container_row *row, struct
                 &record->read, &record->write, &record->receive, &record->send };
         for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
                 *rates[i] = 0;
-        row->at_ns = feed->unix_ns;
+        row->at_ns = feed->unix_ns - feed->offset_ns;
 }
 
 static void put_figures(

@@ -45,7 +45,7 @@ struct feed_process_row {
 struct feed_container_row {
         struct feed_row head;
         struct feed_container record;
-        int64_t at_ns, read_ns; /* Unix: what rates are from; the loop's clock: when the sample was read */
+        int64_t at_ns, read_ns; /* monotonic: what rates are from; the loop's clock: when the sample was read */
         uint64_t total, user, kernel, throttled, read, write, receive, send;
         char *name, *engine, *id, *alias, *image, *unit;
         bool has_network; /* in the sample that rates are from */
@@ -140,6 +140,8 @@ struct feed {
         struct feed_source source;
         uint64_t look;
         int64_t now_ns, unix_ns, boot_unix_ns, freshness_ns; /* of the look */
+        int64_t clock_ns;                                    /* the boot by the clock to which boot_unix_ns belongs */
+        int64_t offset_ns; /* of the look: what the clock is ahead of the monotonic one, which nobody sets */
         struct feed_look looks[FEED_PARTS];
         struct feed_host host;
         uint64_t host_changed;

@@ -20,6 +20,7 @@ enum {
 static const int64_t DETAILS_NS = 30 * SECOND;
 static const int64_t YOUNG_NS = 5 * SECOND; /* so old is a process that may still change user and group */
 static const int64_t YOUNG_AGAIN_NS = 400 * MILLISECOND;
+static const int64_t STEP_NS = SECOND; /* less than what two who ask for the boot's time may differ by is no step */
 
 static void row_done(void *given)
 {
@@ -108,6 +109,8 @@ static void look_at_group(struct feed *feed, struct feed_process_row *row)
         ssize_t got = read_once(feed, (pid_t)row->record.pid, "cgroup", text, sizeof(text));
         if (got > 0)
                 row->group = feed_group_of(feed, process_group_path(sv_n(text, (size_t)got)));
+        else if (row->group) /* no files left, or it is about to go: where it was stands */
+                feed_group_see(feed, row->group);
 }
 
 /* Whether its connections are among those that are asked for. */
@@ -324,10 +327,28 @@ uint64_t feed_processes_count(const struct feed *feed)
         return count;
 }
 
+/* The clock was set: processes are known by other starts now, and whoever asks for one by its start (kill) goes by the
+ * clock as it is. Readers begin anew. */
+static void follow_clock(struct feed *feed)
+{
+        const int64_t clock_ns = time_boot_unix_ns();
+        const int64_t step_ns = clock_ns - feed->clock_ns;
+        if (llabs(step_ns) < STEP_NS)
+                return;
+        feed->clock_ns = clock_ns;
+        feed->boot_unix_ns += step_ns;
+        map_foreach (entry, &feed->processes.rows) {
+                struct feed_process_row *row = entry->value;
+                row->record.start_ns += step_ns;
+        }
+        feed_graves_lose(&feed->graves, feed->look);
+}
+
 void feed_processes_look(struct feed *feed, int64_t span_ns)
 {
         cleanup(closedir) DIR *entries = open_processes(feed);
         pid_t pid;
+        follow_clock(feed);
         feed_users_begin(feed);
         feed_groups_begin(feed);
         feed_sockets_look(feed);

@@ -88,7 +88,7 @@ static void bury(
                 table->kind == FEED_PROCESS || grave.name ? vec_add(&graves->list, graves->max) : NULL;
         if (!slot) {
                 free(grave.name);
-                graves->lost = look;
+                feed_graves_lose(graves, look);
                 return;
         }
         *slot = grave;
@@ -115,6 +115,11 @@ void feed_graves_done(struct feed_graves *graves)
         vec_foreach (grave, &graves->list)
                 free(grave->name);
         vec_done(&graves->list);
+}
+
+void feed_graves_lose(struct feed_graves *graves, uint64_t look)
+{
+        graves->lost = look;
 }
 
 void feed_graves_forget(struct feed_graves *graves, uint64_t seen)

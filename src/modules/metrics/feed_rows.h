@@ -47,6 +47,8 @@ static inline const void *feed_table_record(const struct feed_table *table, cons
 void feed_table_sweep(struct feed_table *table, uint64_t look, struct feed_graves *graves);
 
 void feed_graves_done(struct feed_graves *graves);
+/* Every reader that saw less than this look begins anew. */
+void feed_graves_lose(struct feed_graves *graves, uint64_t look);
 void feed_graves_forget(struct feed_graves *graves, uint64_t seen);
 /* Those after look `seen` into the record, lists in the arena; false when there is none. A reader that saw a look
  * (seen is not 0) before graves were lost gets all = true alone. */

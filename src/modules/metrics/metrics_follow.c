@@ -256,13 +256,16 @@ static void on_due(struct loop *loop, loop_id id, void *cookie)
 static struct feed_service *service_of(struct metrics_service *metrics, struct error *err)
 {
         const struct metrics_options *options = &metrics->metrics.options;
+        const int64_t boot_unix_ns = time_boot_unix_ns();
+        if (metrics->feed)
+                return metrics->feed;
+        if (llabs(boot_unix_ns - metrics->boot_unix_ns) >= SECOND) /* the clock was set since */
+                metrics->boot_unix_ns = boot_unix_ns;
         const struct feed_source source = { .root = options->root,
                 .proc = options->proc,
                 .sys = options->sys,
                 .registry = metrics->metrics.registry,
                 .boot_unix_ns = metrics->boot_unix_ns };
-        if (metrics->feed)
-                return metrics->feed;
         struct feed_service *service = calloc(1, sizeof(*service));
         if (!service)
                 return fail_null(err, E_NO_MEMORY, "no memory for the feed");
