@@ -20,7 +20,7 @@ const resultOf = ({ state, summary }: Logged): string =>
   state !== "completed" || !summary ? state : !summary.success ? "failed" : summary.partial ? "partial" : summary.found ? "found" : "nothing";
 
 const COLUMNS: readonly Column<Logged>[] = [
-  { id: "started", title: "Started", width: 13, cell: (row) => clock(row.started, true).slice(0, 19), text: (row) => row.started },
+  { id: "started", title: "Started", width: 13, cell: (row) => clock(row.started, true).slice(0, 19), narrow: { title: "Started", width: 5, cell: (row) => clock(row.started).slice(0, 8) }, text: (row) => row.started },
   { id: "module", title: "Module", width: 6, grow: 1, cell: (row) => row.module },
   { id: "result", title: "Result", width: 5, cell: resultOf, text: resultOf },
   { id: "rows", title: "Rows", width: 4, end: true, priority: 2, cell: (row) => row.summary?.rows ?? "" },

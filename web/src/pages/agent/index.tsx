@@ -54,12 +54,12 @@ const SERVICES: readonly Column<Service>[] = [
   { id: "name", title: "Service", width: 8, grow: 2, cell: (row) => row.name, value: (row) => row.name },
   { id: "state", title: "State", width: 6, cell: (row) => <span class={row.state === "down" ? "bad-text" : undefined}>{row.state}</span>, value: (row) => row.state },
   { id: "pid", title: "PID", width: 4.5, end: true, priority: 3, cell: (row) => row.pid ?? "", value: (row) => row.pid },
-  { id: "cpu", title: "CPU", width: 4.5, end: true, descending: true, cell: (row) => (row.share === undefined ? "" : cpu(row.share)), value: (row) => row.share },
+  { id: "cpu", title: "CPU", width: 4.5, end: true, priority: 1, descending: true, cell: (row) => (row.share === undefined ? "" : cpu(row.share)), value: (row) => row.share },
   { id: "memory", title: "Memory", width: 5.5, end: true, descending: true, cell: (row) => (row.memory ? bytes(row.memory) : ""), value: (row) => row.memory },
   { id: "fds", title: "Files", width: 4, end: true, priority: 5, cell: (row) => row.fds ?? "", value: (row) => row.fds },
-  { id: "restarts", title: "Restarts", width: 5, end: true, priority: 2, cell: (row) => row.restarts ?? "", value: (row) => row.restarts },
+  { id: "restarts", title: "Restarts", width: 5, end: true, priority: 3, cell: (row) => row.restarts ?? "", value: (row) => row.restarts },
   { id: "for", title: "Since", width: 6, end: true, priority: 4, cell: (row) => (row.since_seconds === undefined ? "" : duration(row.since_seconds)), value: (row) => row.since_seconds },
-  { id: "reason", title: "Why", width: 6, grow: 3, priority: 1, cell: (row) => plain(row.reason ?? "") },
+  { id: "reason", title: "Why", width: 6, grow: 3, priority: 2, cell: (row) => plain(row.reason ?? "") },
 ];
 
 const when = (time?: string) => (time ? clock(time, true).slice(0, 19) : "");
