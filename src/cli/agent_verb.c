@@ -1,5 +1,5 @@
-/* serve, runs, saved, status: the agent is a program of its own, so that a question asked by hand does not carry it. So is the
- * full-screen view, which alone needs ncursesw. */
+/* serve, runs, saved, status: the agent is a program of its own, so that a question asked by hand does not carry it. So
+ * is the full-screen view, which alone needs ncursesw. */
 #include "cli/cli.h"
 
 #include <errno.h>

@@ -3,36 +3,16 @@
 #include "base/path.h"
 #include "cli/cli.h"
 #include "module/execution.h"
+#include "module/local_agent.h"
 #include "schema/json.h"
 #include "schema/json_writer.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-/* Where the local agent's API listens: as root, or of this user. */
-static const char *local_socket(char *text, size_t size)
-{
-        const char *run = getenv("XDG_RUNTIME_DIR");
-        const char *named = getenv("TARSIER_SOCKET");
-        if (named)
-                snprintf(text, size, "%s", named);
-        else if (geteuid() != 0 && run)
-                snprintf(text, size, "%s/tarsier/api.sock", run);
-        else
-                snprintf(text, size, "/run/tarsier/api.sock");
-        return text;
-}
 
 bool agent_answers(void)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        char path[4096];
-        cleanup(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (strlen(local_socket(path, sizeof(path))) >= sizeof(address.sun_path))
-                return false;
-        memcpy(address.sun_path, path, strlen(path) + 1);
-        return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+        char path[LOCAL_AGENT_SOCKET_MAX];
+        return local_agent_answers(local_agent_socket(path));
 }
 
 /* TARSIER_TOKEN, or the first line of TARSIER_TOKEN_FILE. */
@@ -81,7 +61,7 @@ static void make_request(
 int run_on_agent(const struct catalog_entry *entry, const json_t *params, const struct run_flags *flags)
 {
         struct error err = { 0 };
-        char socket[4096];
+        char socket[LOCAL_AGENT_SOCKET_MAX];
         char bridge[4096];
         cleanup(buf_done) struct buf message;
         cleanup(buf_done) struct buf token;
@@ -91,7 +71,7 @@ int run_on_agent(const struct catalog_entry *entry, const json_t *params, const 
                 return cli_fail(&err);
         make_request(entry, params, flags, &message);
         snprintf(bridge, sizeof(bridge), "%s/tarsier-remote", catalog_libexec(cli_catalog()));
-        struct run_target target = { .agent = flags->agent ? flags->agent : local_socket(socket, sizeof(socket)),
+        struct run_target target = { .agent = flags->agent ? flags->agent : local_agent_socket(socket),
                 .token = token.len ? token.data : NULL,
                 .bridge = bridge };
         struct run_request request = { .entry = entry,

@@ -5,9 +5,6 @@
 #include "schema/json_writer.h"
 #include "tui/model.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 /* A worker of the bridge: its rows are what an agent sends. */
 static struct module fetch_module = {
         .name = "fetch",
@@ -274,35 +271,11 @@ void source_restart(struct source *source)
 
 /* ---- all of them ---- */
 
-/* Where the local agent's API listens, as `tarsier --agent` has it. */
-static void find_socket(struct sources *sources)
-{
-        const char *run = getenv("XDG_RUNTIME_DIR");
-        const char *named = getenv("TARSIER_SOCKET");
-        if (named)
-                snprintf(sources->socket, sizeof(sources->socket), "%s", named);
-        else if (geteuid() != 0 && run)
-                snprintf(sources->socket, sizeof(sources->socket), "%s/tarsier/api.sock", run);
-        else
-                snprintf(sources->socket, sizeof(sources->socket), "/run/tarsier/api.sock");
-}
-
-static bool answers(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        cleanup(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        size_t length = strlen(path);
-        if (fd < 0 || length >= sizeof(address.sun_path))
-                return false;
-        memcpy(address.sun_path, path, length + 1);
-        return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-}
-
 const char *sources_agent(const struct sources *sources)
 {
         if (sources->agent)
                 return sources->agent;
-        return answers(sources->socket) ? sources->socket : NULL;
+        return local_agent_answers(sources->socket) ? sources->socket : NULL;
 }
 
 static void source_init(
@@ -332,7 +305,7 @@ struct sources *sources_new(const struct sources_options *options, struct error 
                 .area = "",
                 .program = sources->bridge,
                 .program_fd = -1 };
-        find_socket(sources);
+        (void)local_agent_socket(sources->socket);
         source_init(sources, &sources->feed, "feed", feed_begin);
         source_init(sources, &sources->events, "events", events_begin);
         source_init(sources, &sources->alerts, "alerts", alerts_begin);

@@ -5,6 +5,7 @@
 #include "base/timefmt.h"
 #include "module/catalog.h"
 #include "module/execution.h"
+#include "module/local_agent.h"
 #include "tui/source.h"
 
 enum { SOURCE_JOBS_MAX = 32, SOURCE_RECORD_MAX = 9 << 20 };
@@ -42,8 +43,8 @@ struct source {
 
 struct sources {
         struct sources_options options;
-        char *agent, *token; /* agent NULL: this host */
-        char socket[256];    /* of the local agent */
+        char *agent, *token;                 /* agent NULL: this host */
+        char socket[LOCAL_AGENT_SOCKET_MAX]; /* of the local agent */
         char bridge[4096];
         struct catalog *catalog;
         struct catalog_entry bridge_entry;
