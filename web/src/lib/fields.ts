@@ -75,3 +75,19 @@ export function clean(value: unknown): unknown {
   const kept = pairs.filter(([, each]) => each !== undefined);
   return kept.length ? Object.fromEntries(kept) : undefined;
 }
+
+/** Path of the first field that has to have a value and has none; a map has its first entry even when that is empty. */
+export function lacking(fields: readonly FieldOf[], values: Parameters, path = "parameters"): string | undefined {
+  for (const field of fields) {
+    const value = values[keyOf(field)];
+    const here = `${path}.${keyOf(field)}`;
+    if (field.required && value === undefined) return here;
+    if (field.type !== "record" || field.container === "list") continue;
+    const entries = field.container ? Object.entries((value as Record<string, Parameters> | undefined) ?? (field.entry ? { [field.entry]: {} } : {})) : [["", value ?? {}] as const];
+    for (const [label, entry] of entries) {
+      const found = lacking(field.fields ?? [], entry as Parameters, label ? `${here}.${label}` : here);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}

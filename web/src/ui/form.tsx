@@ -60,7 +60,7 @@ function Scalar({ field, value, path, problem, onChange }: InputProps) {
       {input}
       <p id={`${id}-help`} class="muted">
         {field.help}
-        {bad ? <strong class="f-bad"> {plain(problem!.message)}</strong> : null}
+        {bad ? <strong class="f-bad"> {plain(problem!.message.replace(/^[\w.[\]-]+: /, ""))}</strong> : null}
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 // Any module by a form made of its fields: run it, follow it, keep it, copy it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, modules, request, type ModuleSummary } from "../../lib/api";
-import { clean, commandLine, type FieldOf, type Parameters } from "../../lib/fields";
+import { clean, commandLine, lacking, type FieldOf, type Parameters } from "../../lib/fields";
 import { plain } from "../../lib/format";
 import { bindKeys } from "../../lib/keys";
 import { useLoad } from "../../lib/load";
@@ -87,7 +87,9 @@ function Module({ module, run }: { module: Descriptor; run: string }) {
   const start = async () => {
     const no = whyNot({ role, doing });
     if (no) return toast(`Refused: ${no}`, "bad");
-    setProblem(undefined);
+    const path = lacking(fields, parameters);
+    setProblem(path ? { path, message: `${path}: is required` } : undefined);
+    if (path) return;
     try {
       const { run: id } = await request<{ run: string }>("/v1/runs", { body: { module: module.name, parameters } });
       go("investigate", `${module.name}/${id}`, { p: JSON.stringify(parameters) });

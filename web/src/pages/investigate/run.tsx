@@ -27,16 +27,17 @@ function flat(value: unknown, path: string, out: Map<string, unknown>): Map<stri
 export const textOf = (value: unknown): string =>
   value === undefined || value === null ? "" : Array.isArray(value) ? value.map(textOf).join(" ") : plain(typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** Columns of what the rows hold; those that are empty in all of them are left out. */
+/** Columns of what the rows hold; those that are empty or the same in all of them are left out: the details have them. */
 function columnsOf(rows: readonly Row[]): Column<Row>[] {
-  const wide = new Map<string, { width: number; number: boolean }>();
+  const wide = new Map<string, { width: number; number: boolean; texts: Set<string> }>();
   for (const { values } of rows.slice(0, 300))
     for (const [path, value] of values) {
-      const length = textOf(value).length;
-      const old = wide.get(path) ?? { width: 0, number: true };
-      if (length) wide.set(path, { width: Math.max(old.width, length), number: old.number && typeof value === "number" });
+      const text = textOf(value);
+      const { width, number, texts } = wide.get(path) ?? { width: 0, number: true, texts: new Set<string>() };
+      if (text) wide.set(path, { width: Math.max(width, text.length), number: number && typeof value === "number", texts: texts.add(text) });
     }
-  const columns: Column<Row>[] = [...wide].slice(0, SHOWN_COLUMNS).map(([path, { width, number }], at) => ({
+  const telling = [...wide].filter(([, { texts }]) => texts.size > 1);
+  const columns: Column<Row>[] = (telling.length ? telling : [...wide]).slice(0, SHOWN_COLUMNS).map(([path, { width, number }], at) => ({
     id: path,
     title: path.replace(/.*\./, ""),
     hint: path,
@@ -50,7 +51,7 @@ function columnsOf(rows: readonly Row[]): Column<Row>[] {
       return typeof value === "number" || value === undefined || value === null ? (value ?? undefined) : textOf(value);
     },
   }));
-  if (rows.some(({ where }) => where)) columns.unshift({ id: "label", title: "label", width: 5, cell: ({ where }) => plain(where), value: ({ where }) => where });
+  if (new Set(rows.map(({ where }) => where)).size > 1) columns.unshift({ id: "label", title: "label", width: 5, cell: ({ where }) => plain(where), value: ({ where }) => where });
   return columns;
 }
 
