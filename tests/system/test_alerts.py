@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from agent_harness import TARSIER, Agent, wait_for  # noqa: E402
 from persist_harness import Persist  # noqa: E402
 
-REQUEST, BODY, DATA, END, CANCEL = 16, 17, 19, 20, 21
+REQUEST, BODY, HEAD, DATA, END, CANCEL = 16, 17, 18, 19, 20, 21
 SENDER, LATER_SENDER = "00000000000000aa", "ffffffffffffffff"
 
 
@@ -320,6 +320,30 @@ def test_a_client_that_leaves_in_the_middle_of_a_list(tmp_path):
         assert module.stop() == 0
 
 
+def test_a_stream_begins_with_its_head(tmp_path):
+    """Also where an alert waits to be written when the request for the stream comes."""
+    with Alerts(tmp_path) as module:
+        module.requests.settimeout(60)
+        head = json.dumps({"method": "GET", "path": "/stream", "query": "", "headers": {}}).encode()
+        for stream in range(1, 9):
+            os.kill(module.pid, signal.SIGSTOP)  # so that it finds both
+            module.give(alert(f"waits {stream}"))
+            for kind, payload in ((REQUEST, head), (BODY, b"")):
+                module.requests.sendall(struct.pack("=IHH", len(payload), kind, stream) + payload)
+            os.kill(module.pid, signal.SIGCONT)
+            seen = set()
+            while stream not in seen:
+                length, kind, number = struct.unpack("=IHH", module.requests.recv(8, socket.MSG_WAITALL))
+                if length:
+                    module.requests.recv(length, socket.MSG_WAITALL)
+                assert kind == (DATA if number < stream else HEAD), (kind, number, stream)
+                seen.add(number)
+            length, kind, number = struct.unpack("=IHH", module.requests.recv(8, socket.MSG_WAITALL))
+            module.requests.recv(length, socket.MSG_WAITALL)
+            assert (kind, number) == (DATA, stream)
+        assert module.stop() == 0
+
+
 def test_a_damaged_store_does_not_keep_the_module_down(tmp_path):
     with Alerts(tmp_path) as module:
         module.give(alert("before"))
@@ -339,6 +363,7 @@ def test_privacy(tmp_path):
         module.give(alert("secret-word"))
         module.kept()
         assert "secret-word" not in json.dumps(module.query({}))
+        assert module.list(text="secret-word") == [] and len(module.list(text="/bin/x")) == 1
 
 
 # ---- in an agent -----------------------------------------------------------------------------------------------------

@@ -274,6 +274,7 @@ static void the_same_within_a_minute(void **state)
         recents_put(&recents, &row);
         assert_true(known(&recents, some("r", "m", NOW + 60 * SECOND)));
         assert_false(known(&recents, some("r", "m", NOW + 61 * SECOND)));
+        assert_false(known(&recents, some("r", "m", NOW - HOUR))); /* the clock was set back */
         assert_false(known(&recents, some("r", "n", NOW)));
         assert_false(known(&recents, some("s", "m", NOW)));
         assert_false(known(&recents, some("rm", "", NOW))); /* parts do not run together */
@@ -333,14 +334,19 @@ static void the_tables_are_bounded(void **state)
 
 /* ---- filters ---- */
 
-static bool matches(const char *json, const struct alert_row *row)
+static bool matches_masked(const char *json, const struct alert_row *row, bool privacy)
 {
         struct alert_filter filter;
         struct alerts_params params;
         cleanup(json_decref) json_t *value = json_parse(sv_of(json), true, &err);
         assert_int_equal(record_read(&alerts_params_record, value, &params, &arena, READ_STRICT, &err), 0);
-        assert_int_equal(alert_filter_init(&filter, &params, NOW, &err), 0);
+        assert_int_equal(alert_filter_init(&filter, &params, NOW, privacy, &err), 0);
         return alert_filter_match(&filter, row);
+}
+
+static bool matches(const char *json, const struct alert_row *row)
+{
+        return matches_masked(json, row, false);
 }
 
 static void filters(void **state)
@@ -365,6 +371,8 @@ static void filters(void **state)
         assert_true(matches("{\"text\":\"BASH BY\"}", &row));
         assert_true(matches("{\"text\":\"usr/bin\"}", &row));
         assert_false(matches("{\"text\":\"zsh\"}", &row));
+        assert_false(matches_masked("{\"text\":\"BASH BY\"}", &row, true)); /* what is masked cannot be guessed */
+        assert_true(matches_masked("{\"text\":\"usr/bin\"}", &row, true));
         assert_true(matches("{\"since\":\"30m\"}", &row)); /* it came again since */
         assert_false(matches("{\"since\":\"5m\"}", &row));
         assert_true(matches("{\"until\":\"30m\"}", &row)); /* it began before */
@@ -373,7 +381,7 @@ static void filters(void **state)
 
         struct alert_filter filter;
         struct alerts_params params = { .since = (char *)"yesterday" };
-        assert_int_equal(alert_filter_init(&filter, &params, NOW, &err), -1);
+        assert_int_equal(alert_filter_init(&filter, &params, NOW, false, &err), -1);
         assert_int_equal(err.code, E_INVALID);
         assert_int_equal(strncmp(err.message, "since: ", 7), 0);
 }

@@ -99,10 +99,11 @@ struct alert_filter {
         const struct alerts_params *params;
         int64_t since_ns, until_ns;
         unsigned states; /* bits; 0 = all */
+        bool privacy;    /* messages are masked: they are not searched either, or who asks could guess them */
 };
 
-int alert_filter_init(
-        struct alert_filter *filter, const struct alerts_params *params, int64_t now_ns, struct error *err);
+int alert_filter_init(struct alert_filter *filter, const struct alerts_params *params, int64_t now_ns, bool privacy,
+        struct error *err);
 bool alert_filter_match(const struct alert_filter *filter, const struct alert_row *row);
 
 /* "NAME" is the same text, "NAME*" its beginning, "" anything. */

@@ -68,7 +68,7 @@ int alerts_list_run(struct run *run, struct error *err)
                 .run = run, .alerts = running(run, err), .left = params->limit, .at = params->before, .err = err
         };
         int count = SLICE_ROWS;
-        if (!emitting.alerts || alert_filter_init(&emitting.filter, params, time_unix_ns(), err) < 0)
+        if (!emitting.alerts || alert_filter_init(&emitting.filter, params, time_unix_ns(), run->privacy, err) < 0)
                 return -1;
         intake_flush(emitting.alerts);
         while (count == SLICE_ROWS && emitting.left && !emitting.failed && !run_checkpoint(run)) {

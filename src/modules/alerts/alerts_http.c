@@ -156,7 +156,7 @@ static void put_ids(struct json_writer *writer, const char *key, const struct in
 static void handle_acknowledge_all(struct service *service, struct request *request)
 {
         struct error err;
-        struct acknowledge_body body;
+        struct acknowledge_body body = { 0 };
         struct json_writer writer;
         enum id_fate fates[ALERT_IDS_MAX];
         struct alerts *alerts = alerts_of(service);

@@ -42,9 +42,10 @@ void recents_done(struct recents *recents)
         recents->touched = NULL;
 }
 
+/* What lies in the future is of before the clock was set back. */
 static bool is_over(const struct recent *recent, int64_t now_ns)
 {
-        return now_ns - recent->last_ns > RECENT_WINDOW_S * SECOND ||
+        return llabs(now_ns - recent->last_ns) > RECENT_WINDOW_S * SECOND ||
                now_ns - recent->first_ns > RECENT_LENGTH_S * SECOND;
 }
 

@@ -146,10 +146,12 @@ int alert_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct e
         return 0;
 }
 
-int alert_filter_init(
-        struct alert_filter *filter, const struct alerts_params *params, int64_t now_ns, struct error *err)
+int alert_filter_init(struct alert_filter *filter, const struct alerts_params *params, int64_t now_ns, bool privacy,
+        struct error *err)
 {
-        *filter = (struct alert_filter){ .params = params, .since_ns = INT64_MIN, .until_ns = INT64_MAX };
+        *filter = (struct alert_filter){
+                .params = params, .since_ns = INT64_MIN, .until_ns = INT64_MAX, .privacy = privacy
+        };
         if (params->since && *params->since && alert_time_parse(params->since, now_ns, &filter->since_ns, err) < 0)
                 return error_prefix(err, "since");
         if (params->until && *params->until && alert_time_parse(params->until, now_ns, &filter->until_ns, err) < 0)
@@ -174,10 +176,10 @@ bool alert_container_match(const char *pattern, const struct alert_row *row)
                (length >= 4 && strncmp(pattern, row->container_id, length) == 0);
 }
 
-static bool has_text(const char *text, const struct alert_row *row)
+static bool has_text(const char *text, const struct alert_row *row, bool privacy)
 {
-        const char *const places[] = { row->message, row->rule, row->container, row->exe, row->user, row->tags,
-                row->module };
+        const char *const places[] = { privacy ? "" : row->message, row->rule, row->container, row->exe, row->user,
+                row->tags, row->module };
         if (!text || !*text)
                 return true;
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
@@ -192,5 +194,5 @@ bool alert_filter_match(const struct alert_filter *filter, const struct alert_ro
         return row->last_ns >= filter->since_ns && row->time_ns < filter->until_ns &&
                (!filter->states || filter->states & 1U << row->state) && row->severity >= params->severity &&
                alert_word_match(params->module, row->module) && alert_word_match(params->rule, row->rule) &&
-               alert_container_match(params->container, row) && has_text(params->text, row);
+               alert_container_match(params->container, row) && has_text(params->text, row, filter->privacy);
 }

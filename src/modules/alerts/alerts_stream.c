@@ -216,7 +216,8 @@ static int follower_open(struct follower *follower, struct error *err)
 {
         struct request *request = follower->request;
         if (request_parameters(request, &alerts_params_record, &follower->params, &follower->arena, err) < 0 ||
-                alert_filter_init(&follower->filter, &follower->params, time_unix_ns(), err) < 0)
+                alert_filter_init(&follower->filter, &follower->params, time_unix_ns(),
+                        follower->alerts->service->privacy, err) < 0)
                 return -1;
         follower->left = follower->params.limit;
         follower->at = follower->params.before;
@@ -233,6 +234,7 @@ static void handle(struct service *service, struct request *request, bool stream
         struct error err;
         size_t place = 0;
         struct alerts *alerts = alerts_of(service);
+        intake_flush(alerts); /* tells those who follow: before this one is one of them, which has no head yet */
         while (place < FOLLOWERS_MAX && alerts->followers[place])
                 place++;
         struct follower *follower = place < FOLLOWERS_MAX ? calloc(1, sizeof(*follower)) : NULL;
@@ -255,7 +257,6 @@ static void handle(struct service *service, struct request *request, bool stream
         }
         request->state = follower;
         request->on_cancel = on_cancel;
-        intake_flush(alerts);
         if (!stream) {
                 buf_puts(&follower->out, "{\"alerts\":[");
                 schedule(follower);
