@@ -118,6 +118,36 @@ static void hide_parameters(struct agent *agent, json_t *schedule)
         }
 }
 
+/* "http://user:password@host/": the password, if the text is a URL with one (RFC 3986 section 3.2.1). */
+static bool hide_password(const char *text, struct buf *out)
+{
+        const char *scheme = strstr(text, "://");
+        const char *user = scheme ? scheme + 3 : NULL;
+        size_t length = user ? strcspn(user, "/?#") : 0;
+        const char *at = length ? memrchr(user, '@', length) : NULL;
+        const char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
+        if (!colon)
+                return false;
+        buf_printf(out, "%.*s:hidden%s", (int)(colon - text), text, at);
+        return !out->failed;
+}
+
+static json_t *without_passwords(json_t *value)
+{
+        const char *key;
+        json_t *member;
+        void *next;
+        size_t index;
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, DOCUMENT_MAX);
+        if (json_is_string(value))
+                return hide_password(json_string_value(value), &text) ? json_string(buf_text(&text))
+                                                                      : json_incref(value);
+        json_array_foreach(value, index, member) json_array_set_new(value, index, without_passwords(member));
+        json_object_foreach_safe(value, next, key, member) json_object_set_new(value, key, without_passwords(member));
+        return json_incref(value);
+}
+
 int config_write(struct agent *agent, struct buf *out, struct error *err)
 {
         cleanup(buf_done) struct buf text;
@@ -133,6 +163,7 @@ int config_write(struct agent *agent, struct buf *out, struct error *err)
         hide_parameters(agent, json_object_get(document, "schedule"));
         if (agent->listen)
                 json_object_set_new(document, "listen", json_string(agent->listen));
+        json_decref(without_passwords(document));
         char *made = json_dumps(document, JSON_COMPACT);
         if (!made)
                 return fail(err, E_NO_MEMORY, "no memory for the configuration");

@@ -7,11 +7,15 @@
 #include "schema/json.h"
 #include "schema/json_writer.h"
 
-static const struct record *params_of(struct agent *agent, const struct saved *saved)
+/* Without secrets; of a module that is not there nobody knows which parameters are. */
+static void write_one(struct agent *agent, const struct saved *saved, struct json_writer *writer)
 {
         struct error ignored;
+        struct saved shown = *saved;
         const struct catalog_entry *entry = catalog_find(agent->catalog, saved->run.module, &ignored);
-        return entry ? entry->module->params : NULL;
+        if (!entry)
+                shown.run.parameters = NULL;
+        saved_write(&shown, entry ? entry->module->params : NULL, writer);
 }
 
 static int ask_name(const struct front_stream *stream, const char **ret_name, struct error *err)
@@ -38,10 +42,8 @@ int front_saved(struct front_stream *stream, struct error *err)
                 return -1;
         json_writer_init(&writer, &stream->input, 0);
         json_begin_array(&writer);
-        for (size_t i = 0; i < (one ? 1 : saved_count(agent->saved)); i++) {
-                const struct saved *saved = one ? one : saved_at(agent->saved, i);
-                saved_write(saved, params_of(agent, saved), &writer);
-        }
+        for (size_t i = 0; i < (one ? 1 : saved_count(agent->saved)); i++)
+                write_one(agent, one ? one : saved_at(agent->saved, i), &writer);
         json_end_array(&writer);
         return front_send_text(stream, 0, err);
 }

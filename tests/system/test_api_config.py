@@ -12,7 +12,7 @@ HEADER = 'a-header-that-is-a-secret'
 FULL = {
     **CONFIG,
     'modules': {'example-persist': {'interval': '7s'}, 'watch': {'enabled': False},
-                'dispatch': {'outputs': [{'type': 'http', 'url': 'http://127.0.0.1:1/', 'headers': {'Authorization': HEADER}}]}},
+                'dispatch': {'outputs': [{'type': 'http', 'url': 'http://ann:pass-word@127.0.0.1:1/', 'headers': {'Authorization': HEADER}}]}},
     'schedule': [{'name': 'nightly', 'module': 'example', 'parameters': {'gethostname': True}, 'cron': '30 3 * * *'}],
     'limits': {'runs': 3},
 }
@@ -46,6 +46,7 @@ def test_its_secrets_are_hidden(api):
     for token in TOKENS.values():
         assert token not in text and hashlib.sha256(token.encode()).hexdigest() not in text
     assert HEADER not in text
+    assert 'pass-word' not in text and 'http://ann:hidden@127.0.0.1:1/' in text
     assert json.loads(text)['modules']['dispatch']['outputs']
     assert text.count('hidden') >= len(TOKENS) + 1
 

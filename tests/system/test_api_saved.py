@@ -267,3 +267,15 @@ def test_from_the_command_line(tmp_path):
             assert done.returncode == status and words in done.stderr, (args, done.returncode, done.stderr)
     done = agent.tarsier('saved')
     assert done.returncode != 0 and 'no agent answers' in done.stderr
+
+
+def test_parameters_for_a_module_that_is_gone_are_not_shown(tmp_path):
+    """Nobody knows which of them are secret any more."""
+    state = tmp_path / 'agent'
+    state.mkdir()
+    entry = {'name': 'old', 'module': 'gone-with-the-package', 'parameters': {'password': 'a-secret-word'}, 'enabled': True,
+             'privacy': False, 'saved_by': 'uid 0 (root)', 'saved_at': '2026-01-01T00:00:00Z'}
+    (state / 'saved.json').write_text(json.dumps({'version': 1, 'saved': [entry]}))
+    with Agent(tmp_path / 'agent', FULL) as agent:
+        shown = Api(agent).get('/v1/saved')
+    assert shown['saved'][0]['name'] == 'old' and 'a-secret-word' not in json.dumps(shown)
