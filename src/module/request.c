@@ -238,8 +238,6 @@ void request_end(struct request *request)
         /* the handler is done with it and has freed its state; what is left is sent as credit comes */
         request->on_cancel = request->on_credit = NULL;
         pending->ending = true;
-        request->on_cancel = NULL; /* the module has let go, while the answer may still wait for credit */
-        request->on_credit = NULL;
         pump(pending);
 }
 
