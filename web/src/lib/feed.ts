@@ -3,7 +3,7 @@
 // Everything is bounded: rows by the agent, figures over time by rings.
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError, connection, me, running, stream, type StreamEvent } from "./api";
-import { skew } from "./time";
+import { paused, skew } from "./time";
 
 export type Part = "host" | "containers" | "processes" | "network" | "disks";
 
@@ -389,10 +389,15 @@ effect(() => {
   const list = wanted.value;
   if (!list || hidden.value || !reader.value) return undefined;
   const parts = new Set(list.split(",") as Part[]);
+  // paused: what is there stands; what is not there yet comes once
+  const [still, known] = [paused.value, ready.peek()];
+  if (still && [...parts].every((part) => known.has(part))) return undefined;
   const close = stream(`/v1/modules/metrics/feed?interval=${INTERVAL}s&parts=${list}`, {
     event: (event) => {
-      if (event.event === "tick") finish(event, parts);
-      else if (queue.length < QUEUE_MAX) queue.push(event);
+      if (event.event === "tick") {
+        finish(event, parts);
+        if (still) close();
+      } else if (queue.length < QUEUE_MAX) queue.push(event);
     },
     state: (error) => {
       queue = [];

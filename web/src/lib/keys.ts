@@ -27,9 +27,14 @@ const isTyping = (target: EventTarget | null): boolean =>
   (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type ?? "");
 
+/** What has the focus means something by this key itself: a button, a link, a box, a region that scrolls. */
+const isOwn = (target: EventTarget | null, key: string): boolean =>
+  target instanceof Element &&
+  (/^(Enter| )$/.test(key) ? target.matches("a, button, input, summary") : key.startsWith("Arrow") && target.matches("input, [tabindex='0']"));
+
 window.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (isTyping(event.target) && event.key !== "Escape") return;
+  if ((isTyping(event.target) && event.key !== "Escape") || isOwn(event.target, event.key)) return;
   if (document.querySelector("dialog[open]") && event.key !== "?") return; // a dialog hears its own keys
   const pair = event.timeStamp - beforeTime < 1000 ? `${before} ${event.key}` : "";
   before = event.key;

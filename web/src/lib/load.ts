@@ -1,5 +1,6 @@
 // What a component asks of the API: asked again when what it depends on changes, and dropped when nobody waits any more.
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { paused } from "./time";
 
 export interface Loaded<T> {
   value: T | undefined; // stays until the next one is there
@@ -8,7 +9,8 @@ export interface Loaded<T> {
   again: () => void;
 }
 
-/** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden. */
+/** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden,
+ * and but once while it is paused. */
 export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonly unknown[], every?: number): Loaded<T> {
   const [state, setState] = useState<{ value?: T; error?: unknown; loading: boolean }>({ loading: true });
   const [turn, setTurn] = useState(0);
@@ -16,9 +18,11 @@ export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonl
   useEffect(() => {
     const abort = new AbortController();
     let timer = 0;
+    let asked = false;
     const ask = async () => {
-      if (!document.hidden)
+      if (!document.hidden && !(asked && paused.peek()))
         try {
+          asked = true;
           const value = await load(abort.signal);
           if (!abort.signal.aborted) setState({ value, loading: false });
         } catch (error) {

@@ -1,7 +1,7 @@
 // The page's time range: how long, live or paused, and any part of the past by its two ends.
 import { useSignal } from "@preact/signals";
 import { clock } from "../lib/format";
-import { now, pause, paused, range, RANGES, setFixed, setSpan, span, seconds } from "../lib/time";
+import { now, pause, paused, range, RANGES, setFixed, setNow, setSpan, span, seconds } from "../lib/time";
 import { route } from "../lib/route";
 import { Dialog } from "./dialog";
 import { Icon } from "./icon";
@@ -46,6 +46,7 @@ function Ends({ onClose }: { onClose: () => void }) {
 
 /** Earlier or later by half of what is shown; later than now is live again. */
 export function shift(direction: -1 | 1): void {
+  setNow(); // it stands while paused
   const { from, to } = range.peek();
   const by = ((to - from) / 2) * direction;
   if (to + by >= now.peek() - 1) pause(false);
