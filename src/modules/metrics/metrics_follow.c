@@ -16,6 +16,7 @@ enum {
 static const int64_t INTERVAL_MIN_NS = 500 * MILLISECOND;
 static const int64_t WARM_NS = 2 * SECOND; /* a part looked at so recently needs no first look */
 static const int64_t SLACK_NS = 2 * MILLISECOND;
+enum { REST = 2 }; /* times what a look cost: after it whoever else asks metrics is answered */
 
 struct feed_follower {
         struct feed_follower *next;
@@ -35,7 +36,8 @@ struct feed_service {
         struct feed_follower *followers;
         size_t count;
         loop_id timer;
-        bool busy; /* in on_due: nobody is freed meanwhile but by it */
+        int64_t rest_ns; /* no look before it */
+        bool busy;       /* in on_due: nobody is freed meanwhile but by it */
 };
 
 /* ---- the end ---- */
@@ -158,6 +160,8 @@ static void wake_at_next(struct feed_service *service)
         for (struct feed_follower *at = service->followers; at; at = at->next)
                 if (at->due_ns < due_ns)
                         due_ns = at->due_ns;
+        if (due_ns < service->rest_ns)
+                due_ns = service->rest_ns;
         loop_rearm_timer_at(service->metrics->service->loop, service->timer, due_ns);
 }
 
@@ -222,7 +226,9 @@ static void on_due(struct loop *loop, loop_id id, void *cookie)
                 freshness_ns = span_ns / 2 < freshness_ns ? span_ns / 2 : freshness_ns;
         }
         if (parts) {
+                const int64_t began_ns = time_cpu_ns();
                 feed_collect(service->feed, parts, now_ns, freshness_ns);
+                service->rest_ns = time_monotonic_ns() + REST * (time_cpu_ns() - began_ns);
                 service->metrics->metrics.feed_looks++;
         }
         service->busy = true;
