@@ -252,7 +252,7 @@ void request_reply(struct request *request, int status, const char *content_type
 /* The field that a wrong value belongs to stands before the first colon. */
 static struct sv field_of(const struct error *err)
 {
-        struct sv text = sv_of(err->message);
+        struct sv text = sv_n(err->message, strlen(err->message));
         size_t length = strspn(err->message, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]");
         bool named = err->code == E_INVALID && length && length + 1 < text.n && text.p[length] == ':' &&
                      text.p[length + 1] == ' ';

@@ -158,7 +158,7 @@ static void handle_acknowledge_all(struct service *service, struct request *requ
         struct error err;
         struct acknowledge_body body = { 0 };
         struct json_writer writer;
-        enum id_fate fates[ALERT_IDS_MAX];
+        enum id_fate fates[ALERT_IDS_MAX] = { 0 };
         struct alerts *alerts = alerts_of(service);
         cleanup(arena_done) struct arena arena;
         cleanup(buf_done) struct buf out;

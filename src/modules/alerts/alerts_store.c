@@ -58,9 +58,9 @@ sqlite3_stmt *statement_take(struct alert_store *store, enum statement which, st
                 return NULL;
         va_start(args, types);
         for (int i = 1; types[i - 1] && status == SQLITE_OK; i++) {
-                if (types[i - 1] == 'i')
+                if (types[i - 1] == 'i') /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
                         status = sqlite3_bind_int64(*slot, i, va_arg(args, int64_t));
-                else
+                else /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
                         status = sqlite3_bind_text(*slot, i, va_arg(args, const char *), -1, SQLITE_STATIC);
         }
         va_end(args);
