@@ -6,6 +6,9 @@
 #include "schema/write.h"
 
 #include <math.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 static struct error err;
 
@@ -471,6 +474,54 @@ static void a_reused_pid_is_another_process(void **state)
         host_remove(&host);
 }
 
+static const struct feed_process *seen(struct host *host, pid_t pid)
+{
+        collect(host, PROCESSES);
+        return process_of(host, pid);
+}
+
+/* Of the kernel's own /proc the files stay open, as far as there is room: what is read is what is now, and who is gone
+ * is gone. */
+static void files_that_stay_open_tell_what_is(void **state)
+{
+        struct host host;
+        struct rlimit files, few = { 0 };
+        (void)state;
+        for (int round = 0; round < 2; round++) { /* with room for all, and for none */
+                host_make(&host);
+                feed_free(host.feed);
+                fd_close(&host.source.proc);
+                host.source.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+                few = files;
+                few.rlim_cur = round == 0 ? files.rlim_cur : 3;
+                assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+                host.feed = feed_new(&host.source, &err);
+                assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+                assert_non_null(host.feed);
+                assert_int_equal(prctl(PR_SET_NAME, "before"), 0);
+                pid_t child = fork();
+                if (child == 0) {
+                        pause();
+                        _exit(0);
+                }
+                const struct feed_process *own = seen(&host, getpid());
+                assert_non_null(own);
+                assert_string_equal(own->name, "before");
+                assert_non_null(process_of(&host, child));
+                assert_true(round == 0 ? host.feed->stat_files.count > 1 : host.feed->stat_files.count == 0);
+                assert_int_equal(prctl(PR_SET_NAME, "after"), 0);
+                assert_string_equal(seen(&host, getpid())->name, "after");
+                kill(child, SIGKILL);
+                assert_int_equal(waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT), 0);
+                assert_string_equal(seen(&host, child)->state, "Z");
+                assert_int_equal(waitpid(child, NULL, 0), child);
+                assert_null(seen(&host, child));
+                assert_true(host.feed->stat_files.count <= host.feed->processes.rows.count);
+                host_remove(&host);
+        }
+}
+
 static void what_cannot_be_read_is_counted(void **state)
 {
         struct host host;
@@ -813,6 +864,7 @@ int main(void)
                 cmocka_unit_test(processes_are_told),
                 cmocka_unit_test(another_program_is_seen),
                 cmocka_unit_test(a_reused_pid_is_another_process),
+                cmocka_unit_test(files_that_stay_open_tell_what_is),
                 cmocka_unit_test(what_cannot_be_read_is_counted),
                 cmocka_unit_test(a_group_that_cannot_be_read_any_more_stands),
                 cmocka_unit_test(a_clock_that_is_set_moves_all_starts),

@@ -156,6 +156,7 @@ struct feed {
         struct map groups; /* struct feed_group by path */
         struct feed_users users;
         struct feed_sockets sockets;
+        struct map stat_files; /* of processes, kept open */
         uint64_t names; /* rises when containers came, went or were named */
         uint64_t names_seen;
         int64_t names_ns;
@@ -211,6 +212,14 @@ struct feed_group *feed_group_of(struct feed *feed, struct sv path);
 void feed_group_see(struct feed *feed, struct feed_group *group);
 void feed_groups_sweep(struct feed *feed);
 void feed_groups_done(struct feed *feed);
+
+/* feed_stats.c: /proc/PID/stat */
+void feed_stats_init(struct feed *feed);
+/* What fits of it; 0 or -1 with errno. */
+ssize_t feed_stats_read(struct feed *feed, pid_t pid, char *text, size_t size);
+/* Those that were not read in this look are closed. */
+void feed_stats_sweep(struct feed *feed);
+void feed_stats_done(struct feed *feed);
 
 /* feed_sockets.c: what processes sent and received over TCP */
 void feed_sockets_init(struct feed *feed);

@@ -1,6 +1,6 @@
 /* Processes: one read of /proc/PID/stat each look. What changes rarely (program, arguments, user, group) is read when a
  * process is first seen, when it executed another program, while it is young, and then every half minute; its I/O where
- * its CPU time moved, while it goes on, and now and then. No file stays open. */
+ * its CPU time moved, while it goes on, and now and then. */
 #include "modules/metrics/feed_internal.h"
 
 #include "base/cleanup.h"
@@ -37,6 +37,7 @@ void feed_processes_init(struct feed *feed)
         feed_groups_init(feed);
         feed_users_init(feed);
         feed_sockets_init(feed);
+        feed_stats_init(feed);
 }
 
 void feed_processes_done(struct feed *feed)
@@ -45,6 +46,7 @@ void feed_processes_done(struct feed *feed)
         feed_groups_done(feed);
         feed_users_done(feed);
         feed_sockets_done(feed);
+        feed_stats_done(feed);
 }
 
 /* What fits of a file, in one read; -1 with errno. */
@@ -275,7 +277,7 @@ static void look_at_process(struct feed *feed, pid_t pid, int64_t span_ns)
 {
         char text[STAT_MAX];
         struct process_stat stat;
-        ssize_t got = read_once(feed, pid, "stat", text, sizeof(text));
+        ssize_t got = feed_stats_read(feed, pid, text, sizeof(text));
         if (got <= 0) {
                 if (got < 0 && errno != ENOENT && errno != ESRCH)
                         feed->processes.refused++;
@@ -357,5 +359,6 @@ void feed_processes_look(struct feed *feed, int64_t span_ns)
                 look_at_process(feed, pid, span_ns);
         feed_table_sweep(&feed->processes, feed->look, &feed->graves);
         feed_groups_sweep(feed);
+        feed_stats_sweep(feed);
         feed_sockets_find_owners(feed);
 }
