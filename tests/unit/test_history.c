@@ -180,6 +180,10 @@ static void test_a_short_life(void **state)
         struct container_stats stats = { .time_ns = FIXTURE_START + 5 * SECOND };
         stats.cgroup.has_cpu = true;
         stats.cgroup.cpu.total_ns = 6 * (uint64_t)SECOND; /* in four seconds */
+        struct net_interface_stats host = { .name = "eth0", .rx_bytes = 1000000000000, .tx_bytes = 1000000000000 };
+        stats.has_net = stats.net.has_interfaces = true; /* the host's, which has carried that since its boot */
+        stats.net.interfaces = &host;
+        stats.net.interface_count = 1;
         history_append(history, &ref, &spec, &stats);
         for (int64_t i = 1; i < 30; i++)
                 history_tick(history, FIXTURE_START + i * MINUTE);
@@ -187,6 +191,9 @@ static void test_a_short_life(void **state)
         assert_int_equal(answer.count, 1);
         assert_near(answer.values[0][0], 1.5);
         assert_near(answer.values[0][1], NAN);
+        fixture_ask(history, "net_rx", FIXTURE_START + 10 * SECOND, FIXTURE_START + 60 * SECOND, 10 * SECOND, &answer);
+        for (size_t i = 0; answer.count && i < 6; i++)
+                assert_near(answer.values[0][i], NAN);
         fixture_ask(history, "cpu{id=\"job\"}", FIXTURE_START, FIXTURE_START + HOUR, 10 * MINUTE, &answer);
         assert_int_equal(answer.count, 1);
         assert_near(answer.values[0][1], 1.5);

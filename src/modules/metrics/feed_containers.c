@@ -124,7 +124,8 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         sum_network(stats, &receive, &send);
         record->has_cpu = stats->cgroup.has_cpu && span_ns > 0;
         record->has_io = stats->cgroup.has_io && span_ns > 0;
-        record->has_network = stats->has_net && row->has_network && span_ns > 0;
+        const bool has_network = stats->has_net && stats->net.has_interfaces;
+        record->has_network = has_network && row->has_network && span_ns > 0;
         record->cpu = feed_rate((double)feed_grown(row->total, cpu->total_ns) * nanoseconds, span_ns);
         record->cpu_user = feed_rate((double)feed_grown(row->user, cpu->user_ns) * nanoseconds, span_ns);
         record->cpu_system = feed_rate((double)feed_grown(row->kernel, cpu->system_ns) * nanoseconds, span_ns);
@@ -141,7 +142,7 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         row->write = write;
         row->receive = receive;
         row->send = send;
-        row->has_network = stats->has_net;
+        row->has_network = has_network;
         row->at_ns = at_ns;
 }
 

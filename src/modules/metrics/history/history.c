@@ -226,6 +226,8 @@ static bool increase(const struct history_live *live, const struct history_sampl
                 *ret_time_ns = interval_ns;
                 return interval_ns > 0 && interval_ns <= GAP_MAX_NS;
         }
+        if (history_metric_is_network(metric))
+                return false;       /* the network may be the host's or a pod's, and older than the group */
         if (!before || made_anew) { /* all of it came since it was made, if that was a moment ago */
                 *ret_increase = sample->values[metric];
                 *ret_time_ns = age_ns;

@@ -47,6 +47,11 @@ struct history_sample {
 void history_sample_of(
         const struct container_spec *spec, const struct container_stats *stats, struct history_sample *ret);
 
+static inline bool history_metric_is_network(size_t metric)
+{
+        return metric >= HISTORY_NET_RX && metric <= HISTORY_NET_DROPS;
+}
+
 /* A counter's increase over a time as a rate a second, and a gauge's value, in what the codec takes. */
 double history_rate_scaled(size_t metric, uint64_t increase, int64_t time_ns);
 double history_gauge_scaled(size_t metric, uint64_t value);
