@@ -7,6 +7,8 @@
 #include "tui/terminal.h"
 #include "tui/top_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -84,6 +86,19 @@ static int say_error(const struct error *err)
         return error_exit_status(err->code);
 }
 
+/* Who waits for a program wants no message of another in 0, 1 or 2, which the next file opened would become. */
+static void fill_standard_files(void)
+{
+        while (true) {
+                int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                if (fd > STDERR_FILENO)
+                        close(fd);
+                if (fd < 0 || fd > STDERR_FILENO)
+                        return;
+                (void)fcntl(fd, F_SETFD, 0);
+        }
+}
+
 /* ---- the program around the screen ---- */
 
 struct app {
@@ -102,7 +117,25 @@ struct app {
         bool failed;
         bool quit;
         int64_t began_ns;
+        int said; /* standard error as it was, while it is hushed; else -1 */
 };
+
+/* Workers have our standard error. What they log there must neither be written over the screen nor stand beside the one
+ * picture; why a source is down is shown. */
+static void hush(struct app *app)
+{
+        cleanup(fd_close) int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        app->said = null < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (app->said >= 0)
+                (void)dup2(null, STDERR_FILENO);
+}
+
+static void unhush(struct app *app)
+{
+        if (app->said >= 0)
+                (void)dup2(app->said, STDERR_FILENO);
+        fd_close(&app->said);
+}
 
 static void on_record(struct sv record, void *cookie)
 {
@@ -125,9 +158,15 @@ static void print_line(struct app *app, struct commands *commands)
         time_format_rfc3339(top_now_unix_ns(app->top) / SECOND * SECOND, now);
         buf_printf(&line, "%s ", now);
         top_line(app->top, &line);
-        printf("%s\n", buf_text(&line));
-        if (fflush(stdout) != 0)
-                command_quit(commands, 1); /* nobody reads */
+        if (printf("%s\n", buf_text(&line)) >= 0 && fflush(stdout) == 0)
+                return;
+        if (errno == EPIPE) { /* nobody reads */
+                command_quit(commands, 1);
+                return;
+        }
+        struct error err;
+        fail_errno(&err, "standard output");
+        command_quit(commands, say_error(&err));
 }
 
 /* Is all there that the view shows? Events and alerts have sources of their own. */
@@ -265,10 +304,14 @@ static int run_once(struct app *app, struct error *err)
         }
         if (print_once(app, err) < 0)
                 return -1;
-        if (top_model(app->top)->ticks == 0)
-                return fail(err, app->player ? E_INVALID : E_TIMEOUT, "%s",
-                        app->player ? "the recording holds no picture" : "no picture came");
-        return 0;
+        const struct model *model = top_model(app->top);
+        if (model->ticks)
+                return 0;
+        if (app->player)
+                return fail(err, E_INVALID, "the recording holds no picture");
+        const struct source_status *feed = model_source(model, "feed");
+        bool why = feed && *feed->message;
+        return fail(err, E_TIMEOUT, "no picture came%s%s", why ? ": " : "", why ? feed->message : "");
 }
 
 static int run(struct app *app, struct error *err)
@@ -308,6 +351,8 @@ static int run(struct app *app, struct error *err)
         if (file && !(app->recorder = recorder_new(file, err)))
                 return -1;
         app->began_ns = loop_now_ns(app->loop);
+        if (app->flags.once || (screen && isatty(STDERR_FILENO)))
+                hush(app);
         if (open_sources(app, err) < 0)
                 return -1;
         return app->flags.once ? run_once(app, err) : tui_run(app->tui, err);
@@ -377,11 +422,12 @@ static int end_by_signal(int number)
 
 int main(int argc, char **argv)
 {
-        struct app app = { 0 };
+        struct app app = { .said = -1 };
         struct error err;
         struct term term;
         cleanup(arena_done) struct arena arena;
         arena_init(&arena, 1 << 20);
+        fill_standard_files();
         int refused = read_flags(argc, argv, &app.flags, &arena);
         if (refused)
                 return refused;
@@ -395,6 +441,7 @@ int main(int argc, char **argv)
         if (app.tui)
                 tui_free(take_ptr(app.tui)); /* the terminal first: what comes now may take a while */
         app_done(&app);
+        unhush(&app);
         if (status < 0)
                 return say_error(&err);
         return status > STATUS_SIGNAL ? end_by_signal(status - STATUS_SIGNAL) : status;
