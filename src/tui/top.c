@@ -118,7 +118,7 @@ static void take_mouse(struct top *top, const struct mouse *mouse, struct comman
         if (area_empty(top->body))
                 return;
         if (mouse->row == 0 && mouse->action == MOUSE_PRESS) {
-                struct area tabs = top_tabs_area(canvas_area(top->body.canvas));
+                struct area tabs = top_tabs_area(top, canvas_area(top->body.canvas));
                 size_t count = top_tabs(top, titles, &active, index);
                 int hit = tabs_at(tabs, titles, count, active, mouse->column);
                 if (hit >= 0)

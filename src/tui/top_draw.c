@@ -5,13 +5,7 @@
 
 #include <time.h>
 
-enum { CLOCK_WIDTH = 9, HOST_LEAST = 8, TABS_LEAST = 60 };
-
-struct area top_tabs_area(struct area screen)
-{
-        return area_part(screen, 0, 0, 1,
-                screen.columns > TABS_LEAST + CLOCK_WIDTH ? screen.columns - CLOCK_WIDTH : screen.columns);
-}
+enum { CLOCK_WIDTH = 9, HOST_LEAST = 8 };
 
 size_t top_tabs(const struct top *top, const char **titles, size_t *ret_active, size_t *ret_index)
 {
@@ -36,12 +30,22 @@ static int tabs_width(const char **titles, size_t count)
         return width;
 }
 
+/* All tabs, and the clock where there is room beside them. */
+struct area top_tabs_area(const struct top *top, struct area screen)
+{
+        const char *titles[TOP_VIEWS_MAX];
+        size_t index[TOP_VIEWS_MAX], active;
+        int width = tabs_width(titles, top_tabs(top, titles, &active, index));
+        return area_part(
+                screen, 0, 0, 1, screen.columns > width + CLOCK_WIDTH ? screen.columns - CLOCK_WIDTH : screen.columns);
+}
+
 static void draw_title(struct top *top, struct area screen)
 {
         const char *titles[TOP_VIEWS_MAX];
         size_t index[TOP_VIEWS_MAX], active;
         size_t count = top_tabs(top, titles, &active, index);
-        struct area tabs = top_tabs_area(screen);
+        struct area tabs = top_tabs_area(top, screen);
         area_fill(area_part(screen, 0, 0, 1, screen.columns), ROLE_TAB);
         tabs_draw(tabs, titles, count, active);
         if (tabs.columns == screen.columns)
@@ -98,14 +102,19 @@ static void draw_hints(struct area line, int column)
 {
         static const char *const hints[][2] = { { "?", "help" }, { "/", "filter" }, { "Enter", "details" },
                 { "q", "quit" } };
-        int width = 0;
-        for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-                width += (int)(strlen(hints[i][0]) + strlen(hints[i][1])) + 3;
+        /* those that there is room for, help first */
+        int widths[sizeof(hints) / sizeof(hints[0])], width = 0;
+        size_t count = 0;
+        for (; count < sizeof(hints) / sizeof(hints[0]); count++) {
+                widths[count] = (int)(strlen(hints[count][0]) + strlen(hints[count][1])) + 3;
+                if (column + 1 >= line.columns - width - widths[count])
+                        break;
+                width += widths[count];
+        }
         int at = line.columns - width;
-        for (size_t i = 0; at > column + 1 && i < sizeof(hints) / sizeof(hints[0]); i++) {
+        for (size_t i = 0; i < count; at += widths[i++]) {
                 int key = area_text(line, 0, at, ROLE_KEY, sv_of(hints[i][0]));
-                at += key + 1;
-                at += area_text(line, 0, at, ROLE_TEXT, sv_of(hints[i][1])) + 2;
+                area_text(line, 0, at + key + 1, ROLE_TEXT, sv_of(hints[i][1]));
         }
 }
 

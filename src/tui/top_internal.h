@@ -101,5 +101,5 @@ void top_dialog_close(struct top *top);
 
 /* top_draw.c */
 void top_draw(void *model, struct canvas *canvas);
-struct area top_tabs_area(struct area screen);
+struct area top_tabs_area(const struct top *top, struct area screen);
 size_t top_tabs(const struct top *top, const char **titles, size_t *ret_active, size_t *ret_index);

@@ -266,6 +266,8 @@ static void draw(void *cookie, struct top *top, struct area area)
                 return;
         int above = (int)grid_shown(state->disks) + 1;
         above = above < 2 ? 2 : above > area.rows / 2 ? area.rows / 2 : above;
+        grid_set_keys(state->disks, !state->second);
+        grid_set_keys(state->filesystems, state->second);
         spot_draw(&state->spots[0], state->disks, area_part(area, 0, 0, above, area.columns), "no disks");
         struct area inner = part_title(area_part(area, above, 0, area.rows - above, area.columns), "File systems",
                 "o: the other list", state->second);

@@ -300,6 +300,8 @@ static void draw(void *cookie, struct top *top, struct area area)
                 above = area.rows * 2 / 3;
         if (above < 2)
                 above = 2;
+        grid_set_keys(state->interfaces, state->page != PAGE_PROCESSES);
+        grid_set_keys(state->processes, state->page == PAGE_PROCESSES);
         spot_draw(&state->spots[0], state->interfaces, area_part(area, 0, 0, above, area.columns),
                 "no interfaces are known");
         struct area inner = part_title(area_part(area, above + 1, 0, area.rows - above - 1, area.columns),

@@ -240,6 +240,7 @@ static void draw_list(struct overview_state *state, struct area area, bool secon
         struct grid *grid = second ? state->processes : state->containers;
         const char *title = second ? "Processes" : "Containers";
         bool active = second == state->second;
+        grid_set_keys(grid, active);
         spot_draw(&state->spots[second], grid, part_title(area, title, active ? "o: the other list" : NULL, active),
                 "none are running");
 }

@@ -88,7 +88,7 @@ void put_event_text(struct buf *out, const struct event *event);
 /* The latest events, a line each, newest first; of one container only where it is given. Returns how many there were.
  */
 int draw_events(struct area area, const struct model *model, const struct container_row *container);
-enum { EVENT_KIND = 10 }; /* columns of an event's type there, and of a severity beside it */
+enum { EVENT_KIND = 11 }; /* columns of an event's type there, and of a severity beside it */
 /* A name, cut where it is longer; the columns taken. */
 int draw_short(struct area area, int row, int column, int most, const char *name);
 

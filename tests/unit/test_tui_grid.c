@@ -186,6 +186,34 @@ static void test_selection(void **state)
         grid_free(grid);
 }
 
+static bool shows_selection(struct grid *grid)
+{
+        struct look look = { .theme = &tui_themes[0] };
+        struct canvas canvas;
+        bool found = false;
+        assert_int_equal(canvas_init(&canvas, 6, 30, &look, NULL), 0);
+        grid_draw(grid, canvas_area(&canvas));
+        for (int i = 0; i < canvas.rows * canvas.columns; i++)
+                found = found || canvas.cells[i].ground == ROLE_SELECTED || canvas.cells[i].role == ROLE_SELECTED;
+        canvas_done(&canvas);
+        return found;
+}
+
+/* Of two lists on a page one shows where the keys go. */
+static void test_keys_of_one_list(void **state)
+{
+        struct grid *grid = open_grid(NULL);
+        (void)state;
+        fill(grid, 4);
+        assert_true(shows_selection(grid));
+        grid_set_keys(grid, false);
+        assert_false(shows_selection(grid));
+        assert_non_null(grid_selected(grid)); /* and it stays where it is */
+        grid_set_keys(grid, true);
+        assert_true(shows_selection(grid));
+        grid_free(grid);
+}
+
 static void test_tail(void **state)
 {
         (void)state;
@@ -437,6 +465,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sort),
                 cmocka_unit_test(test_selection),
+                cmocka_unit_test(test_keys_of_one_list),
                 cmocka_unit_test(test_tail),
                 cmocka_unit_test(test_marks),
                 cmocka_unit_test(test_filter),

@@ -120,6 +120,11 @@ const void *grid_row(const struct grid *grid, size_t n)
         return n < grid->lines.count ? grid->entries.items[grid->lines.items[n].entry].row : NULL;
 }
 
+void grid_set_keys(struct grid *grid, bool has)
+{
+        grid->keyless = !has;
+}
+
 const void *grid_selected(const struct grid *grid)
 {
         return grid_row(grid, grid->selected);

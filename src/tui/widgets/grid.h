@@ -58,6 +58,8 @@ void grid_end(struct grid *grid); /* filters and sorts; the selection stays on i
 /* Header and rows; scrolls so that the selection is seen. */
 void grid_draw(struct grid *grid, struct area area);
 
+/* Of several lists on a page one has the keys: only there is the selected row shown. Without it a list has them. */
+void grid_set_keys(struct grid *grid, bool has);
 const void *grid_selected(const struct grid *grid); /* NULL when there are no rows */
 uint64_t grid_selected_key(const struct grid *grid);
 bool grid_select_key(struct grid *grid, uint64_t key);

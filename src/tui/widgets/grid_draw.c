@@ -163,7 +163,7 @@ void grid_draw(struct grid *grid, struct area area)
                         area_repeat(row, 0, 0, 1, ROLE_MARKED, "●", "*");
                 if (marked)
                         area_paint(row, 0, 0, row.columns, ROLE_TEXT, STYLE_BOLD);
-                if (grid->top + i == grid->selected)
+                if (grid->top + i == grid->selected && !grid->keyless)
                         area_paint(row, 0, 0, row.columns, ROLE_SELECTED, 0);
         }
         if (grid->lines.count == 0)
