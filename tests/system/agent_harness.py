@@ -131,6 +131,7 @@ class Agent:
         self.write(config or {})
         self.log_path = os.path.join(self.state, "stderr")
         self.arguments = list(arguments)
+        self.listen = "127.0.0.1:0"
         self.environment = dict(os.environ, **(environment or {}))
         self.popen = popen
         self.process = None
@@ -142,7 +143,7 @@ class Agent:
     def start(self, ready=True):
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [TARSIER, "serve", "--state", self.state, "--config", self.config, "--listen", "127.0.0.1:0", "--log-level",
+                [TARSIER, "serve", "--state", self.state, "--config", self.config, "--listen", self.listen, "--log-level",
                  "debug", *self.arguments], stderr=log, stdin=subprocess.DEVNULL, env=self.environment, **self.popen)
         if ready:
             try:

@@ -41,18 +41,20 @@ class Stage {
   }
 
   /** A new page, logged in with a role (null: not), on `hash` ("#/containers?q=web"). size: desktop, phone or {width,
-   * height}; scheme: light, dark; contrast: true; url: of another server than the agent's. */
-  async open(hash = "#/", { role = "admin", size = "desktop", scheme = "light", contrast = false, url = this.url } = {}) {
+   * height}; scheme: light, dark; contrast: true; url: of another server than the agent's; before: a function that runs in
+   * the page before anything else, and what it is given. */
+  async open(hash = "#/", { role = "admin", size = "desktop", scheme = "light", contrast = false, url = this.url, before } = {}) {
     const context = await this.browser.newContext({
       viewport: SIZES[size] ?? size, colorScheme: scheme, contrast: contrast ? "more" : "no-preference",
       reducedMotion: "reduce", timezoneId: "UTC", locale: "en-GB",
     });
     context.setDefaultTimeout(PATIENCE);
     await context.addInitScript((token) => {
-      if (token) sessionStorage.setItem("tarsier-token", token);
+      if (token && location.protocol !== "about:") sessionStorage.setItem("tarsier-token", token);
       document.addEventListener("securitypolicyviolation", (event) =>
         console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
     }, role && this.tokens[role]);
+    if (before) await context.addInitScript(...before);
     const page = await context.newPage();
     page.on("console", (message) => {
       if (message.type() === "error") this.complain(message.text());
@@ -62,7 +64,7 @@ class Stage {
       if (!request.url().startsWith(url) && !/^(data|blob|about):/.test(request.url()))
         this.complain(`a request to elsewhere: ${request.url()}`);
     });
-    await page.goto(`${url}/${hash}`);
+    await page.goto(hash.startsWith("#") ? `${url}/${hash}` : hash);
     return page;
   }
 
@@ -88,6 +90,12 @@ class Stage {
       .map((node) => `${node.html.slice(0, 160)} ${node.failureSummary?.split("\n").slice(1, 3).join("; ")}`).join("\n  ")}`);
     assert.equal(told.length, 0, `${where}: ${told.join("\n")}`);
   }
+}
+
+class Skipped extends Error {}
+/** Ends the scenario: the host lacks what it needs. */
+export function skip(needs) {
+  throw new Skipped(`skipped: needs ${needs}`);
 }
 
 /** Waits until `condition` gives something true, and gives that. */
@@ -116,9 +124,13 @@ export async function run() {
   } catch (error) {
     failure = error;
     for (const page of browser.contexts().flatMap((context) => context.pages()))
-      console.log(`page at the failure: ${page.url()}\n${(await page.locator("body").innerText().catch(() => "")).slice(0, 3000)}`);
+      console.log(`page at the failure: ${page.url()}\n${(await page.locator("body").innerText().catch(() => "")).slice(0, 3000).replace(/^/gm, "  ")}`);
   } finally {
     await browser.close();
+  }
+  if (failure instanceof Skipped) {
+    console.log(failure.message);
+    process.exit(77);
   }
   if (failure) console.log(failure.stack);
   if (stage.complaints.length) console.log(`the page complained:\n${stage.complaints.join("\n")}`);

@@ -1,0 +1,114 @@
+// Alerts of watch's starter rules: seen, acknowledged, muted.
+import { run, scenario, skip, until } from "./browser.mjs";
+import { hash, inAddress, rowOf, rows, unique } from "./steps.mjs";
+
+const RULE = "exec-from-temp";
+
+const flow = (name, play, options) => scenario(name, async (stage) => {
+  if (!(await stage.host("is_root"))) skip("root, for the rules of watch");
+  await play(stage);
+}, options);
+
+flow("an alert comes by itself, with its evidence", async ({ open, host, accessible, shot }) => {
+  const name = unique("warned");
+  const page = await open(`#/alerts?q=${name}`, { role: "viewer" });
+  await page.locator(".empty-title").waitFor();
+  await host("run_from_temp", { name });
+  await rowOf(page, name).click();
+  const details = page.locator(".details");
+  await details.getByText(RULE).first().waitFor();
+  await details.getByRole("heading", { name: "The event" }).waitFor();
+  await details.getByRole("heading", { name: "As it came" }).waitFor();
+  await accessible(page, "an alert");
+  await shot(page, "alert");
+});
+
+flow("an investigator acknowledges an alert, and a viewer sees who and why", async ({ open, host, assert }) => {
+  const name = unique("acknowledged");
+  const comment = `looked at ${name}`;
+  await host("run_from_temp", { name });
+  const viewer = await open(`#/alerts?q=${name}`, { role: "viewer" });
+  await rowOf(viewer, name).click();
+  await viewer.locator(".details").getByRole("button", { name: /^Acknowledge …/ }).click();
+  await viewer.locator(".toast", { hasText: "needs the role investigator; you are viewer" }).waitFor();
+  assert.equal(await viewer.getByRole("dialog").count(), 0);
+  await viewer.locator(".details").getByRole("button", { name: /^Mute …/ }).click();
+  await viewer.locator(".toast", { hasText: "muting needs the role investigator" }).waitFor();
+
+  const page = await open(`#/alerts?q=${name}`, { role: "investigator" });
+  await rowOf(page, name).click();
+  await page.keyboard.press("a");
+  const dialog = page.getByRole("dialog");
+  await until(() => page.evaluate(() => document.activeElement.tagName === "TEXTAREA"), "the focus in the comment");
+  await page.keyboard.type(comment);
+  await dialog.getByRole("button", { name: "Acknowledge" }).click();
+  await page.locator(".toast", { hasText: "Acknowledged" }).waitFor();
+  await rowOf(page, name).waitFor({ state: "detached" }); // it is not open any more
+
+  await viewer.locator(".details", { hasText: comment }).waitFor();
+  await viewer.locator(".details", { hasText: "token investigator" }).waitFor();
+  await viewer.getByRole("button", { name: "Acknowledged", exact: true }).click();
+  await inAddress(viewer, "state", "acknowledged");
+  await rowOf(viewer, name).waitFor();
+
+  await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+  await rowOf(page, name).waitFor();
+  await rowOf(viewer, name).waitFor({ state: "detached" });
+});
+
+flow("alerts are muted for a while, and no more", async ({ open, host, shot, accessible }) => {
+  const word = unique("loud");
+  const [first, second, third] = [`${word}-1`, `${word}-2`, `${word}-3`];
+  await host("run_from_temp", { name: first });
+  const page = await open(`#/alerts?q=${word}`, { role: "investigator" });
+  await rowOf(page, first).click();
+  await page.locator(".details").getByRole("button", { name: /^Mute …/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Mute alerts like this one" });
+  await dialog.getByText(RULE).waitFor();
+  await dialog.locator("select").last().selectOption("1h");
+  await dialog.getByLabel(/^Comment/).fill("tests run here");
+  await accessible(page, "mute");
+  await shot(page, "mute");
+  await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+  await page.locator(".toast", { hasText: "Muted" }).waitFor();
+  await host("run_from_temp", { name: second });
+  await page.getByRole("button", { name: "Muted", exact: true }).click();
+  await rowOf(page, second).waitFor();
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await page.getByRole("button", { name: "Mutes" }).click();
+  await until(() => hash(page).startsWith("#/alerts/mutes"), "the mutes in the address");
+  const mute = page.locator(".details li", { hasText: RULE }).filter({ hasText: "in force" });
+  await mute.getByText("tests run here").waitFor();
+  await mute.getByText("token investigator").waitFor();
+  await mute.getByRole("button", { name: "End …" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await page.locator(".details li", { hasText: "over" }).first().waitFor();
+  await host("run_from_temp", { name: third });
+  await rowOf(page, third).waitFor();
+  await rowOf(page, second).waitFor({ state: "detached" });
+});
+
+flow("alerts are marked and acknowledged at once, and filtered by severity and rule", async ({ open, host, assert }) => {
+  const word = unique("many");
+  for (const part of ["a", "b", "c"]) await host("run_from_temp", { name: `${word}-${part}` });
+  const page = await open(`#/alerts?q=${word}`, { role: "investigator" });
+  await until(async () => (await rows(page).count()) === 3, "three alerts");
+  await page.getByLabel("Mark all").check();
+  await page.getByRole("button", { name: "Acknowledge 3 …" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Acknowledge" }).click();
+  await page.locator(".empty-title").waitFor();
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await until(async () => (await rows(page).count()) === 3, "three alerts in all");
+  await page.getByLabel("Severity").selectOption("critical");
+  await page.locator(".empty-title").waitFor();
+  await page.getByLabel("Severity").selectOption("medium");
+  await until(async () => (await rows(page).count()) === 3, "three that are medium");
+  await rows(page).first().click();
+  await page.locator(".details").getByRole("link", { name: RULE }).click();
+  await inAddress(page, "rule", RULE);
+  await page.reload();
+  await until(async () => (await rows(page).count()) === 3, "three after a reload");
+  assert.equal(await page.getByLabel("Severity").inputValue(), "medium");
+});
+
+await run();
