@@ -54,7 +54,7 @@ def refused(tarsier, code, words, *args, **options):
 
 
 @pytest.mark.parametrize('spelling, number', [
-    ([], 15), (['--signal', 'KILL'], 9), (['-s', 'sigint'], 2), (['-s', '10'], 10), (['-s', 'RTMIN+1'], signal.SIGRTMIN + 1)])
+    ([], 15), (['--signal', 'KILL'], 9), (['-s', 'sigint'], 2), (['-s', '10'], 10), (['-s', 'RTMIN+1'], signal.SIGRTMIN + 1), (['-s', '33'], 33)])
 def test_signals_by_name_and_number(tarsier, victim, spelling, number):
     result = tarsier.json('kill', victim.pid, *spelling, '--wait', '60s')
     element = result['elements']
@@ -85,9 +85,11 @@ def test_another_process_of_the_same_pid_is_left_alone(tarsier, victim):
     for wrong in (start_by_clock(victim.pid) - 10**10, start_by_clock(victim.pid) + 10**10):
         refused(tarsier, 'not-found', 'is another one', victim.pid, '--start', rfc3339(wrong), '-s', 'KILL')
     ticks = start_ticks(victim.pid)
-    refused(tarsier, 'not-found', 'is another one', '--exec-id', f'1-{ticks + 1:x}-{victim.pid:x}-1', '-s', 'KILL')
+    boot = int(pathlib.Path('/proc/sys/kernel/random/boot_id').read_text()[:8], 16)
+    refused(tarsier, 'not-found', 'is another one', '--exec-id', f'{boot:x}-{ticks + 1:x}-{victim.pid:x}-1', '-s', 'KILL')
+    refused(tarsier, 'not-found', 'is another one', '--exec-id', f'{boot ^ 1:x}-{ticks:x}-{victim.pid:x}-1', '-s', 'KILL')
     assert victim.poll() is None
-    element = tarsier.json('kill', '--exec-id', f'1-{ticks:x}-{victim.pid:x}-1', '--wait', '60s')['elements']
+    element = tarsier.json('kill', '--exec-id', f'{boot:x}-{ticks:x}-{victim.pid:x}-1', '--wait', '60s')['elements']
     assert element['pid'] == victim.pid and element['ended'] and victim.wait(60) == -15
 
 

@@ -16,7 +16,7 @@
 
 #define AGENT "tarsier-agent"
 
-enum { ANCESTORS_MAX = 4096, CGROUP_TEXT_MAX = 64 << 10 };
+enum { ANCESTORS_MAX = 4096, CGROUP_TEXT_MAX = 64 << 10, BOOT_ID_MAX = 64 };
 
 /* ps counts from the kernel's whole second of boot, the feed from the clocks, and clocks are set a little now and then.
  * A later process of the pid starts when the one that was seen has lived its life: it is further away. */
@@ -71,7 +71,11 @@ static bool signal_number(struct sv text, int *ret)
 static char *signal_name(int number, struct arena *arena)
 {
         const char *known = sigabbrev_np(number);
-        return known ? arena_strdup(arena, known) : arena_printf(arena, "RTMIN+%d", number - SIGRTMIN);
+        if (known)
+                return arena_strdup(arena, known);
+        if (number < SIGRTMIN) /* the C library's own, signal(7) */
+                return arena_printf(arena, "%d", number);
+        return arena_printf(arena, "RTMIN+%d", number - SIGRTMIN);
 }
 
 static int check_signal(const char *text, struct error *err)
@@ -84,7 +88,7 @@ static int check_signal(const char *text, struct error *err)
 
 /* "BOOT-STARTTICKS-PID-EXECS" in hexadecimal, as events name a process. */
 struct execution_key {
-        uint64_t ticks, pid;
+        uint64_t boot, ticks, pid;
 };
 
 static bool exec_id_parse(const char *text, struct execution_key *ret)
@@ -96,7 +100,7 @@ static bool exec_id_parse(const char *text, struct execution_key *ret)
         for (; count < 4 && sv_split(&rest, '-', &part); count++)
                 if (!sv_parse_u64(part, 16, &number[count]))
                         return false;
-        *ret = (struct execution_key){ number[1], number[2] };
+        *ret = (struct execution_key){ number[0], number[1], number[2] };
         return count == 4 && rest.n == 0 && ret->pid > 0 && ret->pid <= PROCESS_PID_MAX && ret->ticks > 0;
 }
 
@@ -197,6 +201,17 @@ static int check_start(struct target *target, int64_t start_ns, struct error *er
         return 0;
 }
 
+/* After a reboot the same pid may start at the same tick. BOOT is the beginning of the boot's id (random(4)); 0: who
+ * made the event did not know it. */
+static bool is_of_this_boot(const struct target *target, uint64_t boot)
+{
+        cleanup(buf_done) struct buf text;
+        uint64_t now;
+        buf_init(&text, BOOT_ID_MAX);
+        return boot == 0 || file_read(target->root, "proc/sys/kernel/random/boot_id", &text, NULL) < 0 ||
+               text.len < 8 || !sv_parse_u64(sv_n(text.data, 8), 16, &now) || now == boot;
+}
+
 /* The agent, its services and its other runs: all that descends from what started this run. From the command line that
  * is tarsier itself, so an agent is told by its name, when it runs as root or as who asks. */
 static bool is_ours(const struct run *run, const struct target *target)
@@ -279,7 +294,7 @@ static int kill_run(struct run *run, struct error *err)
                 pid = (pid_t)key.pid;
         if (target_open(pid, &target, err) < 0 || check_start(&target, params->start_ns, err) < 0)
                 return -1;
-        if (key.ticks && key.ticks != target.stat.start_ticks)
+        if (key.ticks && (key.ticks != target.stat.start_ticks || !is_of_this_boot(&target, key.boot)))
                 return fail(err, E_NOT_FOUND, "process %d is another one than that of the event", (int)pid);
         if (check_target(run, &target, err) < 0)
                 return -1;
