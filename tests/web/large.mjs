@@ -101,6 +101,20 @@ scenario("200,000 events scroll as a window, and the page holds no more", async 
   }
 }, { allow: /ERR_/ }); // the server goes first
 
+scenario("a list stays a window on a screen that is zoomed in", async ({ open, assert }) => {
+  const fake = await fakeHost({ containers: 2000, processes: 3, churn: 0, kept: 3000 });
+  try {
+    for (const hash of ["#/events", "#/containers?view=flat"]) {
+      const page = await open(hash, { url: fake.url, size: { width: 320, height: 256 } });
+      await until(async () => (await count(page)) >= 1000, `the rows of ${hash}`);
+      await scrolled(page, assert, `${hash}, zoomed in`);
+      await page.context().close();
+    }
+  } finally {
+    fake.close();
+  }
+}, { allow: /ERR_/ }); // the server goes first
+
 scenario("events that are kept are loaded as far back as somebody reads", async ({ open, assert }) => {
   const fake = await fakeHost({ containers: 3, processes: 3, kept: 5000 });
   try {
