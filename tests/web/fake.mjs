@@ -35,7 +35,7 @@ class Host {
   addContainer() {
     const number = this.next++;
     const id = number.toString(16).padStart(64, "0");
-    const row = { name: `/system.slice/docker-${id}.scope`, kind: "container", engine: "docker", id, alias: `web-${number}`, image: `registry/app-${number % 17}:1.${number % 9}`, started: this.iso() };
+    const row = { name: `/system.slice/docker-${id}.scope`, kind: "container", engine: "docker", id, alias: `web-${number}`, image: `app-${number % 17}:1.${number % 9}`, started: this.iso() };
     this.containers.set(row.name, this.moved(row));
     return row;
   }
