@@ -62,6 +62,7 @@ static void take_record(struct top *top, struct sv record)
 {
         int64_t now = top_now_unix_ns(top);
         if (!top->paused) {
+                top->stale = true;
                 model_apply(top->model, record, now);
                 return;
         }
@@ -75,8 +76,17 @@ static void take_record(struct top *top, struct sv record)
         }
 }
 
+void top_freshen(struct top *top)
+{
+        const struct view *view = top_view(top);
+        if (top->stale && view->refresh)
+                view->refresh(top_state(top), top);
+        top->stale = false;
+}
+
 void top_catch_up(struct top *top)
 {
+        top->stale = true;
         struct sv rest = sv_n(buf_text(&top->waiting), top->waiting.len);
         int64_t unix_ns;
         uint64_t length;
@@ -126,6 +136,7 @@ static void take_mouse(struct top *top, const struct mouse *mouse, struct comman
                 return;
         }
         const struct view *view = top_view(top);
+        top->stale = true; /* once this is done: what is shown may be another page */
         if (view->mouse)
                 view->mouse(top_state(top), top, mouse, top->body);
         else if (top_grid(top) && grid_mouse(top_grid(top), mouse, top->body) == 2)
@@ -135,6 +146,8 @@ static void take_mouse(struct top *top, const struct mouse *mouse, struct comman
 static void update(void *model, const struct message *message, struct commands *commands)
 {
         struct top *top = model;
+        if (message->kind == MESSAGE_KEY || message->kind == MESSAGE_PASTE || message->kind == MESSAGE_MOUSE)
+                top_freshen(top);
         switch (message->kind) {
         case MESSAGE_KEY:
                 if (top->prompt_kind != PROMPT_NONE)
@@ -302,8 +315,7 @@ void top_set_replay(struct top *top, const struct top_replay *replay)
 void top_line(struct top *top, struct buf *out)
 {
         const struct view *view = top_view(top);
-        if (view->refresh)
-                view->refresh(top_state(top), top);
+        top_freshen(top);
         if (view->line)
                 view->line(top_state(top), top, out);
         else if (views[0]->line)

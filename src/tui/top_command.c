@@ -17,6 +17,7 @@ void top_show(struct top *top, size_t view)
         if (view == top->current)
                 return;
         top->current = view;
+        top->stale = true;
         top->trail_count = 0; /* a tab begins a way of its own */
 }
 
@@ -43,8 +44,11 @@ void top_go(struct top *top, const char *name, const char *argument)
         }
         top->trail[top->trail_count++] = top->current;
         top->current = view;
+        top->stale = true;
+        top_freshen(top);
         if (top_view(top)->enter)
                 top_view(top)->enter(top_state(top), top, argument ? argument : "");
+        top->stale = true;
 }
 
 /* ---- the program's own commands ---- */
@@ -84,11 +88,13 @@ static void step_view(struct top *top, size_t step)
 static bool go_back(struct top *top, struct commands *commands)
 {
         const struct view *view = top_view(top);
+        top->stale = true;
         if (view->command && view->command(top_state(top), top, "back", "", commands))
                 return true;
         if (top->trail_count == 0)
                 return false;
         top->current = top->trail[--top->trail_count];
+        top->stale = true;
         return true;
 }
 
@@ -227,12 +233,15 @@ void top_run_command(struct top *top, const char *command, const char *argument,
 {
         struct error err;
         const struct view *view = top_view(top);
+        top_freshen(top);
         if (own_command(top, command, argument, commands))
                 return;
         struct grid *grid = top_grid(top);
         /* a view may do a common command in its own way: a tree of its own, say */
-        if (view->command && view->command(top_state(top), top, command, argument, commands))
+        if (view->command && view->command(top_state(top), top, command, argument, commands)) {
+                top->stale = true; /* another page of it */
                 return;
+        }
         if (grid && grid_command(grid, command, argument, &err)) {
                 if (err.code != E_NONE)
                         top_say(top, ROLE_WARNING, "%s", err.message);

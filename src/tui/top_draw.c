@@ -173,8 +173,8 @@ void top_draw(void *model, struct canvas *canvas)
         struct top *top = model;
         struct area screen = canvas_area(canvas);
         const struct view *view = top_view(top);
-        if (view->refresh)
-                view->refresh(top_state(top), top);
+        top->stale = true;
+        top_freshen(top);
         draw_title(top, screen);
         top->body = area_part(screen, 1, 0, screen.rows - 2, screen.columns);
         if (!area_empty(top->body))

@@ -59,6 +59,7 @@ struct top {
         enum tui_role said_role;
         int64_t said_ns;
         bool has_said;
+        bool stale; /* the lists of the view shown may hold rows that the model no longer has: top_freshen */
 };
 
 static inline const struct view *top_view(const struct top *top)
@@ -75,6 +76,8 @@ struct grid *top_grid(struct top *top);
 
 /* top.c */
 void top_catch_up(struct top *top);
+/* Before anything looks into the lists of the view shown. */
+void top_freshen(struct top *top);
 
 /* top_command.c */
 void top_run_command(struct top *top, const char *command, const char *argument, struct commands *commands);

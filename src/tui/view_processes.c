@@ -53,14 +53,15 @@ static void done(void *cookie)
         free(state->open);
 }
 
-/* The process itself and all below it. */
+/* The process itself and all below it; none where it is gone. */
 static void add_family(struct grid *grid, const struct model *model, const struct process_row *eldest)
 {
         grid_begin(grid);
-        grid_add(grid, eldest->row.id, 0, eldest);
+        if (eldest)
+                grid_add(grid, eldest->row.id, 0, eldest);
         map_foreach (entry, &model->processes.rows) {
                 const struct process_row *process = entry->value;
-                if (process != eldest && process->ppid == eldest->pid)
+                if (eldest && process != eldest && process->ppid == eldest->pid)
                         grid_add(grid, process->row.id, eldest->row.id, process);
         }
         grid_end(grid);
@@ -70,11 +71,10 @@ static void refresh(void *cookie, struct top *top)
 {
         struct processes_state *state = cookie;
         const struct model *model = top_model(top);
-        const struct process_row *process = model_process(model, state->open);
         say_answer(top);
-        if (process)
-                add_family(state->inside, model, process);
-        else if (!state->open)
+        if (state->open)
+                add_family(state->inside, model, model_process(model, state->open));
+        else
                 add_processes(state->list, model, state->group, state->kernel);
 }
 

@@ -664,6 +664,45 @@ static void test_recording(void **state)
         assert_null(recorder_new("/nosuch/file", &err));
 }
 
+/* Keys come faster than pictures are drawn: what they meet is what there is, not rows of the picture before. */
+static void keys_between_a_record_and_its_picture(void **state)
+{
+        static const char *const keys[] = { "s", "S", "t", "G", "Up", "Space", "*", "Enter", "f", "-", "_", "h", "l",
+                "x", "/", "o", "P", "E", "Tab", "S-Tab", "1", "2", "3", "\\" };
+        struct bench *bench = *state;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                for (size_t then = 0; then < sizeof(keys) / sizeof(keys[0]); then++) {
+                        press(bench, "C-g C-g 3");
+                        tell_picture(bench);
+                        (void)screen(bench);
+                        tell(bench, "{\"gone\":{\"all\":true}}");
+                        tell_process(bench, 99, 0, "newcomer", 0.5);
+                        tell(bench, "{\"tick\":{\"time\":\"2026-01-01T00:01:01Z\",\"sequence\":2}}");
+                        press(bench, keys[i]);
+                        tell(bench, "{\"gone\":{\"all\":true}}");
+                        tell(bench, "{\"tick\":{\"time\":\"2026-01-01T00:01:02Z\",\"sequence\":3}}");
+                        press(bench, keys[then]);
+                        (void)screen(bench);
+                }
+        }
+        press(bench, "C-g C-g Esc Esc C-g 3");
+        tell_picture(bench);
+        assert_shows(bench, "  20 root");
+}
+
+/* A pause that ends brings rows and takes others away. */
+static void keys_behind_a_pause(void **state)
+{
+        struct bench *bench = *state;
+        tell_picture(bench);
+        (void)screen(bench);
+        press(bench, "p");
+        tell(bench, "{\"gone\":{\"all\":true}}");
+        tell(bench, "{\"tick\":{\"time\":\"2026-01-01T00:01:01Z\",\"sequence\":2}}");
+        press(bench, "p s S t");
+        assert_lacks(bench, "nginx");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -682,6 +721,8 @@ int main(void)
                 WITH_BENCH(test_terminal_goes_away),
                 WITH_BENCH(test_terminal_breaks_in_a_frame),
                 WITH_BENCH(test_signals),
+                WITH_BENCH(keys_between_a_record_and_its_picture),
+                WITH_BENCH(keys_behind_a_pause),
                 cmocka_unit_test(test_replay),
                 cmocka_unit_test(test_recording),
         };
