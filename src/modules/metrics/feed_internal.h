@@ -157,7 +157,7 @@ struct feed {
         struct feed_users users;
         struct feed_sockets sockets;
         struct map stat_files; /* of processes, kept open */
-        uint64_t names; /* rises when containers came, went or were named */
+        uint64_t names;        /* rises when containers came, went or were named */
         uint64_t names_seen;
         int64_t names_ns;
         VEC(void *)
