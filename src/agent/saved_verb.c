@@ -1,5 +1,6 @@
 /* tarsier saved: the runs that are saved with the agent of this host. */
 #include "agent/ask.h"
+#include "agent/select.h"
 #include "agent/verbs.h"
 #include "base/cleanup.h"
 #include "schema/field.h"
@@ -15,6 +16,7 @@ struct saved_flags {
         char *state, *run_dir;
         char *module, *parameters, *description, *every, *cron, *max_time;
         bool disabled, privacy, json;
+        const char *chosen; /* --json=A,B.C */
 };
 
 static const char *const actions[] = { "list", "show", "put", "delete", "run", NULL };
@@ -35,7 +37,7 @@ static const struct field saved_fields[] = {
                 .help = "put: time after which a run ends with what it has"),
         FIELD_BOOL(struct saved_flags, disabled, .help = "put: not by the clock, only by hand"),
         FIELD_BOOL(struct saved_flags, privacy, .help = "put: mask what tells about people and contents"),
-        FIELD_BOOL(struct saved_flags, json, .help = "as JSON"),
+        FIELD_BOOL(struct saved_flags, json, .help = "as JSON; --json=A,B.C: these fields of it"),
 };
 
 static const struct field row_fields[] = {
@@ -105,8 +107,13 @@ static int show(const char *socket, const struct saved_flags *flags, struct erro
         cleanup(json_decref) json_t *list = json_parse(sv_n(buf_text(&text), text.len), false, err);
         if (!list)
                 return -1;
+        const json_t *value = one ? json_array_get(list, 0) : list;
+        if (flags->chosen) {
+                cleanup(json_decref) json_t *chosen = select_fields(value, flags->chosen, err);
+                return chosen ? print_json(chosen, err) : -1;
+        }
         if (one)
-                return print_json(json_array_get(list, 0), err);
+                return print_json(value, err);
         return flags->json ? print_json(list, err) : print_list(list, err);
 }
 
@@ -169,11 +176,13 @@ int cmd_saved(int argc, char **argv)
         struct error err = { 0 };
         char path[PATH_SIZE];
         char directory[PATH_SIZE];
+        const char *chosen = select_take(argc, argv);
         arena_init(&arena, TEXTS_ARENA);
         if (verb_flags(RECORD(struct saved_flags, saved_fields), "saved",
                     "list, save, remove and start the runs that are saved with the agent", argc, argv, &flags,
                     &arena) < 0)
                 return 2;
+        flags.chosen = chosen;
         verb_run_directory(flags.run_dir, flags.state, directory);
         snprintf(path, sizeof(path), "%.4000s/agent.sock", directory);
         int status = act(path, &flags, &err) < 0 ? verb_fail(&err) : 0;

@@ -1,5 +1,6 @@
 /* tarsier status: the question to the running agent, and its answer for people. */
 #include "agent/ask.h"
+#include "agent/select.h"
 #include "agent/verbs.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -22,7 +23,7 @@ static const struct field status_fields[] = {
         FIELD_PATH(struct status_flags, state, .metavar = "DIR", .help = "the agent's state directory"),
         FIELD_PATH(
                 struct status_flags, run_dir, .option = "run-dir", .metavar = "DIR", .help = "where its sockets are"),
-        FIELD_BOOL(struct status_flags, json, .help = "as JSON"),
+        FIELD_BOOL(struct status_flags, json, .help = "as JSON; --json=A,B.C: these fields of it"),
 };
 
 static const char *text_at(const json_t *object, const char *key)
@@ -203,8 +204,22 @@ static int print_text(const struct buf *text, struct error *err)
         return 0;
 }
 
+static int print_fields(const struct buf *text, const char *fields, struct error *err)
+{
+        cleanup(json_decref) json_t *status = json_parse(sv_n(buf_text(text), text->len), false, err);
+        cleanup(json_decref) json_t *chosen = status ? select_fields(status, fields, err) : NULL;
+        cleanup(free) char *line = chosen ? json_dumps(chosen, JSON_COMPACT) : NULL;
+        cleanup(buf_done) struct buf out;
+        if (!chosen)
+                return -1;
+        buf_init(&out, TEXT_MAX);
+        buf_puts(&out, line ? line : "{}");
+        return print_text(&out, err);
+}
+
 int cmd_status(int argc, char **argv)
 {
+        const char *fields = select_take(argc, argv);
         struct status_flags flags;
         struct arena arena;
         struct error err = { 0 };
@@ -220,7 +235,9 @@ int cmd_status(int argc, char **argv)
         buf_init(&text, TEXT_MAX);
         int status = ask_agent(path, "status", NULL, &text, NULL, &err);
         if (status == 0)
-                status = flags.json ? print_text(&text, &err) : print_status(&text, &err);
+                status = fields       ? print_fields(&text, fields, &err)
+                         : flags.json ? print_text(&text, &err)
+                                      : print_status(&text, &err);
         arena_done(&arena);
         return status < 0 ? verb_fail(&err) : 0;
 }

@@ -68,6 +68,22 @@ def test_ready_line_and_end(tmp_path):
     assert status.returncode == 11 and "no agent answers" in status.stderr
 
 
+def test_status_with_chosen_fields(tmp_path):
+    with Agent(tmp_path) as agent:
+        chosen_fields(agent)
+
+
+def chosen_fields(agent):
+    told = json.loads(agent.tarsier("status", "--json=pid,log.rows,services.name").stdout)
+    assert told["pid"] == agent.process.pid and list(told) == ["pid", "log", "services"]
+    assert list(told["log"]) == ["rows"] and all(list(service) == ["name"] for service in told["services"])
+    wrong = agent.tarsier("status", "--json=pit")
+    assert wrong.returncode == 2 and wrong.stdout == "" and 'unknown field "pit"; did you mean pid?' in wrong.stderr
+    assert agent.tarsier("status", "--json=").returncode == 2
+    assert "services" in json.loads(agent.tarsier("status", "--json").stdout)
+    assert json.loads(agent.tarsier("saved", "--json=name,every").stdout) == []
+
+
 def test_two_agents_on_one_directory_are_refused(agent):
     second = subprocess.run([TARSIER, "serve", "--state", agent.state], capture_output=True, text=True, timeout=60)
     assert second.returncode == 5
