@@ -146,6 +146,7 @@ static void take_mouse(struct top *top, const struct mouse *mouse, struct comman
 static void update(void *model, const struct message *message, struct commands *commands)
 {
         struct top *top = model;
+        top->now_ns = message->now_ns;
         if (message->kind == MESSAGE_KEY || message->kind == MESSAGE_PASTE || message->kind == MESSAGE_MOUSE)
                 top_freshen(top);
         switch (message->kind) {
@@ -165,6 +166,9 @@ static void update(void *model, const struct message *message, struct commands *
                 break;
         case MESSAGE_SOURCE:
                 take_record(top, message->record);
+                if (top->pictures != top->model->ticks)
+                        top->picture_ns = top->now_ns;
+                top->pictures = top->model->ticks;
                 pace_frames(message->record, commands);
                 break;
         case MESSAGE_TICK:

@@ -6,6 +6,7 @@
 #include <time.h>
 
 enum { CLOCK_WIDTH = 9, HOST_LEAST = 8 };
+static const int64_t LATE_NS = 5 * SECOND;
 
 size_t top_tabs(const struct top *top, const char **titles, size_t *ret_active, size_t *ret_index)
 {
@@ -118,6 +119,18 @@ static void draw_hints(struct area line, int column)
         }
 }
 
+/* What stands on the screen may be old: its source hangs, or is gone. Returns the column behind the words. */
+static int draw_lateness(const struct top *top, struct area line, int column)
+{
+        const int64_t late_ns = top->now_ns - top->picture_ns;
+        if (!top->model->ticks || top->paused || top->replay || late_ns < LATE_NS || late_ns < 3 * top->interval_ns)
+                return column;
+        const struct source_status *feed = model_source(top->model, "feed");
+        bool why = feed && feed->state == SOURCE_DOWN && *feed->message;
+        return put_word(line, column, ROLE_WARNING, "no picture for %lld s%s%.100s", (long long)(late_ns / SECOND),
+                why ? ": " : "", why ? feed->message : "");
+}
+
 static void draw_status(struct top *top, struct area line)
 {
         cleanup(buf_done) struct buf trail;
@@ -134,6 +147,7 @@ static void draw_status(struct top *top, struct area line)
                 area_text(line, 0, column, top->said_role, sv_of(top->said));
                 return;
         }
+        column = draw_lateness(top, line, column);
         const struct view *view = top_view(top);
         if (view->trail)
                 view->trail(top_state(top), &trail);

@@ -59,7 +59,10 @@ struct top {
         enum tui_role said_role;
         int64_t said_ns;
         bool has_said;
-        bool stale; /* the lists of the view shown may hold rows that the model no longer has: top_freshen */
+        int64_t now_ns;     /* of the newest message */
+        int64_t picture_ns; /* when the newest picture came */
+        uint64_t pictures;  /* that came */
+        bool stale;         /* the lists of the view shown may hold rows that the model no longer has: top_freshen */
 };
 
 static inline const struct view *top_view(const struct top *top)

@@ -690,6 +690,26 @@ static void keys_between_a_record_and_its_picture(void **state)
         assert_shows(bench, "  20 root");
 }
 
+/* A host that hangs shows nothing new: the screen says so. */
+static void a_picture_that_does_not_come(void **state)
+{
+        struct bench *bench = *state;
+        struct message clock = { .kind = MESSAGE_TICK, .tick = ~0U };
+        tell_picture(bench);
+        assert_lacks(bench, "no picture for");
+        fake_clock_advance(&bench->clock, 8 * SECOND);
+        assert_int_equal(loop_run_once(bench->loop, 0, NULL), 0);
+        tui_send(bench->tui, &clock);
+        assert_shows(bench, "no picture for 8 s");
+        tell(bench, "{\"source\":{\"name\":\"feed\",\"state\":\"down\",\"message\":\"the agent is gone\"}}");
+        assert_shows(bench, "no picture for 8 s: the agent is gone");
+        press(bench, "p");
+        assert_lacks(bench, "no picture for"); /* it stands still because it is told to */
+        press(bench, "p");
+        tell_picture(bench);
+        assert_lacks(bench, "no picture for");
+}
+
 /* A pause that ends brings rows and takes others away. */
 static void keys_behind_a_pause(void **state)
 {
@@ -723,6 +743,7 @@ int main(void)
                 WITH_BENCH(test_signals),
                 WITH_BENCH(keys_between_a_record_and_its_picture),
                 WITH_BENCH(keys_behind_a_pause),
+                WITH_BENCH(a_picture_that_does_not_come),
                 cmocka_unit_test(test_replay),
                 cmocka_unit_test(test_recording),
         };
