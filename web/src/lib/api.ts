@@ -43,18 +43,23 @@ export const modules = signal<ReadonlyMap<string, ModuleSummary>>(new Map());
 /** Names of the persistent modules that run now. */
 export const running = signal<ReadonlySet<string>>(new Set());
 
+/** Seconds that the host's clock is ahead of the browser's, when that is more than 2: each answer tells. */
+export let skew = 0;
+
 const roles = ["none", "viewer", "investigator", "admin"];
 export const mayDo = (role: string): boolean => roles.indexOf(me.value?.role ?? "none") >= roles.indexOf(role);
 
 /** A token in the fragment (`#token=…`, as `./dev run` prints it) is taken and leaves the address at once. */
 function takeToken(): string {
-  const given = /^#token=([^&]+)/.exec(location.hash);
+  const given = location.hash.startsWith("#token=") && new URLSearchParams(location.hash.slice(1).replace(/\+/g, "%2B")).get("token");
   if (given) {
-    sessionStorage.setItem(KEY, decodeURIComponent(given[1]!));
+    sessionStorage.setItem(KEY, given);
     history.replaceState(null, "", `${location.pathname}#/`);
   }
   return sessionStorage.getItem(KEY) ?? "";
 }
+// one that is pasted into the address of a page that is there already
+addEventListener("hashchange", () => takeToken() !== token && location.reload());
 
 function headers(more?: Record<string, string>): Record<string, string> {
   return token ? { Authorization: `Bearer ${token}`, ...more } : { ...more };
@@ -92,6 +97,8 @@ async function send(method: string, path: string, body: unknown, signal?: AbortS
     if (connection.value !== "login") connection.value = "down";
     throw new ApiError(0, "unreachable", "the agent does not answer");
   }
+  const ahead = Date.parse(response.headers.get("Date") ?? "") / 1000 - Date.now() / 1000;
+  if (Math.abs(ahead - skew) > 2) skew = Math.abs(ahead) > 2 ? ahead : 0;
   if (!response.ok) throw await failure(response);
   if (connection.value === "down") connection.value = "up";
   return response;
@@ -152,14 +159,16 @@ export interface StreamOptions {
   once?: boolean;
   /** With `once`: the answer is over. */
   ended?: () => void;
+  /** Goes on behind the event of this number. */
+  after?: number;
   body?: unknown;
 }
 
-/** Follows a stream until the function that is returned is called; lost connections come back with Last-Event-ID, after
- * 1, 2, 4 … 15 seconds. While the page is hidden a stream stays: closing it is its owner's decision. */
+/** Follows a stream until the function that is returned is called; lost connections come back behind the last
+ * event, after 1, 2, 4 … 15 seconds. While the page is hidden a stream stays: closing it is its owner's decision. */
 export function stream(path: string, options: StreamOptions): () => void {
   const abort = new AbortController();
-  let last = "";
+  let last = options.after ? String(options.after) : "";
   let delay = 1000;
   const follow = async (): Promise<void> => {
     while (!abort.signal.aborted) {
@@ -195,7 +204,8 @@ export function stream(path: string, options: StreamOptions): () => void {
   return () => abort.abort();
 }
 
-async function look(): Promise<void> {
+/** Who we are, and what the agent has: it may be another one after it was away. */
+export async function look(): Promise<void> {
   const who = await request<Identity>("/v1/whoami");
   const [all] = await Promise.all([request<{ modules: ModuleSummary[] }>("/v1/modules"), lookAtServices()]);
   // at once: a page that is drawn must not find a module missing that is merely not known yet
@@ -206,8 +216,8 @@ async function look(): Promise<void> {
   });
 }
 
-/** Which persistent modules run: asked at the start, after a reconnection, and every 30 s. */
-export async function lookAtServices(): Promise<void> {
+/** Which persistent modules run. */
+async function lookAtServices(): Promise<void> {
   const status = await request<{ services?: { name: string; state: string }[] }>("/v1/status");
   const up = (status.services ?? []).filter((service) => service.state === "ready" || service.state === "running");
   const names = new Set(up.map((service) => service.name));
@@ -224,7 +234,7 @@ export async function connect(): Promise<void> {
       return await look();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401 || error.status === 403) return; // logIn() goes on
+      if (error.status === 401 || error.status === 403) return void (connection.value = "login"); // logIn() goes on
     }
     await new Promise((resolve) => setTimeout(resolve, delay));
   }
@@ -232,6 +242,7 @@ export async function connect(): Promise<void> {
 
 /** Throws ApiError when the agent does not know the token. */
 export async function logIn(given: string): Promise<void> {
+  const again = me.value;
   token = given.trim();
   try {
     await look();
@@ -240,6 +251,7 @@ export async function logIn(given: string): Promise<void> {
     throw error;
   }
   sessionStorage.setItem(KEY, token);
+  if (again) location.reload(); // what the old token asked for was refused for good
 }
 
 export function logOut(): void {

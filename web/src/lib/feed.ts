@@ -3,7 +3,7 @@
 // Everything is bounded: rows by the agent, figures over time by rings.
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError, connection, me, running, stream, type StreamEvent } from "./api";
-import { paused, skew } from "./time";
+import { paused } from "./time";
 
 export type Part = "host" | "containers" | "processes" | "network" | "disks";
 
@@ -291,6 +291,7 @@ function mark(time: number): void {
   times[slot] = time;
   hostTrace.take(slot, undefined);
   for (const { trace } of containerTraces.values()) trace.take(slot, undefined);
+  sparks.clear(); // they say that they are of the last 90 s
   pictures++;
 }
 
@@ -342,8 +343,6 @@ function finish(event: StreamEvent, parts: ReadonlySet<Part>): void {
     queue = [];
     if (nextHost) host.value = nextHost;
     for (const rows of Object.values(tables)) rows.settle();
-    const ours = Date.now() / 1000;
-    if (Math.abs(time - ours - skew.value) > 2) skew.value = Math.abs(time - ours) > 2 ? time - ours : 0;
     const last = tick.value;
     if (last !== null && time - last > 3 * Math.max(secondsOf(end.interval) ?? 0, INTERVAL)) mark(last + INTERVAL);
     if (last === null || time > last) record(time);

@@ -3,7 +3,7 @@ import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { ApiError, connection, request, running } from "./api";
 import { hidden, tick, type Trace } from "./feed";
-import { now, paused, range, span } from "./time";
+import { now, paused, range, setNow, span } from "./time";
 
 export interface ChartData {
   times: number[]; // Unix seconds, ascending
@@ -32,7 +32,7 @@ const STEPS = [10, 20, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 21_600, 86_400
 /** A step that gives some 300 points. */
 export const stepOf = (length: number): number => STEPS.find((step) => length / step <= 400) ?? 86_400;
 
-/** At most four requests at once: connections are shared with streams, of which a browser has six in all. */
+/** At most three requests at once: connections are shared with streams, of which a browser has six in all. */
 let busy = 0;
 const waiting: (() => void)[] = [];
 async function ask(query: string, from: number, to: number, step: number, abort: AbortSignal): Promise<Answer> {
@@ -184,7 +184,10 @@ export function useSeries(sources: readonly Source[], key = ""): ReadonlySignal<
         get(range.value.from, range.value.to);
       } else {
         const length = span.value;
-        const step = () => get(now.peek() - length, now.peek());
+        const step = () => {
+          setNow(); // it stood while the page was hidden or paused
+          get(now.peek() - length, now.peek());
+        };
         step();
         timer = setInterval(step, Math.min(AGAIN, Math.max(60, stepOf(length))) * 1000);
       }

@@ -1,5 +1,8 @@
 // What a component asks of the API: asked again when what it depends on changes, and dropped when nobody waits any more.
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { effect, untracked } from "@preact/signals";
+import { connection } from "./api";
+import { hidden } from "./feed";
 import { paused } from "./time";
 
 export interface Loaded<T> {
@@ -9,8 +12,8 @@ export interface Loaded<T> {
   again: () => void;
 }
 
-/** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden,
- * and but once while it is paused. */
+/** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden or the agent does not
+ * answer, and but once while it is paused. */
 export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonly unknown[], every?: number): Loaded<T> {
   const [state, setState] = useState<{ value?: T; error?: unknown; loading: boolean }>({ loading: true });
   const [turn, setTurn] = useState(0);
@@ -18,20 +21,27 @@ export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonl
   useEffect(() => {
     const abort = new AbortController();
     let timer = 0;
-    let asked = false;
+    let owed = true;
     const ask = async () => {
-      if (!document.hidden && !(asked && paused.peek()))
+      if (owed || (every && !paused.peek()))
         try {
-          asked = true;
+          owed = false;
           const value = await load(abort.signal);
           if (!abort.signal.aborted) setState({ value, loading: false });
         } catch (error) {
+          owed = connection.peek() !== "up"; // asked again when it is there
           if (!abort.signal.aborted) setState((old) => ({ value: old.value, error, loading: false }));
         }
-      if (every && !abort.signal.aborted) timer = setTimeout(() => void ask(), every * 1000);
+      clearTimeout(timer);
+      if (every && !abort.signal.aborted && awake()) timer = setTimeout(() => void ask(), every * 1000);
     };
-    void ask();
+    const awake = () => !hidden.value && connection.value === "up";
+    const end = effect(() => {
+      clearTimeout(timer);
+      if (awake()) untracked(() => void ask());
+    });
     return () => {
+      end();
       abort.abort();
       clearTimeout(timer);
     };

@@ -1,13 +1,10 @@
 // A list that a module keeps, newest first: its newest rows, what comes now, and as far back as somebody reads. Bounded.
 import { effect, signal } from "@preact/signals";
-import { stream, type StreamEvent } from "./api";
+import { ApiError, connection, stream, type StreamEvent } from "./api";
+import { hidden } from "./feed";
 import { paused, range } from "./time";
 
 const FLUSH = 250; // ms between two changes of the list
-
-/** The page is looked at: what nobody sees does not move. */
-export const seen = signal(!document.hidden);
-document.addEventListener("visibilitychange", () => (seen.value = !document.hidden));
 
 const iso = (time: number) => new Date(time * 1000).toISOString();
 
@@ -42,7 +39,7 @@ export abstract class Log<Row extends { id: number }> {
     if (fixed) this.since = iso(from);
     if (fixed || paused.peek()) this.until = iso(to);
     queueMicrotask(() => void this.load()); // once the class below is whole
-    this.ended = effect(() => this.follow(!paused.value && seen.value));
+    this.ended = effect(() => this.follow(!paused.value && !hidden.value && connection.value === "up"));
   }
 
   protected abstract page(query: URLSearchParams, limit: number, before?: number): Promise<{ rows: Row[]; more: boolean }>;
@@ -74,6 +71,7 @@ export abstract class Log<Row extends { id: number }> {
     this.abort.abort();
     this.abort = new AbortController();
     const signal = this.abort.signal;
+    this.unfollow?.(); // what came meanwhile would be lost among the rows that are asked for
     try {
       const answer = await this.ask(this.size);
       if (signal.aborted) return;
@@ -84,6 +82,7 @@ export abstract class Log<Row extends { id: number }> {
     } catch (error) {
       if (signal.aborted) return;
       this.error.value = error;
+      if (this.live.value && error instanceof ApiError && error.status >= 500) setTimeout(() => signal.aborted || void this.load(), 5000);
     }
     this.loading.value = false;
     this.loaded();
@@ -124,10 +123,8 @@ export abstract class Log<Row extends { id: number }> {
 
   private open(): void {
     this.unfollow?.();
-    const query = new URLSearchParams(this.filter);
-    const newest = this.rows.peek()[0];
-    if (newest) query.set("after", String(newest.id));
-    this.unfollow = stream(`${this.streamPath}?${query}`, {
+    this.unfollow = stream(`${this.streamPath}?${this.filter}`, {
+      after: this.rows.peek()[0]?.id,
       event: (event) => {
         if (event.event === "dropped") this.missed.value += Number(JSON.parse(event.data).dropped) || 0;
         else {

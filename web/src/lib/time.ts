@@ -1,6 +1,7 @@
 // One time range for the whole page. Live: the newest `span` up to now, moving. Paused: the same, standing still.
 // Fixed: from and to. In the address: range=15m, paused=TIME, or from=TIME&to=TIME (ISO 8601).
 import { computed, signal } from "@preact/signals";
+import { skew } from "./api"; // which takes a token out of the address before route looks at it
 import { route, setQuery } from "./route";
 
 export const RANGES = ["1m", "5m", "15m", "1h", "6h", "24h", "7d"] as const;
@@ -12,11 +13,9 @@ export function seconds(text: string): number | undefined {
   return match ? Number(match[1]) * UNITS[match[2]!]! : undefined;
 }
 
-/** Seconds that the host's clock is ahead of the browser's, when that is more than 2: the feed finds it. */
-export const skew = signal(0);
 /** Unix seconds by the host's clock, moved once a second while the page is seen (main.tsx). */
 export const now = signal(Date.now() / 1000);
-export const setNow = (): void => void (now.value = Date.now() / 1000 + skew.peek());
+export const setNow = (): void => void (now.value = Date.now() / 1000 + skew);
 
 export interface Range {
   from: number; // Unix seconds
@@ -30,7 +29,10 @@ const parsed = computed(() => {
     const value = Date.parse(query.get(name) ?? "");
     return Number.isNaN(value) ? undefined : value / 1000;
   };
-  return { span: seconds(query.get("range") ?? "") ?? 300, paused: time("paused"), from: time("from"), to: time("to") };
+  const [from, to] = [time("from"), time("to")];
+  const fixed = from !== undefined && to !== undefined && from < to; // they may be typed by hand
+  const span = Math.min(seconds(query.get("range") ?? "") || 300, 3e7);
+  return { span, paused: time("paused"), from: fixed ? from : undefined, to: fixed ? to : undefined };
 });
 
 export const paused = computed(() => parsed.value.paused !== undefined || parsed.value.from !== undefined);
@@ -39,7 +41,7 @@ export const span = computed(() => parsed.value.span);
 /** Reading it follows `now` while live: read paused and span alone where that is enough. */
 export const range = computed<Range>(() => {
   const { span: length, paused: at, from, to } = parsed.value;
-  if (from !== undefined && to !== undefined && from < to) return { from, to, live: false };
+  if (from !== undefined && to !== undefined) return { from, to, live: false };
   const end = at ?? now.value;
   return { from: end - length, to: end, live: at === undefined };
 });

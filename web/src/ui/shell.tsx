@@ -2,7 +2,7 @@
 import { effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { connection, logOut, lookAtServices, mayDo, me, modules, running } from "../lib/api";
+import { connection, logOut, look, mayDo, me, modules, running } from "../lib/api";
 import { feedError, tick } from "../lib/feed";
 import { bindKeys, type Key } from "../lib/keys";
 import { go, hrefOf, route } from "../lib/route";
@@ -147,7 +147,7 @@ function Banner() {
     const to = connection.value;
     if (to === "down") {
       state.value = "down";
-      const timer = setInterval(() => void lookAtServices().catch(() => undefined), 2000);
+      const timer = setInterval(() => void look().catch(() => undefined), 2000);
       return () => clearInterval(timer);
     }
     if (state.peek() !== "down") return undefined;
@@ -244,6 +244,10 @@ export function Shell() {
   useEffect(() => {
     document.title = [page?.title, me.value?.host, "Tarsier"].filter(Boolean).join(" · ");
   }, [page, me.value?.host]);
+  // what had the focus went with what was left: one step on within a page
+  useEffect(() => {
+    if (document.activeElement === document.body && !first.current) main.current?.focus({ preventScroll: true });
+  }, [route.value.rest]);
   // who reads with a screen reader, or goes by keyboard, is in the new page after going there
   useEffect(() => {
     if (first.current) first.current = false;

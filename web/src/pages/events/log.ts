@@ -2,7 +2,7 @@
 import { request, type StreamEvent } from "../../lib/api";
 import { plain } from "../../lib/format";
 import { Log } from "../../lib/log";
-import { range } from "../../lib/time";
+import { now, range, setNow } from "../../lib/time";
 import { containerName, eventText, type WatchEvent } from "../../lib/watch";
 
 export const MOST = 200_000;
@@ -61,6 +61,7 @@ export class EventLog extends Log<EventRow> {
   }
   protected async page(query: URLSearchParams, _limit: number, before?: number) {
     query.set("reverse", "true");
+    if (before === undefined) [this.last, this.fresh] = [0, []]; // numbers may begin anew
     if (before !== undefined) query.set("after", String(before)); // in the order that is asked for
     const answer = await request<{ events: WatchEvent[]; more: boolean }>(`/v1/modules/watch/events?${query}`, { signal: this.abort.signal });
     return { rows: answer.events.map(rowOf), more: answer.more };
@@ -77,7 +78,8 @@ export class EventLog extends Log<EventRow> {
     return fresh.length ? fresh.concat(this.rows.peek()) : undefined;
   }
   protected joins(newest?: EventRow): boolean {
-    return !!newest && Date.now() / 1000 - newest.at < STALE;
+    setNow(); // it stood while the page was hidden or paused
+    return !!newest && now.peek() - newest.at < STALE;
   }
   /** Goes back to where the histogram begins. */
   protected override async loaded(): Promise<void> {
