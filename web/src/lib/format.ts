@@ -30,12 +30,12 @@ export const cpu = (value: Maybe): string => percent(known(value) ? value * 100 
 export const percent = (value: Maybe): string =>
   known(value) ? `${value >= 99.95 || value === 0 ? value.toFixed(0) : value.toFixed(1)} %` : NONE;
 
-/** Seconds as "3d 4h", "4m 12s", "12.3 s", "12 ms". */
+/** Seconds as "3d 4h", "4m 12s", "12 s", "1.2 s", "12 ms". */
 export function duration(value: Maybe): string {
   if (!known(value)) return NONE;
-  if (value < 0.0005) return `${Math.round(value * 1e6)} µs`;
-  if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
-  if (value < 59.95) return `${value.toFixed(value < 9.995 ? 1 : 0)} s`;
+  if (value && value < 0.0005) return `${Math.round(value * 1e6)} µs`;
+  if (value && value < 0.9995) return `${Math.round(value * 1000)} ms`;
+  if (value < 59.95) return `${value.toFixed(value < 9.95 && !Number.isInteger(value) ? 1 : 0)} s`;
   const whole = Math.round(value);
   const [d, h, m, s] = [Math.floor(whole / 86_400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
   if (d) return `${d}d ${h}h`;
@@ -57,4 +57,4 @@ export function clock(time: string | number, day = false): string {
 
 /** Text that came from the host: controls and bidirectional overrides shown, never obeyed. */
 export const plain = (text: string): string =>
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);

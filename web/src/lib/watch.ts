@@ -67,7 +67,8 @@ function joined(argv: readonly string[]): string {
   let line = "";
   for (const word of argv) {
     if (line.length > LINE) return `${line} …`;
-    line += (line && " ") + (word === "" || /\s/.test(word) ? `'${word}'` : word);
+    const cut = word.length > LINE ? `${word.slice(0, LINE)}…` : word;
+    line += (line && " ") + (word === "" || /\s/.test(cut) ? `'${cut}'` : cut);
   }
   return line;
 }

@@ -152,7 +152,7 @@ function options(props: ChartProps, seen: (at: number | null) => void): Omit<uPl
           if (width < 4) return;
           const [from, to] = [self.posToVal(left, "x"), self.posToVal(left + width, "x")];
           self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          setFixed(from, to);
+          if (self.cursor.event) setFixed(from, to); // not in those that only follow
         },
       ],
     },

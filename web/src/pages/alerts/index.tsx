@@ -91,7 +91,6 @@ const DAY = 86_400;
 
 const iso = (time: number) => new Date(time * 1000).toISOString();
 
-/** A day, when nobody said otherwise: alerts are rare. Bars are whole minutes. */
 /** Follows, a second and a half later: a storm of alerts is counted now and then, not each time. */
 function useLater(turn: number): number {
   const [later, setLater] = useState(turn);
@@ -105,6 +104,7 @@ function useLater(turn: number): number {
   return later;
 }
 
+/** A day, when nobody said otherwise: alerts are rare. Bars are whole minutes. */
 function Timeline({ turn, fixed, onOpen }: { turn: number; fixed: boolean; onOpen: (counts: Counts) => void }) {
   const later = useLater(turn);
   const chosen = route.value.query.has("range");

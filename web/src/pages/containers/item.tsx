@@ -80,22 +80,22 @@ function Cores({ deep }: { deep: Deep }) {
 
 const ENDLESS = 2 ** 60; // memory limits of no limit are near 2^63
 
-function Limits({ row, deep }: { row: Container | undefined; deep: Deep | undefined }) {
+function Limits({ row, deep }: { row: Container; deep: Deep | undefined }) {
   const cfs = deep?.stats?.at(-1)?.cpu?.cfs;
   const memory = deep?.spec.memory;
   const limit = (value: number | undefined) => (value && value < ENDLESS ? bytes(value) : undefined);
   const share = (used: number | undefined, of: number | undefined, label: string) =>
     used !== undefined && of ? <Gauge label={label} share={used / of} /> : null;
   const facts: [string, preact.ComponentChildren][] = [
-    ["CPU", row?.cpu_limit ? <>{cpu(row.cpu_limit)} (100 % is one CPU) {share(row.cpu, row.cpu_limit, "Share of the CPU limit")}</> : "no limit"],
+    ["CPU", row.cpu_limit ? <>{cpu(row.cpu_limit)} (100 % is one CPU) {share(row.cpu, row.cpu_limit, "Share of the CPU limit")}</> : "no limit"],
     ["Throttled", cfs?.periods ? `in ${count(cfs.throttled_periods)} of ${count(cfs.periods)} periods` : ""],
     ["CPU shares", deep?.spec.has_cpu && deep.spec.cpu?.limit],
     ["CPUs allowed", deep?.spec.cpu?.mask && plain(deep.spec.cpu.mask)],
-    ["Memory", row?.memory_limit ? <>{bytes(row.memory_limit)} {share(row.memory, row.memory_limit, "Share of the memory limit")}</> : "no limit"],
+    ["Memory", row.memory_limit ? <>{bytes(row.memory_limit)} {share(row.memory, row.memory_limit, "Share of the memory limit")}</> : "no limit"],
     ["Memory kept for it", limit(memory?.reservation)],
     ["Swap", limit(memory?.swap_limit)],
     ["Limit was hit", deep?.stats?.at(-1)?.memory?.failcnt || ""],
-    ["Tasks", row?.processes_limit ? <>{count(row.processes_limit)} {share(row.processes, row.processes_limit, "Share of the task limit")}</> : "no limit"],
+    ["Tasks", row.processes_limit ? <>{count(row.processes_limit)} {share(row.processes, row.processes_limit, "Share of the task limit")}</> : "no limit"],
   ];
   return (
     <Card title="Limits">
@@ -216,7 +216,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
           {watch ? <Events row={row} /> : null}
         </div>
         <div class="page">
-          <Limits row={row} deep={deep.value} />
+          {row ? <Limits row={row} deep={deep.value} /> : null}
           <What row={row} deep={deep.value} name={name} />
           {deep.value ? <Cores deep={deep.value} /> : null}
           {deep.value ? <Files deep={deep.value} /> : null}

@@ -137,7 +137,8 @@ function Module({ module, run }: { module: Descriptor; run: string }) {
 }
 
 function View() {
-  const [name = "", run = ""] = route.value.rest.split("/");
+  const [name = "", asked = ""] = route.value.rest.split("/");
+  const run = /^[\w-]*$/.test(asked) ? asked : ""; // it becomes part of a path
   const { value, error, again } = useLoad<Descriptor | null>((abort) => (name ? request(`/v1/modules/${encodeURIComponent(name)}`, { signal: abort }) : Promise.resolve(null)), [name]);
   if (!name) return <List />;
   if (error) return <div class="page"><h1>{plain(name)}</h1><Failed what="The module" error={error} retry={again} /></div>;

@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { request, stream, type ApiError } from "../../lib/api";
 import { duration, plain } from "../../lib/format";
+import { AllowedButton } from "../../ui/allowed";
 import { Details, Facts } from "../../ui/details";
 import { Empty, Failed, Loading } from "../../ui/empty";
 import { CopyCsv, Table, type Column } from "../../ui/table";
@@ -130,7 +131,7 @@ export function RunResult({ id }: { id: string }) {
           {logged?.summary?.took_ms !== undefined ? `, took ${duration(logged.summary.took_ms / 1000)}` : ""}
           {logged ? `, asked by ${plain(logged.identity)}` : ""}
         </span>
-        {done ? null : <button type="button" class="danger" onClick={() => void stop()}>Stop</button>}
+        {done ? null : <AllowedButton role="investigator" doing="stopping a run" class="danger" onPress={() => void stop()}>Stop</AllowedButton>}
         {rows.length > 1 ? <CopyCsv columns={run.columns.value} rows={rows} /> : null}
       </div>
       {notes.length ? (

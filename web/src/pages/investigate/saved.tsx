@@ -73,7 +73,7 @@ export function SavedList() {
               {plain(description ?? "")} {module}
               {every || cron ? `, ${every ? `every ${every}` : `at ${cron}`}` : ""}
             </p>
-            <AllowedButton role="investigator" doing="running modules" onPress={() => void act(`/v1/saved/${name}/run`, "POST", ({ run }) => go("investigate", `${module}/${run}`))}>Run</AllowedButton>
+            <AllowedButton role="investigator" doing="running modules" onPress={() => void act(`/v1/saved/${name}/run`, "POST", ({ run }) => go("investigate", `${module}/${run}`, { p: parameters && JSON.stringify(parameters) }))}>Run</AllowedButton>
             <AllowedButton role="investigator" doing="removing what is saved" class="quiet" onPress={() => void act(`/v1/saved/${name}`, "DELETE", () => toast(`${name} was removed`))}>Remove</AllowedButton>
           </li>
         ))}

@@ -15,15 +15,19 @@ const ORDERS = {
   io: { title: "Disk", of: (row: Container) => (row.read ?? 0) + (row.write ?? 0) },
 } as const;
 type Order = keyof typeof ORDERS;
+const orderOf = (): Order => {
+  const by = route.value.query.get("by") ?? "";
+  return Object.keys(ORDERS).includes(by) ? (by as Order) : "cpu";
+};
 const SHOWN = 12;
 
 export function Costly() {
-  const by = (route.value.query.get("by") ?? "cpu") as Order;
-  const order = ORDERS[by] ?? ORDERS.cpu;
+  const by = orderOf();
+  const order = ORDERS[by];
   const top = useComputed(() => {
     void tick.value; // sparklines move also when no figure changes
     const rows = workloads(containers.all);
-    const of = (ORDERS[(route.value.query.get("by") ?? "cpu") as Order] ?? ORDERS.cpu).of;
+    const { of } = ORDERS[orderOf()];
     return { all: rows.length, rows: rows.sort((a, b) => of(b) - of(a) || (b.memory ?? 0) - (a.memory ?? 0)).slice(0, SHOWN) };
   });
   const { rows, all } = top.value;

@@ -1,5 +1,5 @@
 // Signals, to one process or several, after a question. The module `kill` refuses what must not be; what it says is shown.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, modules } from "../../lib/api";
 import { processKey, type Process } from "../../lib/feed";
 import { plain } from "../../lib/format";
@@ -55,11 +55,13 @@ export function KillButton({ of: processes, onAsk }: { of: readonly Process[]; o
 export function KillDialog({ of: processes, onClose }: { of: readonly Process[]; onClose: () => void }) {
   const [signal, setSignal] = useState("TERM");
   const [busy, setBusy] = useState(false);
+  const gone = useRef(false); // closed: the others are not signalled any more
+  useEffect(() => () => void (gone.current = true), []);
   const several = processes.length > 1;
   const go = async () => {
     setBusy(true);
-    for (const process of processes) await send(process, signal);
-    onClose();
+    for (const process of processes) if (!gone.current) await send(process, signal);
+    if (!gone.current) onClose();
   };
   return (
     <Dialog
