@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 const NEVER_CALLED = [
   ..."bars stepped splineInterp _monotoneCubic join rangeLog rangeAsinh".split(" "),
   ..."logAxisSplits asinhAxisSplits log10AxisValsFilt log2AxisValsFilt".split(" "),
-  ..."_rangeNum clipBandLine setFocus setAlpha toggleDOM dblClick setLegendValues syncLegend seriesPointsShow legendStroke legendFill".split(" "),
+  ..."rangeNum _rangeNum snapNumY snapLogY snapAsinhY clampScale autoPadSide setSeries setBand clipBandLine setFocus setAlpha toggleDOM dblClick setLegendValues syncLegend seriesPointsShow legendStroke legendFill".split(" "),
   ..."points addSeries delSeries addBand delBand initLegendRow fmtDate tzDate timeAxisVals timeAxisVal timeAxisStamps timeSeriesVal timeAxisSplits".split(" "),
 ];
 
@@ -23,6 +23,7 @@ const CUTS = [
   [/\bmode == 2\b/g, "false"],
   [/\bmode == 1\b/g, "true"],
   [/\b(\w+|scales\[\w+\])\.distr (==|>=) (2|3|4|100)\b/g, "false"],
+  [/\bflags != 0 && bands\.forEach\(/g, "false && bands.forEach("],
   [/\bisTime(?= \?|\)| &&)/g, "false"],
   [/\b_timeAxisStamps(Ms|S)\)/g, "[])"],
 ];

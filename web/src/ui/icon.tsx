@@ -9,17 +9,11 @@ const paths = {
   agent: "M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4",
   page: "M6 3h8l4 4v14H6z",
   pause: "M8 5v14M16 5v14",
-  play: "M7 4l13 8-13 8z",
   more: "M12 5h.01M12 12h.01M12 19h.01",
   table: "M4 5h16v14H4zM4 10h16M4 15h16M10 5v14",
   chart: "M4 4v16h16M7 15l4-5 3 3 5-7",
-  close: "M6 6l12 12M18 6L6 18",
-  back: "M15 5l-7 7 7 7",
   right: "M9 5l7 7-7 7",
-  down: "M5 9l7 7 7-7",
-  help: "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2M12 18h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
   warning: "M12 4L2 20h20zM12 10v5M12 17.5h.01",
-  search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5",
 } as const;
 
 export type IconName = keyof typeof paths;

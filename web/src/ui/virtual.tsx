@@ -1,8 +1,7 @@
 // A window on a long list: only the rows that can be seen exist. All rows have one height, so row i stands at i × height,
 // and 200,000 of them stay well below the 16,777,216 px at which engines stop laying out.
-import type { ComponentChild, RefObject } from "preact";
+import type { RefObject } from "preact";
 import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
-import "./virtual.css";
 
 /** Height of a row in px: 2rem, 2.75rem where fingers point. */
 export function rowPixels(): number {
@@ -72,34 +71,4 @@ export function useRows(scroller: RefObject<HTMLElement>, count: number, height:
 
   const last = Math.min(box.last, count);
   return { ...box, first: Math.min(box.first, Math.max(0, last - 1)), last, reveal };
-}
-
-export interface VirtualListProps {
-  label: string;
-  count: number;
-  /** One row's inside; i from 0. */
-  row: (index: number) => ComponentChild;
-  height?: number; // px; absent: rowPixels()
-}
-
-/** A plain list, for reading. What can be chosen, sorted or opened is a Table. */
-export function VirtualList({ label, count, row, height = rowPixels() }: VirtualListProps) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const { first, last } = useRows(scroller, count, height);
-  const rows = [];
-  for (let i = first; i < last; i++)
-    rows.push(
-      <div key={i} role="listitem" class="v-row" aria-posinset={i + 1} aria-setsize={count} style={{ height: `${height}px` }}>
-        {row(i)}
-      </div>,
-    );
-  return (
-    <div class="v-scroll" ref={scroller} tabIndex={0} role="list" aria-label={label}>
-      <div class="v-space" role="presentation" style={{ height: `${count * height}px` }}>
-        <div role="presentation" style={{ transform: `translateY(${first * height}px)` }}>
-          {rows}
-        </div>
-      </div>
-    </div>
-  );
 }
