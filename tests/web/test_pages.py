@@ -5,7 +5,7 @@ import urllib.request
 from conftest import TOKENS
 
 SCENARIOS = ['shell.mjs', 'pages.mjs', 'overview.mjs', 'containers.mjs', 'processes.mjs', 'events.mjs', 'alerts.mjs',
-             'investigate.mjs', 'agent.mjs', 'large.mjs', 'day.mjs']
+             'investigate.mjs', 'agent.mjs', 'defects.mjs', 'large.mjs', 'day.mjs']
 
 
 def test_page(stage, scenario):
