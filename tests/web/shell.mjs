@@ -79,6 +79,19 @@ scenario("keys lead to every page, to the search and to the list of keys", async
   await dialog.waitFor({ state: "detached" });
 });
 
+scenario("keys of single characters can be turned off", async ({ open, assert }) => {
+  const page = await open("#/agent");
+  await page.waitForSelector("main h1");
+  await page.keyboard.press("?");
+  await page.getByLabel("Shortcuts of single characters").uncheck();
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await page.waitForSelector("main h1");
+  for (const key of ["g", "i", "?"]) await page.keyboard.press(key);
+  assert.match(page.url(), /#\/agent/);
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+});
+
 scenario("the order of Tab, and a dialog that gives the focus back", async ({ open, assert }) => {
   const page = await open("#/processes");
   await rows(page).first().waitFor();

@@ -1,6 +1,6 @@
 // The one key table of the page. What is registered works and stands in the `?` dialog; nothing else does. A key is "/"
 // or "g o" (two strokes within a second) or "Escape"; in a text field only Escape is heard.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 export interface Key {
   keys: string;
@@ -19,6 +19,10 @@ export function bindKeys(more: readonly Key[]): () => void {
   };
 }
 
+/** Shortcuts of single characters can be turned off (WCAG 2.1.4): speech input types them by accident. */
+export const characters = signal(localStorage.getItem("tarsier-keys") !== "off");
+effect(() => localStorage.setItem("tarsier-keys", characters.value ? "on" : "off"));
+
 let before = "";
 let beforeTime = 0;
 
@@ -36,6 +40,7 @@ window.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if ((isTyping(event.target) && event.key !== "Escape") || isOwn(event.target, event.key)) return;
   if (document.querySelector("dialog[open]") && event.key !== "?") return; // a dialog hears its own keys
+  if (!characters.value && event.key.length === 1 && event.key !== " ") return;
   const pair = event.timeStamp - beforeTime < 1000 ? `${before} ${event.key}` : "";
   before = event.key;
   beforeTime = event.timeStamp;

@@ -1,5 +1,5 @@
 // The keys that work now, from the one key table.
-import { keys } from "../lib/keys";
+import { characters, keys } from "../lib/keys";
 import { Dialog } from "./dialog";
 import "./login.css";
 
@@ -14,6 +14,10 @@ export function Help({ onClose }: { onClose: () => void }) {
   }
   return (
     <Dialog title="Keys" onClose={onClose} wide cancel="Close">
+      <label class="toggle">
+        <input type="checkbox" checked={characters.value} onChange={(event) => (characters.value = event.currentTarget.checked)} />
+        Shortcuts of single characters
+      </label>
       <div class="help-keys">
         {[...sections].map(([title, rows]) => (
           <section key={title}>
