@@ -47,8 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         row.module = "m"; /* of the agent, never these bytes */
         check(&row, false, &arena);
         check(&row, true, &arena);
-        if (alert_filter_init(&filter, &params, 1000 * SECOND, &err) == 0)
-                alert_filter_match(&filter, &row);
+        for (int privacy = 0; privacy < 2; privacy++)
+                if (alert_filter_init(&filter, &params, 1000 * SECOND, privacy, &err) == 0)
+                        alert_filter_match(&filter, &row);
         recents_init(&recents);
         recents_put(&recents, &row);
         need(recents_find(&recents, &row, &over) && !over);
