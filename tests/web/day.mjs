@@ -63,6 +63,7 @@ scenario("a day of pictures leaves nothing behind", async ({ open, assert }) => 
       await page.locator(".tile").first().waitFor();
       await fake.play(end - fake.host.pictures, AT_ONCE);
       await shows();
+      await page.locator(".costly tbody tr").nth(11).waitFor();
     };
     await pass(PICTURES / 4);
     const quarter = await weigh("after 6 hours");
@@ -73,7 +74,8 @@ scenario("a day of pictures leaves nothing behind", async ({ open, assert }) => 
     console.log(`${fake.host.pictures} pictures in ${((Date.now() - began) / 1000).toFixed(0)} s, ${fake.requests} requests, ${fake.host.next} containers and processes were there`);
     for (const later of [half, whole]) {
       assert(later.heap <= quarter.heap * 1.1 + 1, `the heap grows: ${quarter.heap} MiB to ${later.heap} MiB`);
-      assert(later.nodes <= quarter.nodes * 1.1 + 200, `the page grows: ${quarter.nodes} nodes to ${later.nodes}`);
+      // what is drawn at the moment differs by some hundreds, what one pass through the pages would leave is thousands
+      assert(later.nodes <= quarter.nodes + 1000, `the page grows: ${quarter.nodes} nodes to ${later.nodes}`);
       assert(later.listeners <= quarter.listeners * 1.1 + 20, `listeners: ${quarter.listeners} to ${later.listeners}`);
     }
   } finally {
