@@ -40,7 +40,7 @@ struct grid {
         int sort;        /* column; -1: as added */
         bool descending, tree, tail, can_tail;
         bool by_place; /* the selection stays at its place while the rows move */
-        bool keyless; /* another list of the page has the keys */
+        bool keyless;  /* another list of the page has the keys */
         bool touched;  /* the user moved it; until then it stays at the top */
         uint64_t selected_key;
         size_t selected, top, page;
