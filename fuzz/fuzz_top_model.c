@@ -1,5 +1,5 @@
 /* Records of sources, one a line, as a recording holds them: whatever stands there, the model stays whole. */
-#include "tui/model.h"
+#include "tui/model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

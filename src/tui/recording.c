@@ -1,6 +1,6 @@
 #include "tui/recording.h"
 
-#include "tui/scan.h"
+#include "tui/model/scan.h"
 
 #include <fcntl.h>
 

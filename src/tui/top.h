@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "tui/program.h"
-#include "tui/source.h"
+#include "tui/source/source.h"
 #include "tui/view.h"
 
 enum { TOP_VIEWS_MAX = 16, TOP_MESSAGE_MAX = 256, TOP_INTERVALS = 8 };

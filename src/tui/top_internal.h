@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "tui/model.h"
+#include "tui/model/model.h"
 #include "tui/top.h"
 #include "tui/widgets/widgets.h"
 

@@ -1,7 +1,7 @@
 /* What `tarsier top` knows: the feed's records, the past of each row, events and alerts. */
 #include "base/timefmt.h"
-#include "tui/model.h"
-#include "tui/scan.h"
+#include "tui/model/model.h"
+#include "tui/model/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

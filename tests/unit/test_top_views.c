@@ -2,7 +2,7 @@
  * tests/golden/top; with TARSIER_GOLDEN=write in the environment they are written anew: look at them before they are
  * committed. */
 #include "base/path.h"
-#include "tui/model.h"
+#include "tui/model/model.h"
 #include "tui/recording.h"
 #include "tui/widgets/grid.h"
 

@@ -2,8 +2,8 @@
  * and the shape of a tree. The grid keeps what the user did (by the keys of rows) while the rows come and go. */
 #pragma once
 
-#include "tui/history.h"
 #include "tui/input.h"
+#include "tui/model/history.h"
 #include "tui/screen.h"
 #include "tui/widgets/filter.h"
 

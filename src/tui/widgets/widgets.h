@@ -1,7 +1,7 @@
 /* Small pictures: sparkline, gauge, tabs, rows of labels. Each draws into an area and keeps nothing. */
 #pragma once
 
-#include "tui/history.h"
+#include "tui/model/history.h"
 #include "tui/screen.h"
 
 /* The latest values at the right edge. In braille two values and four heights a cell and row, in blocks one value and

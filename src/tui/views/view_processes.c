@@ -1,8 +1,8 @@
 /* Processes: a list or the tree, of the host or of one container; the details of one; signals. */
 #include "base/timefmt.h"
-#include "tui/columns.h"
-#include "tui/source.h"
-#include "tui/views.h"
+#include "tui/source/source.h"
+#include "tui/views/columns.h"
+#include "tui/views/views.h"
 
 enum { TARGETS_MAX = 256, ANCESTORS_SHOWN = 16 };
 

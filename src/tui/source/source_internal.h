@@ -6,7 +6,7 @@
 #include "module/catalog.h"
 #include "module/execution.h"
 #include "module/local_agent.h"
-#include "tui/source.h"
+#include "tui/source/source.h"
 
 enum { SOURCE_JOBS_MAX = 32, SOURCE_RECORD_MAX = 9 << 20 };
 

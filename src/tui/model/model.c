@@ -1,4 +1,4 @@
-#include "tui/model_internal.h"
+#include "tui/model/model_internal.h"
 
 #include "base/timefmt.h"
 

@@ -1,8 +1,8 @@
 /* What the model's files share. */
 #pragma once
 
-#include "tui/model.h"
-#include "tui/scan.h"
+#include "tui/model/model.h"
+#include "tui/model/scan.h"
 
 enum row_value {
         ROW_NUMBER,   /* double */

@@ -1,5 +1,5 @@
 /* The latest events of watch (docs/modules/watch.md): a ring, each with the words that a line of it shows. */
-#include "tui/model_internal.h"
+#include "tui/model/model_internal.h"
 
 #include "base/buf.h"
 #include "base/timefmt.h"

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/vec.h"
-#include "tui/history.h"
+#include "tui/model/history.h"
 
 enum {
         MODEL_CONTAINERS_MAX = 16384,

@@ -1,5 +1,5 @@
 /* The feed's kinds as tables, and how a row is read by one. */
-#include "tui/model_internal.h"
+#include "tui/model/model_internal.h"
 
 #include "base/timefmt.h"
 

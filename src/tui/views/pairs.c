@@ -1,7 +1,7 @@
-#include "tui/pairs.h"
+#include "tui/views/pairs.h"
 
 #include "base/vec.h"
-#include "tui/scan.h"
+#include "tui/model/scan.h"
 
 struct pair {
         char *path, *value;

@@ -1,9 +1,9 @@
 /* Workers as jobs, and the life of a source: begun, live, down, begun again. */
-#include "tui/source_internal.h"
+#include "tui/source/source_internal.h"
 
 #include "schema/json.h"
 #include "schema/json_writer.h"
-#include "tui/model.h"
+#include "tui/model/model.h"
 
 /* A worker of the bridge: its rows are what an agent sends. */
 static struct module fetch_module = {

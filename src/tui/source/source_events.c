@@ -1,8 +1,8 @@
 /* Events and alerts. Of an agent they are streams of its modules watch and alerts. Without one, events are a run of
  * watch here with the starter rules, which the model makes alerts of. */
-#include "tui/model.h"
-#include "tui/scan.h"
-#include "tui/source_internal.h"
+#include "tui/model/model.h"
+#include "tui/model/scan.h"
+#include "tui/source/source_internal.h"
 
 static const int64_t RARE_NS = 15 * SECOND; /* between looks for what is not there */
 

@@ -1,4 +1,4 @@
-#include "tui/columns.h"
+#include "tui/views/columns.h"
 
 #include "base/timefmt.h"
 

@@ -1,7 +1,7 @@
 /* Interfaces, and below them the processes with the most traffic; connections once asked for. */
-#include "tui/columns.h"
-#include "tui/source.h"
-#include "tui/views.h"
+#include "tui/source/source.h"
+#include "tui/views/columns.h"
+#include "tui/views/views.h"
 
 enum network_page { PAGE_INTERFACES, PAGE_PROCESSES, PAGE_CONNECTIONS };
 

@@ -2,7 +2,7 @@
  * to be shown. */
 #pragma once
 
-#include "tui/model.h"
+#include "tui/model/model.h"
 #include "tui/view.h"
 #include "tui/widgets/widgets.h"
 

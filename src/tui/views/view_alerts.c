@@ -1,10 +1,10 @@
 /* Alerts of the agent, or of the watch that runs here; the evidence of one; acknowledging and muting. */
 #include "term/width.h"
-#include "tui/pairs.h"
-#include "tui/scan.h"
-#include "tui/source.h"
-#include "tui/view_parts.h"
-#include "tui/views.h"
+#include "tui/model/scan.h"
+#include "tui/source/source.h"
+#include "tui/views/pairs.h"
+#include "tui/views/view_parts.h"
+#include "tui/views/views.h"
 
 enum { TARGETS_MAX = 256 };
 

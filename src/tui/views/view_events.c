@@ -1,8 +1,8 @@
 /* Events of watch as they come; the whole of one. */
-#include "tui/pairs.h"
-#include "tui/source.h"
-#include "tui/view_parts.h"
-#include "tui/views.h"
+#include "tui/source/source.h"
+#include "tui/views/pairs.h"
+#include "tui/views/view_parts.h"
+#include "tui/views/views.h"
 
 struct events_state {
         struct top *top;

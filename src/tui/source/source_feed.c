@@ -1,7 +1,7 @@
 /* The feed: `metrics-feed` run here, or GET /v1/modules/metrics/feed of an agent. */
-#include "tui/model.h"
-#include "tui/scan.h"
-#include "tui/source_internal.h"
+#include "tui/model/model.h"
+#include "tui/model/scan.h"
+#include "tui/source/source_internal.h"
 
 static const char PARTS[] = "host,containers,processes,network,disks";
 

@@ -1,7 +1,7 @@
 /* What the screen may do to the host: each action is a worker, whose end is told as {"answer":{"ok","message"}}. */
 #include "base/encode.h"
 #include "schema/json_writer.h"
-#include "tui/source_internal.h"
+#include "tui/source/source_internal.h"
 
 static void tell_answer(struct sources *sources, bool ok, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

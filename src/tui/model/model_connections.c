@@ -1,5 +1,5 @@
 /* The sockets that netstat found, once asked for. */
-#include "tui/model_internal.h"
+#include "tui/model/model_internal.h"
 
 static void connection_clear(struct connection *connection)
 {

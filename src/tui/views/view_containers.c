@@ -1,6 +1,6 @@
 /* Containers, units and groups: a flat list or the tree of cgroups; the details of one with its processes. */
-#include "tui/columns.h"
-#include "tui/views.h"
+#include "tui/views/columns.h"
+#include "tui/views/views.h"
 
 #include "base/timefmt.h"
 

@@ -1,4 +1,4 @@
-#include "tui/view_parts.h"
+#include "tui/views/view_parts.h"
 
 #include "base/timefmt.h"
 #include "term/width.h"

@@ -1,4 +1,4 @@
-#include "tui/scan.h"
+#include "tui/model/scan.h"
 
 #include "base/encode.h"
 

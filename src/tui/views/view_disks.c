@@ -1,6 +1,6 @@
 /* Disks with what they do, and file systems with what is left of them. */
-#include "tui/view_parts.h"
-#include "tui/views.h"
+#include "tui/views/view_parts.h"
+#include "tui/views/views.h"
 
 struct disks_state {
         struct top *top;

@@ -1,7 +1,7 @@
 /* The columns of containers and processes, as their own views, details and the overview list them. */
 #pragma once
 
-#include "tui/view_parts.h"
+#include "tui/views/view_parts.h"
 
 /* cookie of both: struct model *. Rows: struct container_row, struct process_row. */
 extern const struct grid_column container_columns[];

@@ -1,8 +1,8 @@
 /* The host at a glance: what it has left, what costs most, what happened last. */
 #include "base/timefmt.h"
 #include "term/width.h"
-#include "tui/columns.h"
-#include "tui/views.h"
+#include "tui/views/columns.h"
+#include "tui/views/views.h"
 
 struct overview_state {
         struct top *top;

@@ -1,5 +1,5 @@
 /* Alerts: those of the agent's module `alerts`, or of a watch that runs here (they have no id then). */
-#include "tui/model_internal.h"
+#include "tui/model/model_internal.h"
 
 #include "base/timefmt.h"
 
