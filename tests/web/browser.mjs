@@ -1,4 +1,4 @@
-// Scenarios in a real browser. A file of them calls scenario() for each and run() at its end; conftest.py lists and starts
+// Scenarios in a real browser. A file of them calls scenario() for each and run() at its end; web_stage.py lists and starts
 // them one by one, and does on the host what they ask for by host(). What fails a scenario besides its own checks: an
 // error on the console, an exception of the page, a violation of its policy, a request to elsewhere.
 //
@@ -22,7 +22,7 @@ export function scenario(name, play, options = {}) {
 }
 
 let lines;
-/** Asks conftest.py to do something on the host: host("spawn", {…}) gives what its action returns. */
+/** Asks web_stage.py to do something on the host: host("spawn", {…}) gives what its action returns. */
 async function host(action, parameters = {}) {
   lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   console.log(`!${JSON.stringify({ action, parameters })}`);

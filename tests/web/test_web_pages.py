@@ -2,7 +2,7 @@
 import json
 import urllib.request
 
-from conftest import TOKENS
+from web_stage import TOKENS, pytest_generate_tests, stage  # noqa: F401: the last two are for pytest
 
 SCENARIOS = ['shell.mjs', 'pages.mjs', 'overview.mjs', 'containers.mjs', 'processes.mjs', 'events.mjs', 'alerts.mjs',
              'investigate.mjs', 'agent.mjs', 'defects.mjs', 'large.mjs', 'day.mjs']

@@ -8,7 +8,8 @@ import pytest
 WEB = pathlib.Path(__file__).resolve().parents[2] / 'web'
 
 
-@pytest.mark.skipif(not shutil.which('npm') or not (WEB / 'node_modules').exists(), reason='needs npm and its packages')
+@pytest.mark.skipif(not shutil.which('npm') or not (WEB / 'node_modules/esbuild').exists(),
+                    reason='needs npm, and the packages of web/package-lock.json')
 def test_types_bundle_and_size():
     done = subprocess.run(['npm', 'run', '--silent', 'check'], cwd=WEB, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -32,11 +32,11 @@ def pytest_generate_tests(metafunc):
     if 'scenario' not in metafunc.fixturenames:
         return
     found = []
-    if shutil.which('node') and (WEB / 'node_modules').exists():
+    if shutil.which('node') and (WEB / 'node_modules/playwright-core').exists():
         for file in metafunc.module.SCENARIOS:
             listed = subprocess.run(['node', HERE / file, '--list'], capture_output=True, text=True, check=True)
             found += [(file, name) for name in listed.stdout.splitlines()]
-    metafunc.parametrize('scenario', found or [pytest.param(None, marks=pytest.mark.skip(reason='needs node and npm'))],
+    metafunc.parametrize('scenario', found or [pytest.param(None, marks=pytest.mark.skip(reason='needs node, and the packages of web/package-lock.json'))],
                          ids=lambda each: each and each[1])
 
 
