@@ -176,7 +176,11 @@ scenario("nothing is animated for who wants it still", async ({ open, assert }) 
 
 scenario("a pause stops all movement, and the address shows the same again", async ({ open, host, assert }) => {
   if (!(await host("is_root"))) skip("root, for the events of watch");
-  const page = await open("#/events?type=exec");
+  // events of our own alone: what others do may still be on its way at the moment of the pause
+  const word = unique("paused");
+  const page = await open(`#/events?type=exec&q=${word}`);
+  await page.waitForSelector("main h1");
+  for (let i = 0; i < 4; i++) await host("run", { command: ["true", word] });
   await rows(page).nth(3).waitFor();
   await page.keyboard.press("p");
   await inAddress(page, "paused");
@@ -189,18 +193,15 @@ scenario("a pause stops all movement, and the address shows the same again", asy
   const [before, bars] = [await list(page), await foot(page)];
 
   // others see what happens meanwhile
-  const word = unique("while-paused");
-  const other = await open(`#/events?q=${word}`);
+  const other = await open(`#/events?type=exec&q=${word}`);
   await host("run", { command: ["true", word] });
-  await rowOf(other, word).first().waitFor();
+  await rows(other).nth(4).waitFor();
   assert.equal(await list(page), before);
   assert.equal(await foot(page), bars);
 
   const again = await open(hash(page));
   await rows(again).nth(3).waitFor();
-  const newest = before.split("\n").slice(0, 4);
-  assert.deepEqual((await list(again)).split("\n").slice(0, 4), newest);
-  assert.equal(await rowOf(again, word).count(), 0);
+  assert.equal(await list(again), before);
 
   await page.keyboard.press("p");
   await notInAddress(page, "paused");
