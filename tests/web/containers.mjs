@@ -51,6 +51,7 @@ scenario("from a container to its processes, to one of them, to its events, and 
   await inAddress(page, "group");
   const processes = hash(page);
   await page.getByRole("searchbox").fill(word);
+  await until(() => query(page).get("q") === word, "the search in the address"); // written when typing pauses
   await rowOf(page, word).first().click();
   await until(() => hash(page).startsWith(`#/processes/${pid}`), "the process in the address");
   const details = page.locator(".details");
