@@ -112,7 +112,8 @@ scenario("a process is found and ended by keyboard alone", async ({ open, host, 
   await rows(page).nth(3).waitFor();
   await slash(page);
   await page.keyboard.type(`${word} ${pid}`);
-  await rowOf(page, word).first().waitFor();
+  await until(() => query(page).get("q") === `${word} ${pid}`, "the search in the address"); // written when typing pauses
+  await rows(page).last().filter({ hasText: word }).waitFor();
   await tabTo(page, "[role=treegrid]");
   await press("End", "Enter"); // the process itself stands below those above it
   await until(() => hash(page).startsWith(`#/processes/${pid}`), "the process in the address");
