@@ -594,7 +594,13 @@ def test_record_while_looking(tmp_path):
         tmux.ended(0)
 
 
-def test_screens_directory():
-    if not SCREENS:
-        pytest.skip("skipped: needs TARSIER_SCREENS to say where pictures go")
-    assert len([name for name in os.listdir(SCREENS) if name.startswith("top-")]) > 50
+def test_screens_are_kept():
+    with Tmux(100, 24) as tmux:
+        tmux.top("--view", "processes")
+        tmux.shows("PID")
+        tmux.save("top-kept")
+        for suffix in ("txt", "ansi"):
+            with open(f"{SCREENS}/top-kept.{suffix}", encoding="utf-8") as file:
+                assert "PID" in file.read()
+        tmux.keys("q")
+        tmux.ended(0)

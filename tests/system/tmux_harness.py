@@ -1,10 +1,12 @@
 """A real tmux with a terminal of any size and kind in it, and a bare pseudo terminal."""
+import atexit
 import fcntl
 import os
 import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -14,6 +16,9 @@ import termios
 from agent_harness import TARSIER, wait_for
 
 SCREENS = os.environ.get("TARSIER_SCREENS")
+if not SCREENS:  # kept for as long as the tests run
+    SCREENS = tempfile.mkdtemp(prefix="tarsier-screens-")
+    atexit.register(shutil.rmtree, SCREENS, ignore_errors=True)
 # what a test wants to say about the terminal, and nothing of the machine it runs on
 CLEAN = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
 
@@ -116,8 +121,6 @@ class Tmux:
 
     def save(self, name):
         """For whoever wants to look at it: TARSIER_SCREENS names the directory."""
-        if not SCREENS:
-            return
         os.makedirs(SCREENS, exist_ok=True)
         for suffix, text in (("ansi", self.styled()), ("txt", self.text())):
             with open(f"{SCREENS}/{name}.{suffix}", "w", encoding="utf-8", errors="surrogateescape") as file:

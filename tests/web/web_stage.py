@@ -1,9 +1,11 @@
 """The browser's tests: one agent with everything the page shows, and each scenario of *.mjs as a test of its own."""
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,13 @@ def pytest_generate_tests(metafunc):
                          ids=lambda each: each and each[1])
 
 
+def end_group(child):
+    """A shell that was killed leaves what it waits for; that is in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
 class Stage:
     """An agent, and what scenarios may ask the host to do: the methods that begin with act_."""
 
@@ -52,8 +61,9 @@ class Stage:
         return re.search(r'http://127\.0\.0\.1:\d+', self.agent.log()).group(0)
 
     def act_spawn(self, command):
-        """Starts a program that ends with the test; its pid."""
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """Starts a program that ends with the test, with all that it started; its pid."""
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 start_new_session=True)
         self.children.append(child)
         return child.pid
 
@@ -73,9 +83,7 @@ class Stage:
 
     def act_end(self, pid):
         """Ends what spawn started."""
-        child = next(child for child in self.children if child.pid == pid)
-        child.kill()
-        child.wait()
+        end_group(next(child for child in self.children if child.pid == pid))
 
     def act_is_root(self):
         return os.geteuid() == 0
@@ -124,8 +132,7 @@ class Stage:
 
     def end_children(self):
         for child in self.children:
-            child.kill()
-            child.wait()
+            end_group(child)
         self.children.clear()
 
 
