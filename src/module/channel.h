@@ -20,6 +20,8 @@ struct run_channel {
         bool success;
         uint64_t errors;
         uint64_t skipped;
+        int stop_event,
+                stop_poll;    /* run_stop_fd: an eventfd set by a stop, an epoll over it and the socket; 0: unused */
         int64_t last_look_ns; /* when the socket was last looked at */
         int64_t last_send_ns;
 

@@ -1,5 +1,6 @@
 #include "module/run.h"
 
+#include "base/cleanup.h"
 #include "base/path.h"
 #include "module/channel.h"
 #include "schema/json.h"
@@ -8,6 +9,8 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 enum {
@@ -87,6 +90,8 @@ static void take_frames(struct run_channel *channel)
                         continue;
                 }
                 channel->stop = true;
+                if (channel->stop_event)
+                        eventfd_write(channel->stop_event, 1);
                 memmove(channel->in->data + at, channel->in->data + at + size, channel->in->len - at - size);
                 channel->in->len -= size;
         }
@@ -172,9 +177,28 @@ void run_charge_io(struct run *run, uint64_t bytes)
         run->channel->io_bytes += bytes;
 }
 
-int run_stop_fd(const struct run *run)
+static int watch_in(int epoll, int fd)
 {
-        return run->channel->fd;
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* The socket alone would not do: a stop that a checkpoint has read from it makes it readable no more. */
+int run_stop_fd(struct run *run)
+{
+        struct run_channel *channel = run->channel;
+        if (channel->stop_poll)
+                return channel->stop_poll;
+        cleanup(fd_close) int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        cleanup(fd_close) int both = epoll_create1(EPOLL_CLOEXEC);
+        if (event < 0 || both < 0 || watch_in(both, event) < 0 || watch_in(both, channel->fd) < 0)
+                return channel->fd;
+        channel->stop_event = take_fd(event);
+        channel->stop_poll = take_fd(both);
+        channel_look(channel); /* one may have come with the parameters */
+        if (channel->stop || channel->gone)
+                eventfd_write(channel->stop_event, 1);
+        return channel->stop_poll;
 }
 
 bool run_would_block(struct run *run)
@@ -459,6 +483,11 @@ void run_end(struct run *run, int result, const struct error *err)
         send_text(channel, FRAME_DONE, sv_n(json.data, json.len));
         buf_done(&json);
         channel_flush(channel, NULL);
+        if (channel->stop_poll) {
+                fd_close(&channel->stop_event);
+                fd_close(&channel->stop_poll);
+                channel->stop_event = channel->stop_poll = 0;
+        }
         buf_done(&channel->out);
         arena_done(&run->arena);
 }

@@ -68,8 +68,9 @@ bool run_stopped(const struct run *run);
 /* So many bytes were read from disk: the I/O budget's input. */
 void run_charge_io(struct run *run, uint64_t bytes);
 
-/* Readable when a stop may have come: for modules that sleep in poll(2). Then call run_checkpoint. */
-int run_stop_fd(const struct run *run);
+/* Readable when a stop may have come, and for ever once one was seen: for modules that sleep in poll(2). Then call
+ * run_checkpoint. The same each time; it belongs to the run. */
+int run_stop_fd(struct run *run);
 
 /* poll(2) on fds that ends early on a stop: like poll, or -1 with E_STOPPED in err when the run has to end. timeout_ns
  * < 0 waits for ever. fds may be NULL with count 0: an interruptible sleep, returns 0 after the time. */

@@ -103,10 +103,10 @@ def wait_for_work(parent, ticks):
         assert time.monotonic() < end, 'no worker ever worked'
 
 
-def stopped(tarsier, name, parameters, kind):
+def stopped(tarsier, name, parameters, kind, at_once=False):
     """The result, and the time from the stop to the end."""
     message = json.dumps({'class': 'parameters', 'parameters': parameters}).encode() + b'\n'
-    at_once = kind == SHORT
+    at_once |= kind == SHORT
     stop = b'{"class":"stop"}\n'
     parent = subprocess.Popen([tarsier.path, '-m', name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -151,6 +151,15 @@ def test_a_stop_ends_it(tarsier, silent, name):
     else:
         assert result.get('partial') == 'stopped' or result['success'] or result['errors']
     assert took < ENOUGH
+
+
+@pytest.mark.parametrize('name', [name for name, (kind, _) in MODULES.items() if kind in (STREAM, ENDLESS)])
+def test_a_stop_that_comes_with_the_parameters(tarsier, silent, name):
+    """It has been read before the module waits for anything."""
+    kind, _ = MODULES[name]
+    result, _ = stopped(tarsier, name, parameters_of(name, silent), kind, at_once=True)
+    assert not any('with what there was' in error for error in result['errors'] or [])
+    assert result['success'] == (kind == STREAM) and ('partial' in result) == (kind == ENDLESS)
 
 
 def test_the_times(capsys):
