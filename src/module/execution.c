@@ -1,6 +1,8 @@
 #include "module/execution.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "linux/process.h"
 #include "module/program.h"
 #include "module/wire.h"
 #include "module/worker.h"
@@ -28,6 +30,8 @@ struct execution {
         loop_id kill_id;
         loop_id ready_id; /* the time for the handshake */
         int64_t cpu_ns;
+        int64_t stop_cpu_ns; /* what the worker had used when it was asked to stop */
+        int64_t spared_ms;   /* given to it beyond the time of every worker */
         uint64_t peak;
         char reason[64]; /* why it was stopped, "" if it was not */
         bool wall;       /* stopped by its deadline */
@@ -40,7 +44,7 @@ struct execution {
         struct worker_exit exit;
 };
 
-enum { LINGER_MS = 1000, HANDSHAKE_SECONDS = 30, REST_MAX = 16 << 20 };
+enum { LINGER_MS = 1000, HANDSHAKE_SECONDS = 30, REST_MAX = 16 << 20, SPARED_MS_MAX = 1000 };
 
 static void finish_if_over(struct execution *execution);
 
@@ -199,13 +203,51 @@ static void take_frames(struct execution *execution)
         buf_consume(&execution->in, at);
 }
 
+static int64_t stop_ms(const struct execution *execution)
+{
+        int64_t own_ns = execution->entry->module->limits.stop_ns;
+        return own_ns ? own_ns / MILLISECOND : EXECUTION_KILL_MS;
+}
+
+/* Whether the worker wants a CPU now, and the CPU time that it had so far; no: it rests, or is not to be seen. */
+static bool wants_cpu(const struct execution *execution, int64_t *ret_cpu_ns)
+{
+        struct error err;
+        struct process process;
+        struct process_stat stat = { 0 };
+        cleanup(fd_close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0 || process_open(root, worker_pid(execution->worker), &process, &err) < 0)
+                return false;
+        bool seen = process_read_stat(&process, &stat, &err) == 0;
+        process_close(&process);
+        *ret_cpu_ns = (int64_t)(stat.utime + stat.stime) * (SECOND / sysconf(_SC_CLK_TCK));
+        return seen && stat.state == 'R';
+}
+
+static void end_soon(struct execution *execution, int64_t ms);
+
+/* A worker that the host gave no CPU to since it was asked has had no chance to obey: it gets the time once more. */
+static bool was_starved(struct execution *execution, int64_t grace_ms)
+{
+        int64_t cpu_ns = 0;
+        if (!execution->reason[0] || execution->spared_ms + grace_ms > SPARED_MS_MAX ||
+                !wants_cpu(execution, &cpu_ns) || cpu_ns - execution->stop_cpu_ns > grace_ms * MILLISECOND / 2)
+                return false;
+        execution->spared_ms += grace_ms;
+        return true;
+}
+
 static void on_kill(struct loop *loop, loop_id id, void *cookie)
 {
         struct execution *execution = cookie;
+        int64_t grace_ms = stop_ms(execution);
         (void)loop;
         (void)id;
         execution->kill_id = 0;
-        worker_kill(execution->worker, NULL);
+        if (was_starved(execution, grace_ms))
+                end_soon(execution, grace_ms);
+        else
+                worker_kill(execution->worker, NULL);
 }
 
 /* Kills the worker after this time, or at once when no timer can be had. An earlier time that was set stays. */
@@ -318,19 +360,13 @@ static void watch_worker(struct execution *execution)
                 drop(execution, &execution->pidfd_id);
 }
 
-static int64_t stop_ms(const struct execution *execution)
-{
-        int64_t own_ns = execution->entry->module->limits.stop_ns;
-        return own_ns ? own_ns / MILLISECOND : EXECUTION_KILL_MS;
-}
-
 static void explain_death(struct execution *execution)
 {
         struct error why;
         struct worker_exit *end = &execution->exit;
         if (execution->reason[0])
                 fail(&why, execution->wall ? E_TIMEOUT : E_STOPPED, "%s; ended %d ms later, with what there was",
-                        execution->reason, (int)stop_ms(execution));
+                        execution->reason, (int)(stop_ms(execution) + execution->spared_ms));
         else if (execution->unready)
                 fail(&why, E_TIMEOUT, "the worker was not ready within %d seconds", HANDSHAKE_SECONDS);
         else if (end->signal)
@@ -368,6 +404,7 @@ void execution_stop(struct execution *execution, const char *reason)
         frame_append(&execution->out, FRAME_MESSAGE, 0, SV("{\"class\":\"stop\"}"));
         flush(execution);
         drop(execution, &execution->kill_id);
+        wants_cpu(execution, &execution->stop_cpu_ns);
         end_soon(execution, stop_ms(execution));
 }
 

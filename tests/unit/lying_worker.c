@@ -78,6 +78,10 @@ static void act(const char *name)
         } else if (!strcmp(name, "ignores-stop") || !strcmp(name, "hangs")) {
                 push();
                 sleep_for_ever();
+        } else if (!strcmp(name, "burns")) {
+                push();
+                for (volatile unsigned long turns = 0;; turns++)
+                        ;
         } else if (!strcmp(name, "lingers")) {
                 done();
                 push();

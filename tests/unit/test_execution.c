@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -171,15 +172,13 @@ static void whatever_it_does_a_result_comes(void **state)
         }
 }
 
-/* 80 ms after a stop the worker is killed, not before and not later. */
-static void the_kill_comes_by_the_clock(void **state)
+/* A worker that did this and wrote a row. */
+static struct execution *start(struct loop *loop, struct sv message)
 {
-        (void)state;
-        cleanup(loop_free) struct loop *loop = new_loop();
         struct error err;
         entry.program = program_named("plain");
         struct execution_options options = {
-                .entry = &entry, .message = SV("{\"act\":\"hangs\"}"), .on_row = on_row, .on_done = on_done
+                .entry = &entry, .message = message, .on_row = on_row, .on_done = on_done
         };
         rows = 0;
         over = false;
@@ -187,6 +186,27 @@ static void the_kill_comes_by_the_clock(void **state)
         assert_non_null(execution);
         while (!rows)
                 assert_true(loop_run_once(loop, SECOND, &err) >= 0);
+        return execution;
+}
+
+static char state_of(pid_t pid)
+{
+        char path[64], text[512] = "";
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        cleanup(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+        return strrchr(text, ')')[2];
+}
+
+/* 80 ms after a stop the worker is killed, not before and not later. */
+static void the_kill_comes_by_the_clock(void **state)
+{
+        (void)state;
+        cleanup(loop_free) struct loop *loop = new_loop();
+        struct error err;
+        struct execution *execution = start(loop, SV("{\"act\":\"hangs\"}"));
+        while (state_of(execution_pid(execution)) != 'S')
+                sched_yield();
         execution_stop(execution, "stopped");
         now_ns += (EXECUTION_KILL_MS - 1) * MILLISECOND;
         while (loop_run_once(loop, 30 * MILLISECOND, &err) > 0)
@@ -199,6 +219,27 @@ static void the_kill_comes_by_the_clock(void **state)
         while (!over)
                 assert_true(loop_run_once(loop, SECOND, &err) >= 0);
         execution_free(execution);
+}
+
+/* By a clock that runs ahead of the worker's: it had next to no CPU since the stop, and is given more time, not for
+ * ever. */
+static void who_gets_no_cpu_is_spared(void **state)
+{
+        (void)state;
+        bool spared = false;
+        for (int attempt = 0; attempt < 50 && !spared; attempt++) { /* the test itself may be given no CPU, too */
+                cleanup(loop_free) struct loop *loop = new_loop();
+                struct error err;
+                struct execution *execution = start(loop, SV("{\"act\":\"burns\"}"));
+                execution_stop(execution, "stopped");
+                while (!over) {
+                        now_ns += EXECUTION_KILL_MS * MILLISECOND;
+                        assert_true(loop_run_once(loop, MILLISECOND, &err) >= 0);
+                }
+                spared = strstr(result_error(execution_result(execution), 0), "ended 1040 ms later") != NULL;
+                execution_free(execution);
+        }
+        assert_true(spared);
 }
 
 static void what_cannot_start_is_told(void **state)
@@ -258,6 +299,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(whatever_it_does_a_result_comes),
                 cmocka_unit_test(the_kill_comes_by_the_clock),
+                cmocka_unit_test(who_gets_no_cpu_is_spared),
                 cmocka_unit_test(what_cannot_start_is_told),
                 cmocka_unit_test(freeing_ends_the_worker),
         };
