@@ -163,6 +163,11 @@ int cgroup_limits_read(int root, const struct cgroup_mounts *mounts, const struc
 /* Lowest mtime of the directories and of cgroup.clone_children (v1) or cgroup.events (v2), Unix ns, but not before the
  * minute in which the machine booted; 0 when not told. */
 int64_t cgroup_created_unix_ns(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
+/* Processes of the group itself and of the groups below it, those of the group first: each() may be given one several
+ * times, and not all of a group with hundreds. What it returns other than 0 ends the walk and is returned. */
+typedef int cgroup_pid_fn(pid_t pid, void *cookie);
+int cgroup_each_process(
+        const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, cgroup_pid_fn *each, void *cookie);
 /* Some process of the group itself or of a group below it; 0 for none. */
 pid_t cgroup_some_process(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs);
 

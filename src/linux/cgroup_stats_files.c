@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-enum { PROCS_TEXT = 512, PROCS_DEPTH = 16, PROCS_DIRECTORIES = 256 };
+enum { PROCS_TEXT = 4096, PROCS_DEPTH = 16, PROCS_DIRECTORIES = 256 };
 
 bool cgroup_path_is_plain(const char *path)
 {
@@ -303,8 +303,15 @@ int64_t cgroup_created_unix_ns(const struct cgroup_mounts *mounts, const struct 
         return earliest < booted ? booted : earliest;
 }
 
-/* The first process in the file; 0 for none. In v2 those of another PID namespace read as 0. */
-static pid_t first_process(int dir, const char *name)
+struct process_visit {
+        cgroup_pid_fn *each;
+        void *cookie;
+        size_t directories; /* left to be opened */
+        bool any;
+};
+
+/* In v2 those of another PID namespace read as 0. */
+static int visit_file(int dir, const char *name, struct process_visit *visit)
 {
         char text[PROCS_TEXT];
         cleanup(fd_close) int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -314,47 +321,66 @@ static pid_t first_process(int dir, const char *name)
         struct sv rest = sv_n(text, (size_t)n);
         struct sv line;
         uint64_t pid;
-        while (sv_line(&rest, &line))
+        int verdict = 0;
+        while (verdict == 0 && sv_line(&rest, &line)) {
                 /* a number that the end of the buffer cut is none */
-                if (line.p + line.n < text + n && sv_parse_u64(line, 10, &pid) && pid > 0 && pid <= INT_MAX)
-                        return (pid_t)pid;
-        return 0;
+                if (line.p + line.n >= text + n || !sv_parse_u64(line, 10, &pid) || pid == 0 || pid > INT_MAX)
+                        continue;
+                visit->any = true;
+                verdict = visit->each((pid_t)pid, visit->cookie);
+        }
+        return verdict;
 }
 
-static pid_t process_below(int dir, int depth, size_t *left)
+static int visit_below(int dir, int depth, struct process_visit *visit)
 {
-        pid_t pid = first_process(dir, "cgroup.procs");
-        if (pid == 0) /* a threaded group of v2 does not tell its processes */
-                pid = first_process(dir, "cgroup.threads");
-        if (pid || depth == 0)
-                return pid;
+        visit->any = false;
+        int verdict = visit_file(dir, "cgroup.procs", visit);
+        if (!visit->any) /* a threaded group of v2 does not tell its processes */
+                verdict = visit_file(dir, "cgroup.threads", visit);
+        if (verdict || depth == 0)
+                return verdict;
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         cleanup(closedir) DIR *entries = fd < 0 ? NULL : fdopendir(fd);
         if (!entries) {
                 fd_close(&fd);
                 return 0;
         }
-        for (const struct dirent *entry = readdir(entries); entry && pid == 0; entry = readdir(entries)) {
-                if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || *left == 0)
+        for (const struct dirent *entry = readdir(entries); entry && verdict == 0; entry = readdir(entries)) {
+                if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || visit->directories == 0)
                         continue;
-                --*left;
+                visit->directories--;
                 cleanup(fd_close) int child = openat(dir, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 if (child >= 0)
-                        pid = process_below(child, depth - 1, left);
+                        verdict = visit_below(child, depth - 1, visit);
         }
-        return pid;
+        return verdict;
+}
+
+int cgroup_each_process(
+        const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs, cgroup_pid_fn *each, void *cookie)
+{
+        /* first the group itself everywhere: that is one file a hierarchy */
+        for (int depth = 0; depth <= PROCS_DEPTH; depth += PROCS_DEPTH) {
+                struct process_visit visit = { .each = each, .cookie = cookie, .directories = PROCS_DIRECTORIES };
+                for (size_t i = 0; i < mounts->count; i++) {
+                        int verdict = dirs->dirs[i] < 0 ? 0 : visit_below(dirs->dirs[i], depth, &visit);
+                        if (verdict)
+                                return verdict;
+                }
+        }
+        return 0;
+}
+
+static int take_process(pid_t pid, void *cookie)
+{
+        *(pid_t *)cookie = pid;
+        return 1;
 }
 
 pid_t cgroup_some_process(const struct cgroup_mounts *mounts, const struct cgroup_dirs *dirs)
 {
-        /* first the group itself everywhere: that is one file a hierarchy */
-        for (int depth = 0; depth <= PROCS_DEPTH; depth += PROCS_DEPTH) {
-                size_t left = PROCS_DIRECTORIES;
-                for (size_t i = 0; i < mounts->count; i++) {
-                        pid_t pid = dirs->dirs[i] < 0 ? 0 : process_below(dirs->dirs[i], depth, &left);
-                        if (pid)
-                                return pid;
-                }
-        }
-        return 0;
+        pid_t pid = 0;
+        cgroup_each_process(mounts, dirs, take_process, &pid);
+        return pid;
 }

@@ -714,6 +714,68 @@ static void test_identity(void **state)
         end(&fixture);
 }
 
+/* A process in the network of another one, or in one of its own (0). */
+static void put_process(const struct fixture *fixture, int pid, int shares)
+{
+        char from[96], to[96], path[64];
+        snprintf(path, sizeof(path), "proc/%d/ns/net", pid);
+        put(fixture, path, "");
+        if (!shares)
+                return;
+        snprintf(from, sizeof(from), "%s/proc/%d/ns/net", fixture->root, shares);
+        snprintf(to, sizeof(to), "%s/%s", fixture->root, path);
+        assert_int_equal(unlink(to), 0);
+        assert_int_equal(link(from, to), 0);
+}
+
+/* A network is a group's when all its processes live in it: one of a session that was put elsewhere, though it has the
+ * lowest number, does not make it the session's. */
+static void test_own_network(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin(&fixture);
+        put(&fixture, "proc/self/ns/net", "");
+        put(&fixture, "proc/1/ns/net", "");
+        char host[96], self[96];
+        snprintf(host, sizeof(host), "%s/proc/1/ns/net", fixture.root);
+        snprintf(self, sizeof(self), "%s/proc/self/ns/net", fixture.root);
+        assert_int_equal(unlink(host), 0);
+        assert_int_equal(link(self, host), 0);
+        put_process(&fixture, 20, 1);
+        put_process(&fixture, 30, 0);
+        put_process(&fixture, 31, 30);
+        put_process(&fixture, 40, 0);
+        static const struct {
+                const char *name, *processes;
+                bool own;
+        } groups[] = {
+                { "/private", "30\n31\n", true },
+                { "/host", "20\n", false },
+                { "/session", "30\n31\n20\n", false },
+                { "/two", "30\n40\n", false },
+                { "/unseen", "30\n99\n", true }, /* 99 is gone by then */
+                { "/slice", "", false },
+                { "/slice/a", "30\n", true },
+                { "/slice/b", "20\n", false },
+                { "/delegated", "", true },
+                { "/delegated/a", "30\n", false }, /* read above */
+                { "/delegated/b", "31\n", false },
+        };
+        char path[128];
+        for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+                make_group(&fixture, groups[i].name);
+                snprintf(path, sizeof(path), "sys/fs/cgroup%s/cgroup.procs", groups[i].name);
+                put(&fixture, path, groups[i].processes);
+        }
+        start(&fixture);
+        run_for(&fixture, 3 * MINUTE);
+        for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+                if (sample_has_network(named(&fixture, groups[i].name)) != groups[i].own)
+                        fail_msg("%s: %s", groups[i].name, groups[i].own ? "has a network of its own" : "has none");
+        end(&fixture);
+}
+
 /* What changes while a container lives is known soon, though its interval has backed off. */
 static void test_changes(void **state)
 {
@@ -889,6 +951,7 @@ int main(void)
                 cmocka_unit_test(test_samples),
                 cmocka_unit_test(test_memory_limit),
                 cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_own_network),
                 cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_mounted_later),
                 cmocka_unit_test(test_filters),

@@ -10,6 +10,7 @@
 static const int64_t FILESYSTEMS_NS = 10 * SECOND;
 enum { FILESYSTEM_SHAPE = 8 }; /* bytes beside its texts in a sample's shape, at most */
 static const int64_t NAMESPACE_NS = MINUTE;
+enum { NEIGHBOURS_MAX = 256 };
 /* A sample that the clock was set back before counts as just after the one before it: no time to divide by. */
 static const int64_t RATE_MIN_NS = MILLISECOND;
 
@@ -158,21 +159,53 @@ static bool is_inside_network(const struct container *container)
         return false;
 }
 
-/* Has a plain group processes in a namespace of their own? It may begin with such processes and get others. */
+/* The network namespace of a process; 0: it is gone, or not to be seen. */
+static ino_t network_of(const struct registry *registry, pid_t pid)
+{
+        char path[64];
+        struct stat namespace;
+        snprintf(path, sizeof(path), "%d/ns/net", (int)pid);
+        return fstatat(registry->options->proc, path, &namespace, 0) == 0 ? namespace.st_ino : 0;
+}
+
+struct neighbours {
+        const struct registry *registry;
+        ino_t namespace;
+        unsigned left; /* to be looked at */
+        bool mixed;
+};
+
+static int look_at_neighbour(pid_t pid, void *cookie)
+{
+        struct neighbours *neighbours = cookie;
+        ino_t namespace = network_of(neighbours->registry, pid);
+        neighbours->mixed = namespace && namespace != neighbours->namespace;
+        return neighbours->mixed || --neighbours->left == 0;
+}
+
+/* Are there processes of several networks in the group? */
+static bool is_mixed(const struct container *container, const struct cgroup_dirs *dirs, ino_t namespace)
+{
+        const struct registry *registry = container->registry;
+        struct neighbours neighbours = { .registry = registry, .namespace = namespace, .left = NEIGHBOURS_MAX };
+        cgroup_each_process(&registry->mounts, dirs, look_at_neighbour, &neighbours);
+        return neighbours.mixed;
+}
+
+/* Does a plain group live in a network of its own? It may begin with such processes and get others. One process of a
+ * session or a slice that was put into another network makes that network not the group's. */
 static void look_at_namespace(struct container *container, const struct cgroup_dirs *dirs)
 {
         struct registry *registry = container->registry;
-        char path[64];
-        struct stat namespace;
         int64_t now_ns = loop_now_ns(registry->loop);
         if (container->netns_ns && now_ns < container->netns_ns)
                 return;
         container->netns_ns = now_ns + (container->netns_ns ? NAMESPACE_NS : SECOND);
         sample_find_process(container, dirs);
+        ino_t namespace = container->pid > 0 && registry->host_netns ? network_of(registry, container->pid) : 0;
         container->own_network = false;
-        snprintf(path, sizeof(path), "%d/ns/net", (int)container->pid);
-        if (container->pid > 0 && registry->host_netns && fstatat(registry->options->proc, path, &namespace, 0) == 0)
-                container->own_network = namespace.st_ino != registry->host_netns && !is_inside_network(container);
+        if (namespace && namespace != registry->host_netns && !is_inside_network(container))
+                container->own_network = !is_mixed(container, dirs, namespace);
 }
 
 static void read_network(
