@@ -105,8 +105,7 @@ void alert_store_set_limits(struct alert_store *store, const struct alert_limits
 {
         char sql[64];
         store->limits = *limits;
-        snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %llu",
-                (unsigned long long)(2 * limits->retain / ALERT_PAGE + 1024));
+        snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %llu", 2ULL * limits->retain / ALERT_PAGE + 1024);
         store_execute(store->database, sql, NULL);
 }
 
