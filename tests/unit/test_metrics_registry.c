@@ -717,7 +717,7 @@ static void test_identity(void **state)
 /* A process in the network of another one, or in one of its own (0). */
 static void put_process(const struct fixture *fixture, int pid, int shares)
 {
-        char from[96], to[96], path[64];
+        char from[256], to[256], path[64];
         snprintf(path, sizeof(path), "proc/%d/ns/net", pid);
         put(fixture, path, "");
         if (!shares)
@@ -737,7 +737,7 @@ static void test_own_network(void **state)
         begin(&fixture);
         put(&fixture, "proc/self/ns/net", "");
         put(&fixture, "proc/1/ns/net", "");
-        char host[96], self[96];
+        char host[256], self[256];
         snprintf(host, sizeof(host), "%s/proc/1/ns/net", fixture.root);
         snprintf(self, sizeof(self), "%s/proc/self/ns/net", fixture.root);
         assert_int_equal(unlink(host), 0);
