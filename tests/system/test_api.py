@@ -625,13 +625,23 @@ def remote(api, tarsier, *args, token=None, url=None, **options):
     return tarsier('--agent', url or api.socket, *args, env=environment, **options)
 
 
+@pytest.fixture(scope='module')
+def keys(tmp_path_factory):
+    """A directory with keys that nobody changes meanwhile, as home directories do."""
+    path = tmp_path_factory.mktemp('keys')
+    for kind in ('ed25519', 'ecdsa'):
+        subprocess.run(['ssh-keygen', '-q', '-t', kind, '-N', '', '-C', kind, '-f', path / f'id_{kind}'], check=True)
+    return path
+
+
 @pytest.mark.parametrize('output', [[], ['--json'], ['--format', 'table'], ['--format', 'csv'], ['--results-only'],
                                     ['--privacy', '--json']])
 @pytest.mark.parametrize('args', [
-    ['example', '--gethostname', '--lookuphost', 'localhost'], ['example', '--lookuphost', 'nope.invalid'], ['sshkey'],
+    ['example', '--gethostname', '--lookuphost', 'localhost'], ['example', '--lookuphost', 'nope.invalid'], ['sshkey', '--path', 'KEYS'],
     ['file', '--path', '/etc', '--name', '^(host|pass|no-such)', '--returnsha256'], ['pkg', '--name', '^lib.*1$'], ['lsm'],
 ])
-def test_runs_from_afar_are_as_here(api, tarsier, args, output):
+def test_runs_from_afar_are_as_here(api, tarsier, keys, args, output):
+    args = [keys if word == 'KEYS' else word for word in args]
     here = tarsier(*args, *output)
     far = remote(api, tarsier, *args, *output)
 
