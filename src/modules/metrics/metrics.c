@@ -1,5 +1,6 @@
 #include "modules/metrics/metrics.h"
 
+#include "modules/metrics/collect/process_series.h"
 #include "modules/metrics/metrics_push.h"
 
 static const struct field statistics_fields[] = {
@@ -41,6 +42,8 @@ static const struct field statistics_fields[] = {
         COUNT(feed_followers, "clients that follow the feed now"),
         COUNT(feed_looks, "times it was looked for the feed"),
         COUNT(feed_passed_over, "pictures that a client was not told, since it had not read the one before"),
+        COUNT(process_series, "programs of containers whose figures are kept"),
+        COUNT(process_series_refused, "times that a process did not fit among them"),
 #undef COUNT
 };
 
@@ -144,6 +147,10 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 .feed_followers = metrics->feed_followers,
                 .feed_looks = metrics->feed_looks,
                 .feed_passed_over = metrics->feed_passed_over };
+        if (metrics->processes) {
+                ret->process_series = process_series_count(metrics->processes);
+                ret->process_series_refused = process_series_refused(metrics->processes);
+        }
         push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;
@@ -234,7 +241,14 @@ int metrics_open(struct metrics *metrics, struct loop *loop, bool containers, st
         metrics->registry = registry_new(&metrics->options, loop, &hooks, err);
         if (!metrics->registry)
                 return -1;
-        metrics->cadvisor = (struct cadvisor){ .registry = metrics->registry,
+        /* names of programs are not told with privacy */
+        if (metrics->options.process_series && !metrics->privacy) {
+                metrics->processes = process_series_new(metrics->options.process_pids, err);
+                if (!metrics->processes)
+                        return -1;
+        }
+        metrics->cadvisor = (struct cadvisor){ .processes = metrics->processes,
+                .registry = metrics->registry,
                 .options = &metrics->options,
                 .version = TARSIER_VERSION,
                 .compatible = true,
@@ -260,6 +274,8 @@ void metrics_close(struct metrics *metrics)
         struct registry *registry = metrics->registry;
         metrics->registry = NULL; /* no event is told any more */
         push_free(metrics->push);
+        process_series_free(metrics->processes);
+        metrics->processes = metrics->cadvisor.processes = NULL;
         metrics->push = NULL;
         registry_free(registry);
         node_free(metrics->node);

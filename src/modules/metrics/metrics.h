@@ -42,6 +42,7 @@ struct metrics {
         uint64_t rows_dropped; /* in the foreground: nobody reads them */
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
         uint64_t feed_followers, feed_looks, feed_passed_over;                   /* in the agent */
+        struct process_series *processes;                                        /* NULL: nobody asked for them */
         unsigned scraping;                                                       /* of cAdvisor's port: under way */
         struct push *push; /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
@@ -76,6 +77,7 @@ struct metrics_statistics {
         uint64_t exits, exits_lost, exits_refused, ended_processes, ended_rows, ended_refused, ended_unknown_group;
         uint64_t pushed, push_lost;
         uint64_t feed_followers, feed_looks, feed_passed_over;
+        uint64_t process_series, process_series_refused;
 };
 extern const struct record metrics_statistics_record;
 void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret);

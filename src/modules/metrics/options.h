@@ -34,7 +34,9 @@ struct metrics_options {
         const char *const *label_names; /* --whitelisted_container_labels */
         bool timestamps;                /* cAdvisor's explicit timestamps; our own port leaves them out */
         bool env_labels;
-        bool unit_labels; /* label `unit`: the systemd unit */
+        bool unit_labels;      /* label `unit`: the systemd unit */
+        size_t process_series; /* programs of a container that are told, those that use most CPU; 0: none */
+        bool process_pids;     /* each process by itself */
 
         const char *url_prefix, *prometheus_endpoint;
         const char *machine_id_files, *boot_id_files;

@@ -1,6 +1,7 @@
 #include "modules/metrics/settings.h"
 
 #include "base/cleanup.h"
+#include "modules/metrics/collect/process_series.h"
 
 #include <fcntl.h>
 
@@ -74,6 +75,9 @@ static const struct field cadvisor_settings_fields[] = {
         FIELD_BOOL(C, timestamps, .def = "true", .help = "times of the samples in the metrics, as cAdvisor has them"),
         FIELD_BOOL(C, env_labels, .def = "true", .help = "variables of the environment as labels of metrics"),
         FIELD_BOOL(C, unit_labels, .help = "label `unit`: the systemd unit of a container"),
+        FIELD_UINT(C, process_series, .max = PROCESS_SERIES_SHOWN_MAX, .metavar = "COUNT",
+                .help = "metrics of the programs of each container: those that use most CPU, at most so many"),
+        FIELD_BOOL(C, process_pids, .help = "with process_series: each process by itself, with a label `pid`"),
 };
 
 const struct record cadvisor_settings_record = { .fields = cadvisor_settings_fields,
@@ -261,6 +265,8 @@ int metrics_settings_check(const struct metrics_settings *settings, struct error
                 return fail(err, E_INVALID, "max_housekeeping_interval: shorter than housekeeping_interval");
         if (cadvisor->prometheus_endpoint && cadvisor->prometheus_endpoint[0] != '/')
                 return fail(err, E_INVALID, "prometheus_endpoint: a path begins with /");
+        if (cadvisor->process_pids && !cadvisor->process_series)
+                return fail(err, E_INVALID, "process_pids: of which processes? process_series says how many");
         if (cadvisor->storage_driver_secure)
                 return fail(err, E_UNSUPPORTED, "storage_driver_secure: there is no TLS here");
         struct sv part;
@@ -320,6 +326,8 @@ int metrics_options_make(const struct metrics_settings *settings, struct arena *
                 .timestamps = cadvisor->timestamps,
                 .env_labels = cadvisor->env_labels,
                 .unit_labels = cadvisor->unit_labels,
+                .process_series = cadvisor->process_series,
+                .process_pids = cadvisor->process_pids,
                 .url_prefix = cadvisor->url_base_prefix ? cadvisor->url_base_prefix : "",
                 .prometheus_endpoint = cadvisor->prometheus_endpoint,
                 .machine_id_files = cadvisor->machine_id_file,

@@ -55,6 +55,8 @@ struct cadvisor_settings {
         double cpu_budget;
         uint64_t memory_limit;
         bool timestamps, env_labels, unit_labels;
+        unsigned process_series;
+        bool process_pids;
 };
 
 struct node_settings {

@@ -6,6 +6,8 @@
 #include "modules/metrics/collect/registry.h"
 #include "modules/metrics/export/exposition.h"
 
+struct process_series;
+
 struct cadvisor_request {
         const char *method;
         const char *path;  /* decoded, from "/api" on: "/api/v1.3/containers/docker" */
@@ -27,9 +29,10 @@ struct cadvisor_reply {
 struct cadvisor {
         struct registry *registry;
         const struct metrics_options *options;
-        const char *version; /* what we say that we are */
-        bool privacy;        /* names of processes are masked, variables of the environment left out */
-        bool compatible;     /* the compatibility port: /metrics has go_* too, which cAdvisor's users expect of it */
+        const char *version;              /* what we say that we are */
+        bool privacy;                     /* names of processes are masked, variables of the environment left out */
+        struct process_series *processes; /* of the programs of containers; NULL: not told */
+        bool compatible; /* the compatibility port: /metrics has go_* too, which cAdvisor's users expect of it */
 };
 
 /* Any path below /api, and exactly what cAdvisor says to wrong ones. */

@@ -3,6 +3,7 @@
 #include "base/timefmt.h"
 #include "modules/metrics/cadvisor/api_internal.h"
 #include "modules/metrics/cadvisor/prometheus_internal.h"
+#include "modules/metrics/collect/process_series.h"
 
 enum {
         METRICS_MEMORY_MAX = 128 << 20, /* of one answer, before it is text: 1,000 containers need 6 MB */
@@ -50,6 +51,13 @@ static int expose_all(const struct cadvisor *cadvisor, const struct api_selectio
         const struct machine *machine = registry_machine(cadvisor->registry);
         int result = cadvisor_expose_source(cadvisor->options, machine, &containers, time_unix_ns(), out, err);
         arena_done(&source.arena);
+        struct process_series *programs = cadvisor->processes;
+        if (result == 0 && programs) {
+                result = process_series_look(
+                        programs, cadvisor->registry, cadvisor->options->proc, time_monotonic_ns(), err);
+                if (result == 0)
+                        cadvisor_expose_programs(cadvisor->options, programs, &containers, out);
+        }
         if (result < 0 || cadvisor_expose_machine(cadvisor->options, machine, out, err) < 0)
                 return -1;
         /* "Unknown": what cAdvisor says where no Docker answers; nobody is asked here */

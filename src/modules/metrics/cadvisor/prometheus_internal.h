@@ -76,5 +76,9 @@ struct container_source {
         int (*at)(void *cookie, size_t index, bool stats, struct cadvisor_container_metrics *ret, struct error *err);
         void *cookie;
 };
+/* Families of ours: the programs of each container. */
+struct process_series;
+void cadvisor_expose_programs(const struct metrics_options *options, const struct process_series *series,
+        const struct container_source *source, struct exposition *out);
 int cadvisor_expose_source(const struct metrics_options *options, const struct machine *machine,
         const struct container_source *source, int64_t now_ns, struct exposition *out, struct error *err);
