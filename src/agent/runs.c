@@ -323,6 +323,17 @@ static int start_query(struct run_entry *run, struct error *err)
         return loop_add_timer(agent->loop, wall, 0, on_query_deadline, run, &run->deadline_id, err);
 }
 
+/* Where api listens for users of this host; NULL where it does not. */
+static const char *api_socket(struct agent *agent)
+{
+        struct persist *api = supervise_find(agent, "api");
+        const struct listener *listeners = api ? persist_module(api)->listeners : NULL;
+        for (size_t i = 0; listeners && listeners[i].name; i++)
+                if (strcmp(listeners[i].name, "socket") == 0)
+                        return persist_listens(api, i);
+        return NULL;
+}
+
 static int start_execution(struct run_entry *run, struct error *err)
 {
         char state[AGENT_PATH_MAX];
@@ -333,6 +344,7 @@ static int start_execution(struct run_entry *run, struct error *err)
                 .privacy = run->request.privacy,
                 .strict = true,
                 .modules_state = state,
+                .api_socket = api_socket(run->agent),
                 .on_frame = on_execution_frame,
                 .on_done = on_execution_done,
                 .cookie = run };

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/show_lines.h"
 #include "module/execution.h"
+#include "module/local_agent.h"
 #include "schema/json.h"
 #include "term/spinner.h"
 
@@ -140,7 +141,9 @@ struct execution *run_here(const struct run_request *request, struct error *err)
         struct local_run run = {
                 .stop_fd = stop ? stop->fd : -1, .ended = stop && stop->fd < 0, .shower = request->shower
         };
+        char socket[LOCAL_AGENT_SOCKET_MAX];
         struct execution_options options = { .entry = request->entry,
+                .api_socket = local_agent_any(socket),
                 .message = request->message,
                 .budget = request->budget,
                 .privacy = request->privacy,

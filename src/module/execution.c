@@ -79,6 +79,8 @@ static struct tarsier_config *make_config(const struct execution_options *option
         set_config(config, WORKER_CONFIG_STRICT, options->strict ? "on" : "off");
         if (options->modules_state)
                 set_config(config, WORKER_CONFIG_STATE, "%s", options->modules_state);
+        if (options->api_socket)
+                set_config(config, WORKER_CONFIG_AGENT, "%s", options->api_socket);
         if (options->budget.cpu_share > 0)
                 set_config(config, WORKER_CONFIG_CPU_SHARE, "%.6f", options->budget.cpu_share);
         if (options->budget.io_rate)

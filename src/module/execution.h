@@ -24,6 +24,7 @@ struct execution_options {
         const char *token;
         const char *bridge;
         const char *modules_state; /* for run.h; NULL = none */
+        const char *api_socket;    /* of the agent of this host, for module->agent_paths; NULL = none */
         void (*on_row)(struct execution *execution, struct sv label, struct sv json, void *cookie); /* may be NULL */
         /* every frame that the result took, DONE included; may be NULL */
         void (*on_frame)(

@@ -6,6 +6,7 @@
 #include "module/catalog.h"
 #include "module/channel.h"
 #include "module/lines.h"
+#include "module/local_agent.h"
 #include "module/prove.h"
 #include "module/service_run.h"
 #include "schema/json.h"
@@ -18,6 +19,8 @@
 #include <sys/socket.h>
 
 enum { PARAMS_ARENA_MAX = 256 << 20 };
+
+static const int64_t agent_wait_ns = 2 * SECOND; /* the report of an agent that hangs says so, and soon */
 
 /* One run's input: the message as text, empty at end of file. */
 static int receive_message(struct run_channel *channel, struct buf *ret_text, struct error *err)
@@ -103,14 +106,17 @@ static struct budget read_budget(struct tarsier_child *child)
 struct manner { /* of a run, from the handshake */
         bool privacy, strict;
         const char *modules_state;
+        const struct local_answer *agent_answers;
 };
 
 static void run_once(
         const struct module *module, struct run_channel *channel, const struct manner *manner, struct bridge *bridge)
 {
-        struct run run = {
-                .module = module, .privacy = manner->privacy, .modules_state = manner->modules_state, .state = bridge
-        };
+        struct run run = { .module = module,
+                .privacy = manner->privacy,
+                .modules_state = manner->modules_state,
+                .agent_answers = manner->agent_answers,
+                .state = bridge };
         struct error err = { 0 };
         struct buf text;
         buf_init(&text, JSON_MESSAGE_MAX);
@@ -180,7 +186,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         bool privacy = strcmp(config_value(child, WORKER_CONFIG_PRIVACY), "on") == 0;
         char state[4096];
         snprintf(state, sizeof(state), "%s", config_value(child, WORKER_CONFIG_STATE));
-        const struct manner manner = { .privacy = privacy,
+        struct manner manner = { .privacy = privacy,
                 .strict = strcmp(config_value(child, WORKER_CONFIG_STRICT), "on") == 0,
                 .modules_state = *state ? state : NULL };
         struct budget budget = read_budget(child);
@@ -193,6 +199,11 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
         struct buf in;
         struct run_channel channel = { .fd = WORKER_FRAMES_FD, .in = &in, .budget = budget };
         buf_init(&in, FRAME_LENGTH_MAX + (128 << 10));
+        struct local_answer answers[LOCAL_ANSWERS_MAX] = { 0 };
+        const char *agent = config_value(child, WORKER_CONFIG_AGENT);
+        if (module->agent_paths && *agent && !bridge &&
+                local_agent_get(agent, module->agent_paths, agent_wait_ns, answers))
+                manner.agent_answers = answers;
         if (worker_lock(&module->sandbox, budget, module_memory(module), NULL, &err) < 0) {
                 tarsier_child_failed(child, err.message);
                 return 1;
@@ -202,6 +213,7 @@ int worker_main_bridged(const struct module *module, struct bridge *bridge)
                 bridge->secret = secret_of(child);
         tarsier_child_free(child);
         run_once(module, &channel, &manner, bridge);
+        local_answers_done(answers);
         buf_done(&in);
         return 0;
 }

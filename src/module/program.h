@@ -47,6 +47,7 @@ int worker_refuse(const struct error *why);
 #define WORKER_CONFIG_BUILD "build"           /* build id of the parent */
 #define WORKER_CONFIG_STATE "state-directory" /* persistent: its own; run: the one above them all */
 #define WORKER_CONFIG_LISTENERS "listeners"   /* which listeners follow the api fd: "0,2" */
+#define WORKER_CONFIG_AGENT "agent"           /* run: the API's socket of the agent of this host */
 #define WORKER_CONFIG_CONFIG "config"         /* persistent: JSON of module->config */
 
 /* Extra files of a worker: the frame socket is fd 5; fd 6 is where a persistent module is handed a new socket each time

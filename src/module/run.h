@@ -17,6 +17,7 @@ struct run {
         int64_t started_ns;      /* monotonic */
         const char
                 *modules_state; /* directory that holds one of each persistent module's data; NULL without an agent */
+        const struct local_answer *agent_answers; /* of module->agent_paths, in their order; NULL: no agent runs here */
         struct run_channel *channel;
 };
 

@@ -90,7 +90,7 @@ def test_every_command_to_look_further_is_one(tarsier):
     for command in commands:
         words = shlex.split(command.replace('\\\\', '\\'))
         done = tarsier(*words, '--json', '--max-time', '2s')
-        assert done.returncode in (0, 1, 3, 7), (command, done.stderr)
+        assert done.returncode in (0, 1, 3, 7, 11), (command, done.stderr)  # 11: no agent to ask
         assert json.loads(done.stdout.splitlines()[0])
 
 

@@ -3,6 +3,7 @@
 
 #include "linux_fixture.h"
 
+#include "base/cleanup.h"
 #include "modules/report/checks/checks.h"
 
 enum { SCENE_FILES_MAX = 10, ABSENT = -1, BLIND = -2 };
@@ -64,6 +65,31 @@ static int scene_verdict(const struct finding *finding)
         return finding->blind_count ? BLIND : finding->absent ? ABSENT : REPORT_OK;
 }
 
+/* Answers of an agent: files "agent/NAME", with the status before the text. Without any there is no agent. */
+static inline const struct report_answer *scene_agent(const struct fixture *tree, struct arena *arena)
+{
+        static const char *const names[ASKED] = { "status", "log", "alerts", "open", "alerts-status", "watch",
+                "metrics" };
+        struct report_answer *answers = arena_array(arena, ASKED, sizeof(*answers));
+        bool there = false;
+        assert_non_null(answers);
+        for (size_t i = 0; i < ASKED; i++) {
+                char path[64], text[4096];
+                snprintf(path, sizeof(path), "agent/%s", names[i]);
+                cleanup(fd_close) int fd = openat(tree->root, path, O_RDONLY | O_CLOEXEC);
+                ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+                there |= fd >= 0;
+                answers[i] = (struct report_answer){ .status = 404, .body = "" };
+                if (n < 3)
+                        continue;
+                text[n] = '\0';
+                answers[i].status = (int)strtol(text, NULL, 10);
+                answers[i].body = arena_strdup(arena, text + 3);
+                answers[i].size = strlen(answers[i].body);
+        }
+        return there ? answers : NULL;
+}
+
 static inline void scene_play(const struct scene *scene)
 {
         struct fixture tree;
@@ -76,6 +102,7 @@ static inline void scene_play(const struct scene *scene)
         look_open(&look, tree.root, &arena);
         look_sample(&look, &look.before);
         look_processes(&look);
+        look.agent = scene_agent(&tree, &arena);
         scene_write(&tree, scene->later);
         look_sample(&look, &look.after);
         look.after.at_ns = look.before.at_ns + SECOND;

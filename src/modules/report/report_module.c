@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "module/lines.h"
+#include "module/local_agent.h"
 #include "module/run.h"
 #include "term/width.h"
 
@@ -209,6 +210,15 @@ static int tell(struct run *run, struct report *report, struct error *err)
         return 0;
 }
 
+static const struct report_answer *agent_answers(struct run *run)
+{
+        struct report_answer *answers = run->agent_answers ? arena_array(&run->arena, ASKED, sizeof(*answers)) : NULL;
+        for (size_t i = 0; answers && i < ASKED; i++)
+                answers[i] = (struct report_answer){ run->agent_answers[i].status, run->agent_answers[i].body,
+                        run->agent_answers[i].size };
+        return answers;
+}
+
 static int report_run(struct run *run, struct error *err)
 {
         const struct report_params *params = run->params;
@@ -220,6 +230,7 @@ static int report_run(struct run *run, struct error *err)
                 return fail(err, E_NO_MEMORY, "no memory for the findings");
         look_open(&report->look, root, &run->arena);
         report->look.own = true;
+        report->look.agent = agent_answers(run);
         report->look.clock = read_clock();
         report->look.self = getpid();
         report->look.parent = getppid();
@@ -348,6 +359,7 @@ const struct module report_module = {
                 .processes = true,
                 .capabilities = CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_SYSLOG) },
         .limits = { .wall_ns = 2 * MINUTE, .memory = 256 * MIB, .result = 4 * MIB },
+        .agent_paths = report_agent_paths,
         .examples = report_examples,
         .validate = report_validate,
         .run = report_run,

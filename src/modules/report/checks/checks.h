@@ -90,6 +90,24 @@ struct report_clock {
         int64_t maximal_error_ns;
 };
 
+/* What the agent of this host answered (module/local_agent.h), in the order of report_agent_paths. */
+enum report_question {
+        ASKED_STATUS,
+        ASKED_LOG,
+        ASKED_ALERTS,
+        ASKED_OPEN,
+        ASKED_ALERTS_STATUS,
+        ASKED_WATCH,
+        ASKED_METRICS,
+        ASKED
+};
+struct report_answer {
+        int status; /* of HTTP; 0: none in time */
+        const char *body;
+        size_t size;
+};
+extern const char *const report_agent_paths[ASKED + 1];
+
 struct look {
         int root;
         struct arena *arena;
@@ -104,6 +122,7 @@ struct look {
         VEC(struct report_process) processes;
         bool has_processes;
         uint64_t processes_refused, processes_denied, environments_denied;
+        const struct report_answer *agent; /* ASKED of them; NULL: no agent runs here */
         pid_t self, parent; /* not judged: this run itself, and what its parent started of the same name; 0: none */
 };
 
@@ -132,7 +151,8 @@ struct report_check {
 /* One table a file, ended by one without a name; report_checks has them all. */
 extern const struct report_check report_load_checks[], report_storage_checks[], report_kernel_checks[],
         report_hardware_checks[], report_process_checks[], report_network_checks[], report_account_checks[],
-        report_path_checks[], report_ssh_checks[], report_container_checks[], report_update_checks[];
+        report_path_checks[], report_ssh_checks[], report_container_checks[], report_update_checks[],
+        report_agent_checks[];
 extern const struct report_check *const report_checks[];
 
 /* ---- what a check says ---- */

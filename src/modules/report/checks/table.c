@@ -13,5 +13,6 @@ const struct report_check *const report_checks[] = {
         report_ssh_checks,
         report_container_checks,
         report_update_checks,
+        report_agent_checks,
         NULL,
 };
