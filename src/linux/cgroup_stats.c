@@ -206,6 +206,8 @@ static bool read_memory_v2(struct cgroup_read_call *call)
         cgroup_reader_number(reader, dir, "memory.swap.current", &memory->swap);
         if (cgroup_reader_file(reader, dir, "memory.events", &text))
                 cgroup_parse_memory_events(text, memory, &call->stats.refused);
+        if ((call->flags & CGROUP_READ_SWAP_EVENTS) && cgroup_reader_file(reader, dir, "memory.swap.events", &text))
+                cgroup_parse_swap_events(text, memory, &call->stats.refused);
         memory->failcnt = memory->events_max;
         if (removed_meanwhile(call, dir, stat)) {
                 *memory = (struct cgroup_memory){ 0 };

@@ -41,6 +41,8 @@ struct cgroup_memory {
         uint64_t pgfault, pgmajfault;                           /* of the group itself */
         uint64_t hierarchical_pgfault, hierarchical_pgmajfault; /* with its children; v2: the same */
         uint64_t events_low, events_high, events_max, events_oom, events_oom_kill;
+        uint64_t events_oom_group_kill;
+        uint64_t swap_events_high, swap_events_max, swap_events_fail; /* v2, CGROUP_READ_SWAP_EVENTS */
         struct cgroup_node_pages *nodes, *hierarchical_nodes;
         size_t node_count, hierarchical_node_count;
 };
@@ -149,7 +151,8 @@ enum cgroup_read_flags { /* what may be left out, since it costs */
         CGROUP_READ_RDMA = 1 << 8,
         CGROUP_READ_PER_CPU = 1 << 9,
         CGROUP_READ_FREEZER = 1 << 10,
-        CGROUP_READ_ALL = (1 << 11) - 1
+        CGROUP_READ_SWAP_EVENTS = 1 << 11, /* with CGROUP_READ_MEMORY */
+        CGROUP_READ_ALL = (1 << 12) - 1
 };
 
 /* is_root: the root group of v2 has no memory.current and the like; /proc (below root) stands in for it, as cAdvisor

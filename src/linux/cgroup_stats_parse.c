@@ -255,6 +255,17 @@ void cgroup_parse_memory_events(struct sv text, struct cgroup_memory *memory, si
                 KEY(struct cgroup_memory, "max", events_max),
                 KEY(struct cgroup_memory, "oom", events_oom),
                 KEY(struct cgroup_memory, "oom_kill", events_oom_kill),
+                KEY(struct cgroup_memory, "oom_group_kill", events_oom_group_kill),
+        };
+        parse_pairs(text, KEYS(keys), memory, 1, refused);
+}
+
+void cgroup_parse_swap_events(struct sv text, struct cgroup_memory *memory, size_t *refused)
+{
+        static const struct key keys[] = {
+                KEY(struct cgroup_memory, "high", swap_events_high),
+                KEY(struct cgroup_memory, "max", swap_events_max),
+                KEY(struct cgroup_memory, "fail", swap_events_fail),
         };
         parse_pairs(text, KEYS(keys), memory, 1, refused);
 }

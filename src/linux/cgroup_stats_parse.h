@@ -33,6 +33,7 @@ void cgroup_parse_memory_stat_v1(
 void cgroup_parse_memory_stat_v2(struct sv text, struct cgroup_memory_stat *ret, size_t *refused);
 /* memory.events of v2. */
 void cgroup_parse_memory_events(struct sv text, struct cgroup_memory *memory, size_t *refused);
+void cgroup_parse_swap_events(struct sv text, struct cgroup_memory *memory, size_t *refused);
 /* memory.oom_control of v1: events_oom_kill. */
 void cgroup_parse_oom_control(struct sv text, struct cgroup_memory *memory, size_t *refused);
 /* memory.numa_stat: "file=49 N0=49" and "hierarchical_file=…" in pages (v1), "file N0=4096" in bytes (v2). E_NO_MEMORY

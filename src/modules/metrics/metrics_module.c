@@ -28,7 +28,6 @@ static const struct field metrics_ignored_fields[] = {
         FIELD_STRING(G, docker_tls_key, .option = "docker-tls-key", .help = "see docker"),
         FIELD_BOOL(G, docker_tls, .option = "docker-tls", .help = "see docker"),
         FIELD_STRING(G, docker_env_metadata_whitelist, .help = "see env_metadata_whitelist"),
-        FIELD_STRING(G, container_hints, .help = "names told by hand: not read"),
         FIELD_STRING(G, containerd, .help = "see docker"),
         FIELD_STRING(G, containerd_namespace, .option = "containerd-namespace", .help = "see docker"),
         FIELD_STRING(G, containerd_env_metadata_whitelist, .help = "see env_metadata_whitelist"),

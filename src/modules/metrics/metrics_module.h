@@ -33,6 +33,9 @@ void metrics_stop(struct service *service);
 void metrics_rows_take(struct metrics_service *metrics, const struct container_event *event);
 void metrics_rows_end(struct metrics_service *metrics);
 
+/* metrics_host.c: proc is open on /proc. What cannot be read is left out. */
+void metrics_host_read(int proc, struct history_host *ret);
+
 /* GET /query (metrics_ask.c) */
 void metrics_on_query(struct service *service, struct request *request);
 
@@ -62,7 +65,6 @@ extern const struct module *const metrics_queries[];
 /* Flags of cAdvisor that have no meaning here, and are taken all the same. */
 struct metrics_ignored {
         char *docker, *docker_tls_ca, *docker_tls_cert, *docker_tls_key, *docker_env_metadata_whitelist;
-        char *container_hints;
         char *containerd, *containerd_namespace, *containerd_env_metadata_whitelist, *crio_client_timeout, *podman;
         char *collector_cert, *collector_key, *referenced_reset_interval, *resctrl_interval;
         char *bq_account, *bq_credentials_file, *bq_id, *bq_project_id, *bq_secret;

@@ -35,10 +35,12 @@ struct metrics_options {
         bool timestamps;                /* cAdvisor's explicit timestamps; our own port leaves them out */
         bool env_labels;
         bool unit_labels;      /* label `unit`: the systemd unit */
+        bool memory_events;    /* families that cAdvisor does not have yet */
         size_t process_series; /* programs of a container that are told, those that use most CPU; 0: none */
         bool process_pids;     /* each process by itself */
 
         const char *url_prefix, *prometheus_endpoint;
         const char *machine_id_files, *boot_id_files;
-        const char *docker_root; /* where Docker's configuration does not say; NULL: the default */
+        const char *docker_root;     /* where Docker's configuration does not say; NULL: the default */
+        const char *container_hints; /* file (hints.h); NULL: none */
 };

@@ -50,6 +50,8 @@ static const struct field cadvisor_settings_fields[] = {
                 .help = "files to take the machine id from: the first that exists"),
         FIELD_PATH(C, docker_root, .def = "/var/lib/docker",
                 .help = "where Docker keeps its state, if its configuration does not say"),
+        FIELD_PATH(C, container_hints, .def = "/etc/cadvisor/container_hints.json", .metavar = "FILE",
+                .help = "file systems of groups that no engine made, as JSON"),
         FIELD_UINT(C, application_metrics_count_limit, .def = "100", .max = 10000, .min = 0,
                 .help = "taken for compatibility"),
         FIELD_STRING(C, prometheus_endpoint, .def = "/metrics", .help = "path of the metrics"),
@@ -75,6 +77,9 @@ static const struct field cadvisor_settings_fields[] = {
         FIELD_BOOL(C, timestamps, .def = "true", .help = "times of the samples in the metrics, as cAdvisor has them"),
         FIELD_BOOL(C, env_labels, .def = "true", .help = "variables of the environment as labels of metrics"),
         FIELD_BOOL(C, unit_labels, .help = "label `unit`: the systemd unit of a container"),
+        FIELD_BOOL(C, memory_events,
+                .help = "metrics of all that control groups v2 count in memory.events and "
+                        "memory.swap.events, as proposed to cAdvisor"),
         FIELD_UINT(C, process_series, .max = PROCESS_SERIES_SHOWN_MAX, .metavar = "COUNT",
                 .help = "metrics of the programs of each container: those that use most CPU, at most so many"),
         FIELD_BOOL(C, process_pids, .help = "with process_series: each process by itself, with a label `pid`"),
@@ -326,13 +331,15 @@ int metrics_options_make(const struct metrics_settings *settings, struct arena *
                 .timestamps = cadvisor->timestamps,
                 .env_labels = cadvisor->env_labels,
                 .unit_labels = cadvisor->unit_labels,
+                .memory_events = cadvisor->memory_events,
                 .process_series = cadvisor->process_series,
                 .process_pids = cadvisor->process_pids,
                 .url_prefix = cadvisor->url_base_prefix ? cadvisor->url_base_prefix : "",
                 .prometheus_endpoint = cadvisor->prometheus_endpoint,
                 .machine_id_files = cadvisor->machine_id_file,
                 .boot_id_files = cadvisor->boot_id_file,
-                .docker_root = cadvisor->docker_root };
+                .docker_root = cadvisor->docker_root,
+                .container_hints = cadvisor->container_hints };
         if (fill_texts(cadvisor, &options, err) < 0)
                 return -1;
         options.root = open_directory(settings->rootfs, err);

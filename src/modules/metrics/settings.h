@@ -38,7 +38,7 @@ struct cadvisor_settings {
         bool allow_dynamic_housekeeping, docker_only, enable_load_reader, disable_root_cgroup_stats,
                 store_container_labels;
         bool log_cadvisor_usage;
-        char *boot_id_file, *machine_id_file, *docker_root;
+        char *boot_id_file, *machine_id_file, *docker_root, *container_hints;
         char *disable_metrics, *enable_metrics;
         char *env_metadata_whitelist, *raw_cgroup_prefix_whitelist, *whitelisted_container_labels;
         char *event_storage_age_limit, *event_storage_event_limit;
@@ -54,7 +54,7 @@ struct cadvisor_settings {
         /* ours */
         double cpu_budget;
         uint64_t memory_limit;
-        bool timestamps, env_labels, unit_labels;
+        bool timestamps, env_labels, unit_labels, memory_events;
         unsigned process_series;
         bool process_pids;
 };

@@ -37,6 +37,8 @@ static void families_make(struct exposer *exposer)
 {
         for (size_t i = 0; metric_rows[i].name && i < METRIC_ROWS_MAX; i++) {
                 const struct metric_row *row = &metric_rows[i];
+                if (row->proposed && !exposer->options->memory_events)
+                        continue;
                 if (row->kind == METRIC_ALWAYS || exposer->options->kinds & 1u << row->kind)
                         exposer->families[i] = exposition_family(exposer->out, row->name, row->type, row->help);
         }

@@ -33,6 +33,12 @@ static const struct metric_state udp_states[] = { { "dropped", offsetof(struct n
         {                                                                                                              \
                 ROW(type_, name_, kind_, need_, one, help_), .offset = STATS(field_), .unit = (unit_)                  \
         }
+/* Names as in google/cadvisor's pull requests 3889 and 3890 of June 2026, which were not merged by August. */
+#define PROPOSED(name_, field_, help_)                                                                                 \
+        {                                                                                                              \
+                ROW(COUNTER, name_, MEMORY, NEED_MEMORY, one, help_), .offset = STATS(cgroup.memory.field_),           \
+                                                                      .unit = UNIT_ONE, .proposed = true               \
+        }
 #define STATES(name_, kind_, need_, field_, label_, states_, help_)                                                    \
         {                                                                                                              \
                 ROW(GAUGE, name_, kind_, need_, states, help_), .offset = STATS(field_), .label = (label_),            \
@@ -122,6 +128,20 @@ const struct metric_row metric_rows[] = {
                 "Cumulative count of memory.high throttle events for the container"),
         ONE(COUNTER, "container_memory_events_max_total", MEMORY, NEED_MEMORY, cgroup.memory.events_max, UNIT_ONE,
                 "Cumulative count of memory.max limit hit events for the container"),
+        PROPOSED("container_memory_events_low_total", events_low,
+                "Times that memory was reclaimed though the container used less than memory.low"),
+        PROPOSED("container_memory_events_oom_total", events_oom,
+                "Times that an allocation of the container was about to fail at its limit"),
+        PROPOSED("container_memory_events_oom_kill_total", events_oom_kill,
+                "Processes of the container that were killed for want of memory"),
+        PROPOSED("container_memory_events_oom_group_kill_total", events_oom_group_kill,
+                "Times that the container was killed as a whole for want of memory"),
+        PROPOSED("container_memory_swap_events_high_total", swap_events_high,
+                "Times that the container's swap was over memory.swap.high"),
+        PROPOSED("container_memory_swap_events_max_total", swap_events_max,
+                "Times that swap was refused to the container at memory.swap.max"),
+        PROPOSED("container_memory_swap_events_fail_total", swap_events_fail,
+                "Times that swap could not be had, at the limit or since there was none left"),
         ONE(GAUGE, "container_memory_file_dirty_bytes", MEMORY, NEED_MEMORY, cgroup.memory.dirty, UNIT_ONE,
                 "Number of bytes of file cache that has been modified but not yet written back to disk."),
         ONE(GAUGE, "container_memory_file_writeback_bytes", MEMORY, NEED_MEMORY, cgroup.memory.writeback, UNIT_ONE,

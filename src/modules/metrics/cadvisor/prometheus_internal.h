@@ -56,6 +56,7 @@ struct metric_row {
         const struct metric_state *states; /* sorted by name; ends with a name NULL */
         int io;                            /* enum cgroup_io_kind, or NO_FIGURE */
         enum cgroup_io_operation operation;
+        bool proposed;    /* not in cAdvisor: only with options->memory_events */
         bool filesystems; /* offset is one of struct filesystem_stats */
 };
 

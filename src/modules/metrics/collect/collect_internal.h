@@ -4,6 +4,7 @@
 #include "base/vec.h"
 #include "linux/taskstats_netlink.h"
 #include "modules/metrics/collect/events.h"
+#include "modules/metrics/collect/hints.h"
 #include "modules/metrics/collect/registry.h"
 #include "modules/metrics/collect/ring.h"
 #include "modules/metrics/collect/summary.h"
@@ -61,6 +62,7 @@ struct container {
         struct container_spec spec;
         char *texts; /* id, names, image, labels, envs and their arrays: one block */
         char *cpu_mask;
+        const struct container_hint *hint; /* NULL: none */
         struct task_history history;
         struct cgroup_probe probe; /* fd -1: none */
         uint64_t probed;           /* its CPU time just before the newest sample that was read */
@@ -142,6 +144,9 @@ struct registry {
         uint64_t host_netns;
         int64_t boot_unix_ns;
 
+        struct arena hints_arena;
+        struct container_hints hints;
+
         struct taskstats_socket taskstats;
         bool has_taskstats;
 
@@ -208,6 +213,12 @@ void registry_read_filesystems(struct registry *registry);
 pid_t sample_find_process(struct container *container, const struct cgroup_dirs *dirs);
 /* Is its network read? */
 bool sample_has_network(const struct container *container);
+/* Are there file systems that a hint gives it? Hints are for groups that no engine made. */
+static inline bool sample_has_hinted_mounts(const struct container *container)
+{
+        return container->hint && container->hint->mount_count && container->engine == CONTAINER_NONE &&
+               !container_is_root(container);
+}
 /* cpu_inst: into per_cpu (as many as stats has) and stats; none when a counter fell or the CPUs changed. */
 void sample_rates(const struct container_stats *before, struct container_stats *stats, uint64_t *per_cpu);
 

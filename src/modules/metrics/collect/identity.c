@@ -318,7 +318,7 @@ void limits_look_up(struct container *container, const struct cgroup_dirs *dirs,
         spec->has_hugetlb = limits.has_huge;
         spec->has_processes = limits.has_pids;
         spec->has_diskio = limits.has_io;
-        spec->has_filesystem = root && registry->machine.filesystem_count > 0;
+        spec->has_filesystem = root ? registry->machine.filesystem_count > 0 : sample_has_hinted_mounts(container);
 }
 
 const struct container_spec *container_spec(const struct container *container)

@@ -228,6 +228,8 @@ static void visit_memory(struct visit *visit, struct cgroup_memory *memory)
         group(visit, &memory->usage, MEMBERS(struct cgroup_memory, usage, refault_anon));
         memory->working_set = working_set;
         group(visit, &memory->pgfault, MEMBERS(struct cgroup_memory, pgfault, events_oom_kill));
+        group(visit, &memory->events_oom_group_kill,
+                MEMBERS(struct cgroup_memory, events_oom_group_kill, swap_events_fail));
         visit_nodes(visit, &memory->nodes, &memory->node_count);
         visit_nodes(visit, &memory->hierarchical_nodes, &memory->hierarchical_node_count);
 }

@@ -74,6 +74,7 @@ struct container *container_new(struct registry *registry, struct sv name, struc
         container->interval_ns = registry->options->interval_ns;
         container->load = container->load_d = -1;
         container->probe.fd = -1;
+        container->hint = hints_find(&registry->hints, name);
         identity_begin(container);
         if (insert_container(&registry->nodes, container, err) < 0)
                 goto refuse;
@@ -327,6 +328,11 @@ static void read_boot_and_namespace(struct registry *registry)
                 registry->random = (uint64_t)time_monotonic_ns() | 1;
 }
 
+static bool reads_filesystems(const struct metrics_options *options)
+{
+        return options->kinds & (1u << METRIC_DISK | 1u << METRIC_DISK_IO);
+}
+
 struct registry *registry_new_with(const struct metrics_options *options, struct loop *loop,
         const struct registry_hooks *hooks, const struct registry_seams *seams, struct error *err)
 {
@@ -341,10 +347,14 @@ struct registry *registry_new_with(const struct metrics_options *options, struct
         arena_init(&registry->mounts_arena, 4 << 20);
         arena_init(&registry->machine_arena, MACHINE_MEMORY);
         arena_init(&registry->filesystems_arena, 4 << 20);
+        arena_init(&registry->hints_arena, HINTS_MEMORY);
         ring_scratch_init(&registry->scratch);
         event_store_init(&registry->events, options);
         read_boot_and_namespace(registry);
         registry->has_taskstats = options->load_reader && taskstats_open(&registry->taskstats, NULL) == 0;
+        if (reads_filesystems(options) &&
+                hints_read(options->container_hints, &registry->hints_arena, &registry->hints, err) < 0)
+                goto failed;
         if (read_machine(registry, err) < 0 || housekeeping_start(registry, err) < 0 ||
                 discovery_start(registry, err) < 0 || oom_start(registry, err) < 0)
                 goto failed;
@@ -385,5 +395,6 @@ void registry_free(struct registry *registry)
         arena_done(&registry->mounts_arena);
         arena_done(&registry->machine_arena);
         arena_done(&registry->filesystems_arena);
+        arena_done(&registry->hints_arena);
         free(registry);
 }

@@ -117,7 +117,7 @@ unsigned sample_group_flags(const struct registry *registry)
         unsigned flags = 0;
         for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
                 flags |= registry_collects(registry, table[i].kind) ? table[i].flags : 0;
-        return flags;
+        return flags | (registry->options->memory_events ? CGROUP_READ_SWAP_EVENTS : 0);
 }
 
 static unsigned network_flags(const struct registry *registry)
@@ -275,6 +275,28 @@ static size_t filesystems_that_fit(const struct registry *registry)
         return registry->filesystem_count;
 }
 
+static bool is_hinted(const struct container_hint *hint, const struct filesystem_stats *filesystem)
+{
+        for (size_t i = 0; filesystem->mount_point && i < hint->mount_count; i++)
+                if (strcmp(hint->mounts[i], filesystem->mount_point) == 0)
+                        return true;
+        return false;
+}
+
+/* Those that are mounted where the hint says. */
+static void take_hinted_filesystems(struct container *container, struct arena *arena, struct container_stats *stats)
+{
+        struct registry *registry = container->registry;
+        registry_read_filesystems(registry);
+        struct filesystem_stats *rows =
+                registry->filesystem_count ? arena_array(arena, registry->filesystem_count, sizeof(*rows)) : NULL;
+        for (size_t i = 0; rows && i < registry->filesystem_count; i++)
+                if (is_hinted(container->hint, &registry->filesystems[i]))
+                        rows[stats->filesystem_count++] = registry->filesystems[i];
+        stats->filesystems = rows;
+        stats->has_filesystems = stats->filesystem_count > 0;
+}
+
 int sample_read(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena,
         struct container_stats *ret, struct error *err)
 {
@@ -297,6 +319,8 @@ int sample_read(struct container *container, const struct cgroup_dirs *dirs, str
                 stats.filesystem_count = filesystems_that_fit(registry);
                 registry->counters.refused += registry->filesystem_count - stats.filesystem_count;
                 stats.has_filesystems = registry->filesystem_count > 0;
+        } else if (sample_has_hinted_mounts(container)) {
+                take_hinted_filesystems(container, arena, &stats);
         }
         stats.oom_events = container->oom_events;
         *ret = stats;
