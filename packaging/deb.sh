@@ -13,7 +13,7 @@ mkdir -p "$tree/DEBIAN" "$build/deb/debian"
 
 DESTDIR=$tree meson install -C "$build" --no-rebuild --strip --quiet
 [ -x "$tree/usr/bin/tarsier" ] || {
-        echo "deb.sh: the build installs no usr/bin/tarsier" >&2
+        echo "deb.sh: the build installs no usr/bin/tarsier: its prefix is not /usr (./dev clean forgets it)" >&2
         exit 1
 }
 install -D -m 0644 "$here/tarsier.service" "$tree/lib/systemd/system/tarsier.service"
