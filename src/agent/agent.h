@@ -1,6 +1,6 @@
 /* The agent: what its parts share. One process, one thread, one loop. The parts:
  *
- *      serve.c     the verb: start, signals, reload, drain, end
+ *      serve.c     the verb: start, signals, drain, end               reload.c    a changed configuration
  *      persist.c   one persistent module: worker, pings, restarts       supervise.c   all of them, in the graph's order
  *      runs.c      runs: queue, executions, queries, results kept       results.c     the files of results
  *      front.c     requests of api and of agent.sock                    authority.c   who may do what
@@ -45,6 +45,8 @@ struct agent_counters {
         uint64_t fronts_refused;
         uint64_t results_removed;
         uint64_t log_failures;
+        uint64_t reloads;
+        uint64_t reloads_refused;
 };
 
 struct agent {
@@ -70,6 +72,11 @@ struct agent {
 
         struct alert_queue alerts; /* that not every receiver has acknowledged */
         struct agent_counters counters;
+        struct {
+                int64_t loaded_ns; /* wall clock: when the configuration in effect was read */
+                int64_t refused_ns;
+                char problem[512]; /* of the last try, if it was refused */
+        } reload;
         int64_t started_ns;
         int64_t ready_ns;     /* 0 = not yet */
         char noted_head[128]; /* of the log, as last told to the journal */
@@ -84,4 +91,3 @@ void agent_advance(struct agent *agent);
 
 /* Begins to drain and stop. */
 void agent_stop(struct agent *agent, const char *why);
-int agent_reload(struct agent *agent, struct error *err);

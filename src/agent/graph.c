@@ -33,12 +33,12 @@ int graph_need(struct graph *graph, const char *name, const char *on_name, enum 
                         node < 0 ? name : on_name);
         for (size_t i = 0; i < graph->need_count; i++) {
                 struct graph_need *need = &graph->needs[i];
-                if (need->node == (size_t)node && need->on == (size_t)on && need->kind == kind)
+                if (need->node == (size_t)node && need->on == (size_t)on && need->kind == kind && !need->old)
                         return 0;
         }
         if (graph->need_count == GRAPH_NEEDS_MAX)
                 return fail(err, E_TOO_LARGE, "more than %d dependencies", GRAPH_NEEDS_MAX);
-        graph->needs[graph->need_count++] = (struct graph_need){ (size_t)node, (size_t)on, kind };
+        graph->needs[graph->need_count++] = (struct graph_need){ (size_t)node, (size_t)on, kind, false };
         return 0;
 }
 
@@ -74,7 +74,7 @@ static int visit(struct search *search, size_t node, struct error *err)
         search->colour[node] = 1;
         search->path[search->depth++] = node;
         for (size_t i = 0; i < graph->need_count; i++)
-                if (graph->needs[i].node == node && visit(search, graph->needs[i].on, err) < 0)
+                if (graph->needs[i].node == node && !graph->needs[i].old && visit(search, graph->needs[i].on, err) < 0)
                         return -1;
         search->depth--;
         search->colour[node] = 2;
@@ -98,18 +98,22 @@ void graph_set(struct graph *graph, size_t node, enum graph_state state)
         graph->nodes[node].state = state;
         if (state == GRAPH_DOWN)
                 graph->nodes[node].failed_once = true;
+        if (state == GRAPH_STOPPED || state == GRAPH_IDLE)
+                graph->nodes[node].leaving = false;
 }
 
 static bool met(const struct graph *graph, const struct graph_need *need)
 {
         enum graph_state state = graph->nodes[need->on].state;
+        if (graph->nodes[need->on].leaving)
+                return false; /* its dependants wait for its next start */
         return state == GRAPH_COMPLETED || (need->kind == GRAPH_ON_READY && state == GRAPH_READY);
 }
 
 const struct graph_need *graph_waits_for(const struct graph *graph, size_t node)
 {
         for (size_t i = 0; i < graph->need_count; i++)
-                if (graph->needs[i].node == node && !met(graph, &graph->needs[i]))
+                if (graph->needs[i].node == node && !graph->needs[i].old && !met(graph, &graph->needs[i]))
                         return &graph->needs[i];
         return NULL;
 }
@@ -135,18 +139,88 @@ size_t graph_stoppable(const struct graph *graph, size_t *ret)
                 enum graph_state state = graph->nodes[i].state;
                 bool free_to_go = alive(state) && state != GRAPH_STOPPING;
                 for (size_t k = 0; k < graph->need_count && free_to_go; k++)
-                        free_to_go = graph->needs[k].on != i || !alive(graph->nodes[graph->needs[k].node].state);
+                        free_to_go = graph->needs[k].on != i || graph->needs[k].old ||
+                                     !alive(graph->nodes[graph->needs[k].node].state);
                 if (free_to_go)
                         ret[count++] = i;
         }
         return count;
 }
 
+/* Nothing that is up and leaves too needed it before the reload. */
+static bool may_leave(const struct graph *graph, size_t node)
+{
+        for (size_t i = 0; i < graph->need_count; i++) {
+                const struct graph_need *need = &graph->needs[i];
+                const struct graph_node *dependant = &graph->nodes[need->node];
+                if (need->on == node && need->old && dependant->leaving && alive(dependant->state))
+                        return false;
+        }
+        return true;
+}
+
+size_t graph_leavable(const struct graph *graph, size_t *ret)
+{
+        size_t count = 0, all = 0;
+        size_t every[GRAPH_NODES_MAX];
+        bool waits = false;
+        for (size_t i = 0; i < graph->count; i++) {
+                const struct graph_node *node = &graph->nodes[i];
+                if (!node->leaving || !alive(node->state))
+                        continue;
+                if (node->state == GRAPH_STOPPING) {
+                        waits = true;
+                        continue;
+                }
+                every[all++] = i;
+                if (may_leave(graph, i))
+                        ret[count++] = i;
+        }
+        if (count || waits)
+                return count;
+        memcpy(ret, every, all * sizeof(ret[0]));
+        return all;
+}
+
+static int add_old_need(struct graph *fresh, const struct graph *old, const struct graph_need *need, struct error *err)
+{
+        int node = graph_find(fresh, old->nodes[need->node].name);
+        int on = graph_find(fresh, old->nodes[need->on].name);
+        if (node < 0 || on < 0)
+                return 0;
+        if (need->old && !old->nodes[need->node].leaving)
+                return 0; /* it has left */
+        if (fresh->need_count == GRAPH_NEEDS_MAX)
+                return fail(err, E_TOO_LARGE, "more than %d dependencies, with those before", GRAPH_NEEDS_MAX);
+        fresh->needs[fresh->need_count++] = (struct graph_need){ (size_t)node, (size_t)on, need->kind, true };
+        return 0;
+}
+
+int graph_follow(struct graph *fresh, const struct graph *old, struct error *err)
+{
+        for (size_t i = 0; i < old->count; i++) {
+                const struct graph_node *was = &old->nodes[i];
+                int node = graph_find(fresh, was->name);
+                bool gone = node < 0;
+                if (gone && !alive(was->state))
+                        continue;
+                if (gone && (node = graph_add(fresh, was->name, err)) < 0)
+                        return -1;
+                fresh->nodes[node] = *was;
+                fresh->nodes[node].leaving = was->leaving || gone;
+        }
+        for (size_t i = 0; i < old->need_count; i++)
+                if (add_old_need(fresh, old, &old->needs[i], err) < 0)
+                        return -1;
+        return 0;
+}
+
 bool graph_settled(const struct graph *graph)
 {
         for (size_t i = 0; i < graph->count; i++) {
                 const struct graph_node *node = &graph->nodes[i];
-                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED || node->failed_once)
+                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED || node->state == GRAPH_STOPPED ||
+                        node->failed_once)
                         continue;
                 /* what waits for one that is down settles with it */
                 const struct graph_need *need = node->state == GRAPH_IDLE ? graph_waits_for(graph, i) : NULL;

@@ -28,12 +28,14 @@ struct graph_node {
         char name[GRAPH_NAME_MAX];
         enum graph_state state;
         bool failed_once; /* was DOWN: the whole need not wait for it any more */
+        bool leaving;     /* a reload ends it, as soon as those that need it and leave too are gone */
 };
 
 struct graph_need {
         size_t node;
         size_t on;
         enum graph_on kind;
+        bool old; /* of the graph before a reload: only the order in which nodes leave */
 };
 
 struct graph {
@@ -50,6 +52,10 @@ int graph_find(const struct graph *graph, const char *name);
 /* "node needs on, ready" by name; E_NOT_FOUND names what is missing. The same need twice is one. */
 int graph_need(struct graph *graph, const char *node, const char *on, enum graph_on kind, struct error *err);
 
+/* Makes `fresh` what follows on `old`: nodes of both keep their state; those that fresh does not have are added while
+ * they are up, or starting, as leaving ones. What needed what decides the order in which they leave. */
+int graph_follow(struct graph *fresh, const struct graph *old, struct error *err);
+
 /* E_INVALID with the cycle spelled out: "a needs b needs a". ret_order (may be NULL, room for count): an order of
  * start. */
 int graph_check(const struct graph *graph, size_t *ret_order, struct error *err);
@@ -61,7 +67,11 @@ size_t graph_startable(const struct graph *graph, size_t *ret);
 /* Nodes that are up or starting, on which nothing that is still up depends. */
 size_t graph_stoppable(const struct graph *graph, size_t *ret);
 
-/* Is every node ready, completed or known to be down? */
+/* Leaving nodes that may end now: nothing that leaves too, and is up, needed them. Where old needs contradict each
+ * other, all of them. */
+size_t graph_leavable(const struct graph *graph, size_t *ret);
+
+/* Is every node ready, completed, stopped or known to be down? */
 bool graph_settled(const struct graph *graph);
 /* Is no node up, starting or stopping? */
 bool graph_quiet(const struct graph *graph);

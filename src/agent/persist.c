@@ -33,6 +33,7 @@ struct persist {
         uint64_t restarts;
         bool up;
         bool stopping; /* by us */
+        bool again;    /* … to be started anew */
         char reason[256];
         struct persist_query *queries[PERSIST_QUERIES_MAX];
         uint16_t next_stream;
@@ -84,6 +85,20 @@ static void on_retry(struct loop *loop, loop_id id, void *cookie)
         persist_start(persist);
 }
 
+/* Done, or, after a reload, about to start anew. */
+static void set_stopped(struct persist *persist)
+{
+        struct agent *agent = persist->agent;
+        bool again = persist->again && !agent->stopping;
+        persist->again = false;
+        persist->backoff_ns = 0;
+        persist->stopping = !again;
+        log_info("module %s has ended", persist->entry->module->name);
+        if (!again) /* who connects is told that nobody is there */
+                persist_spawn_close(&persist->spawn);
+        graph_set(&agent->graph, persist->node, again ? GRAPH_IDLE : GRAPH_STOPPED);
+}
+
 static void set_down(struct persist *persist)
 {
         struct agent *agent = persist->agent;
@@ -99,8 +114,8 @@ static void set_down(struct persist *persist)
         }
         if (was_up)
                 supervise_module_changed(agent, persist, false);
-        if (persist->stopping) {
-                graph_set(&agent->graph, persist->node, GRAPH_STOPPED);
+        if (persist->stopping || agent->graph.nodes[persist->node].leaving) {
+                set_stopped(persist);
                 agent_advance(agent);
                 return;
         }
@@ -332,7 +347,7 @@ void persist_stop(struct persist *persist)
         drop(persist, &persist->retry_id);
         persist->retry_ns = 0;
         if (!persist->worker) {
-                graph_set(&agent->graph, persist->node, GRAPH_STOPPED);
+                set_stopped(persist);
                 return;
         }
         graph_set(&agent->graph, persist->node, GRAPH_STOPPING);
@@ -341,25 +356,51 @@ void persist_stop(struct persist *persist)
         loop_add_timer(agent->loop, PERSIST_STOP_S * SECOND, 0, on_kill, persist, &persist->kill_id, NULL);
 }
 
-void persist_reload(struct persist *persist)
+int persist_plan_reload(struct persist *persist, enum persist_reload *ret_how, const char **ret_what, struct error *err)
+{
+        static const char *const texts[] = { "", "its settings", "where it listens", "privacy" };
+        const struct module *module = persist->entry->module;
+        enum persist_change change;
+        if (persist_spawn_compare(&persist->spawn, persist->agent, module, &change, err) < 0)
+                return error_prefix(err, "module %s", module->name);
+        bool told = change == PERSIST_NEW_SETTINGS && module->reloads && persist->up;
+        *ret_what = texts[change];
+        *ret_how = change == PERSIST_SAME ? PERSIST_KEEP : told ? PERSIST_CONFIGURE : PERSIST_RESTART;
+        return 0;
+}
+
+int persist_configure(struct persist *persist)
 {
         struct error err;
-        struct buf text;
-        bool same;
-        buf_init(&text, MESSAGE_MAX);
-        buf_puts(&text, "{\"class\":\"config\",\"parameters\":{\"config\":");
-        if (persist_spawn_config(persist->agent, persist->entry->module, &text, &err) < 0 ||
-                persist_spawn_same(&persist->spawn, persist->agent, persist->entry->module, &same, &err) < 0) {
-                log_warning("module %s keeps its settings: %s", persist->entry->module->name, err.message);
-        } else if (!same) {
-                because(persist, "its listeners changed");
-                persist_spawn_close(&persist->spawn);
-                kill_worker(persist);
-        } else {
-                buf_puts(&text, "}}");
-                persist_send(persist, sv_n(buf_text(&text), text.len));
-        }
-        buf_done(&text);
+        cleanup(buf_done) struct buf settings;
+        cleanup(buf_done) struct buf text;
+        buf_init(&settings, MESSAGE_MAX);
+        buf_init(&text, MESSAGE_MAX + 64);
+        if (persist_spawn_config(persist->agent, persist->entry->module, &settings, &err) < 0)
+                return -1;
+        buf_printf(&text, "{\"class\":\"config\",\"parameters\":{\"config\":%s}}", buf_text(&settings));
+        if (text.failed || persist_send(persist, sv_n(buf_text(&text), text.len)) < 0)
+                return -1;
+        return persist_spawn_given(&persist->spawn, buf_text(&settings), &err);
+}
+
+void persist_retry_now(struct persist *persist)
+{
+        if (persist->worker || !persist->retry_id)
+                return;
+        drop(persist, &persist->retry_id);
+        persist->retry_ns = persist->backoff_ns = 0;
+        graph_set(&persist->agent->graph, persist->node, GRAPH_IDLE);
+}
+
+void persist_start_again(struct persist *persist, bool again)
+{
+        persist->again = again;
+}
+
+void persist_set_node(struct persist *persist, size_t node)
+{
+        persist->node = node;
 }
 
 struct persist *persist_new(struct agent *agent, const struct catalog_entry *entry, size_t node, struct error *err)
@@ -381,7 +422,7 @@ void persist_free(struct persist *persist)
                 return;
         drop(persist, &persist->retry_id);
         bury(persist);
-        persist_spawn_close(&persist->spawn);
+        persist_spawn_done(&persist->spawn);
         free(persist);
 }
 
@@ -470,6 +511,9 @@ int persist_ask(
         struct persist *persist, struct persist_query *query, const char *module, struct sv message, struct error *err)
 {
         const char *name = persist->entry->module->name;
+        if (persist->up && persist->stopping)
+                return fail(
+                        err, E_UNAVAILABLE, "module %s is being %s", name, persist->again ? "restarted" : "stopped");
         if (!persist->up)
                 return fail(err, E_UNAVAILABLE, "module %s is down: %s", name,
                         persist->reason[0] ? persist->reason : "not started yet");

@@ -26,8 +26,18 @@ void persist_start(struct persist *persist);
 /* Asks it to end; the graph hears of it. */
 void persist_stop(struct persist *persist);
 
-/* New settings: a `config` message, or a restart when listeners changed. */
-void persist_reload(struct persist *persist);
+/* What a reload has to do: ret_how is what it does, ret_what (static text) what differs. agent->config is the new
+ * configuration already; nothing is done yet. -1: the new settings cannot be. */
+enum persist_reload { PERSIST_KEEP, PERSIST_CONFIGURE, PERSIST_RESTART };
+int persist_plan_reload(
+        struct persist *persist, enum persist_reload *ret_how, const char **ret_what, struct error *err);
+/* Hands the worker its new settings; -1: it cannot take them now, and has to be started anew. */
+int persist_configure(struct persist *persist);
+/* One that waits for its next try is started at once, with the new settings. */
+void persist_retry_now(struct persist *persist);
+/* After its end, whenever that comes: is it started again, or done with? */
+void persist_start_again(struct persist *persist, bool again);
+void persist_set_node(struct persist *persist, size_t node);
 
 const struct module *persist_module(const struct persist *persist);
 size_t persist_node(const struct persist *persist);

@@ -38,6 +38,13 @@ void persist_spawn_close(struct persist_spawn *spawn)
         }
 }
 
+void persist_spawn_done(struct persist_spawn *spawn)
+{
+        persist_spawn_close(spawn);
+        free(spawn->settings);
+        spawn->settings = NULL;
+}
+
 static int add_pem(json_t *settings, const char *key, const char *path, struct error *err)
 {
         cleanup(buf_done) struct buf text;
@@ -60,7 +67,7 @@ int persist_spawn_config(struct agent *agent, const struct module *module, struc
                                          add_pem(part.settings, "key", config->tls.key, err) < 0
                                  ? -1
                                  : 0;
-        char *text = status == 0 ? json_dumps(part.settings, JSON_COMPACT) : NULL;
+        char *text = status == 0 ? json_dumps(part.settings, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
         if (text)
                 buf_puts(out, text);
         free(text);
@@ -95,8 +102,8 @@ static size_t listener_count(const struct module *module)
         return count;
 }
 
-int persist_spawn_same(const struct persist_spawn *spawn, struct agent *agent, const struct module *module, bool *ret,
-        struct error *err)
+static int same_listeners(const struct persist_spawn *spawn, struct agent *agent, const struct module *module,
+        bool *ret, struct error *err)
 {
         struct config_module part;
         bool same = true;
@@ -109,6 +116,35 @@ int persist_spawn_same(const struct persist_spawn *spawn, struct agent *agent, c
         }
         json_decref(part.settings);
         *ret = same;
+        return 0;
+}
+
+int persist_spawn_compare(const struct persist_spawn *spawn, struct agent *agent, const struct module *module,
+        enum persist_change *ret, struct error *err)
+{
+        bool same;
+        cleanup(buf_done) struct buf settings;
+        buf_init(&settings, SETTINGS_MAX);
+        if (same_listeners(spawn, agent, module, &same, err) < 0 ||
+                persist_spawn_config(agent, module, &settings, err) < 0)
+                return -1;
+        if (!same)
+                *ret = PERSIST_NEW_LISTENERS;
+        else if (spawn->privacy != agent->config->privacy)
+                *ret = PERSIST_NEW_START;
+        else
+                *ret = spawn->settings && strcmp(spawn->settings, buf_text(&settings)) == 0 ? PERSIST_SAME
+                                                                                            : PERSIST_NEW_SETTINGS;
+        return 0;
+}
+
+int persist_spawn_given(struct persist_spawn *spawn, const char *settings, struct error *err)
+{
+        char *copy = strdup(settings);
+        if (!copy)
+                return fail(err, E_NO_MEMORY, "no memory for the settings");
+        free(spawn->settings);
+        spawn->settings = copy;
         return 0;
 }
 
@@ -187,6 +223,11 @@ static struct tarsier_config *make_config(struct persist_spawn *spawn, struct ag
         tarsier_config_set(config, WORKER_CONFIG_STATE, directory);
         tarsier_config_set(config, WORKER_CONFIG_LISTENERS, listeners);
         tarsier_config_set(config, WORKER_CONFIG_CONFIG, buf_text(&settings));
+        if (persist_spawn_given(spawn, buf_text(&settings), err) < 0) {
+                tarsier_config_free(config);
+                return NULL;
+        }
+        spawn->privacy = agent->config->privacy;
         return config;
 }
 
@@ -240,6 +281,11 @@ struct worker *persist_spawn(struct persist_spawn *spawn, struct agent *agent, c
         char directory[AGENT_PATH_MAX];
         int frames[2];
         int requests[2];
+        bool same;
+        if (same_listeners(spawn, agent, entry->module, &same, err) < 0)
+                return NULL;
+        if (!same) /* others are configured since it ran last */
+                persist_spawn_close(spawn);
         if (bind_listeners(spawn, agent, entry->module, err) < 0 ||
                 make_directory(agent, entry->module, directory, err) < 0)
                 return NULL;

@@ -3,6 +3,7 @@
 #include "agent/front.h"
 #include "agent/listen.h"
 #include "agent/notify.h"
+#include "agent/reload.h"
 #include "agent/runs.h"
 #include "agent/schedule.h"
 #include "agent/supervise.h"
@@ -151,6 +152,7 @@ void agent_advance(struct agent *agent)
         if (agent->stopping) {
                 advance_stop(agent);
         } else {
+                reload_advance(agent);
                 while ((count = graph_startable(&agent->graph, nodes)) > 0)
                         for (size_t i = 0; i < count; i++)
                                 start_node(agent, nodes[i]);
@@ -188,31 +190,6 @@ static void on_end_signal(struct loop *loop, loop_id id, const struct signalfd_s
         agent_stop(agent, signal->ssi_signo == SIGINT ? "interrupted" : "asked to");
 }
 
-int agent_reload(struct agent *agent, struct error *err)
-{
-        struct agent_config *fresh = config_load(agent->config_path, agent->catalog, err);
-        if (!fresh)
-                return -1;
-        struct agent_config *old = agent->config;
-        struct authority *authority;
-        agent->config = fresh;
-        if (!(authority = authority_new(agent, err))) {
-                agent->config = old;
-                config_free(fresh);
-                return -1;
-        }
-        authority_free(agent->authority);
-        agent->authority = authority;
-        runlog_set_max(agent->log, (uint64_t)fresh->limits.log_rows);
-        int status = schedule_reload(agent, err);
-        if (status == 0)
-                status = supervise_reload(agent, err);
-        /* streams may still point into the old one (a token's grants): what they were granted ends here */
-        front_forget_grants(agent);
-        config_free(old);
-        return status;
-}
-
 /* A daemon reloads; a run whose terminal was closed ends: credentials(7), "the controlling terminal is lost". */
 static void on_hangup(struct loop *loop, loop_id id, const struct signalfd_siginfo *signal, void *cookie)
 {
@@ -232,8 +209,6 @@ static void on_hangup(struct loop *loop, loop_id id, const struct signalfd_sigin
         notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(time_monotonic_ns() / MICROSECOND));
         if (agent_reload(agent, &err) < 0)
                 log_error("the configuration was not reloaded: %s", err.message);
-        else
-                log_notice("configuration reloaded");
         notify_send("READY=1");
 }
 
@@ -389,13 +364,24 @@ static void tear_down(struct agent *agent)
         catalog_free(agent->catalog);
 }
 
+/* A reload that is asked for while the agent comes up waits for its loop; by default it would be the agent's end. */
+static void hold_reloads(void)
+{
+        sigset_t hangup;
+        sigemptyset(&hangup);
+        sigaddset(&hangup, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 static int serve(struct agent *agent, const struct serve_flags *flags, struct error *err)
 {
+        hold_reloads();
         const char *modules_dir = getenv("TARSIER_MODULES_DIR");
         agent->catalog = catalog_new(NULL, NULL, NULL, modules_dir ? modules_dir : TARSIER_MODULES_DIR, err);
         if (!agent->catalog)
                 return -1;
         agent->config = config_load(flags->config, agent->catalog, err);
+        agent->reload.loaded_ns = time_unix_ns();
         if (!agent->config)
                 return -1;
         if (flags->check) {

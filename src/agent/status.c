@@ -1,6 +1,7 @@
 #include "agent/status.h"
 
 #include "agent/persist.h"
+#include "agent/reload.h"
 #include "agent/runs.h"
 #include "agent/schedule.h"
 #include "agent/supervise.h"
@@ -25,7 +26,9 @@
         X(requests_refused, "requests refused")                                                                        \
         X(fronts_refused, "connections to agent.sock refused")                                                         \
         X(results_removed, "results removed by age, number or size")                                                   \
-        X(log_failures, "rows the run log did not take")
+        X(log_failures, "rows the run log did not take")                                                               \
+        X(reloads, "configurations that were taken into use")                                                          \
+        X(reloads_refused, "changed configurations that were refused")
 
 bool status_health(const struct agent *agent, char *message, size_t size)
 {
@@ -114,6 +117,7 @@ void status_write(struct agent *agent, struct buf *out)
         put_seconds(&writer, "uptime_seconds", loop_now_ns(agent->loop) - agent->started_ns);
         if (agent->ready_ns)
                 put_seconds(&writer, "start_seconds", agent->ready_ns - agent->started_ns);
+        reload_write(agent, &writer);
         put_services(&writer, agent);
         json_key(&writer, "runs");
         json_begin_object(&writer);

@@ -143,6 +143,18 @@ static int show_services(struct buf *out, const struct term *term, const json_t 
         return 0;
 }
 
+/* The file was changed since, and has an error. */
+static void put_refused(struct buf *out, const json_t *status)
+{
+        const json_t *refused = json_object_get(json_object_get(status, "configuration"), "refused");
+        if (!refused)
+                return;
+        buf_printf(out,
+                "the configuration was not reloaded at %s, the one before is in effect: ", text_at(refused, "time"));
+        print_escape(out, sv_of(text_at(refused, "message")));
+        buf_puts(out, "\n");
+}
+
 /* For people, on their terminal. */
 static int show_status(const json_t *status, const struct term *term, struct error *err)
 {
@@ -161,6 +173,7 @@ static int show_status(const json_t *status, const struct term *term, struct err
                 (long long)json_integer_value(json_object_get(runs, "queued")),
                 (long long)json_integer_value(json_object_get(json_object_get(status, "log"), "rows")));
         buf_puts(&out, runs_text);
+        put_refused(&out, status);
         if (show_services(&out, term, json_object_get(status, "services"), err) < 0)
                 return -1;
         size_t index;
@@ -189,6 +202,10 @@ static int print_status(const struct buf *text, struct error *err)
                 (long long)json_integer_value(json_object_get(runs, "running")),
                 (long long)json_integer_value(json_object_get(runs, "queued")),
                 (long long)json_integer_value(json_object_get(json_object_get(status, "log"), "rows")));
+        cleanup(buf_done) struct buf refused;
+        buf_init(&refused, 16 << 10);
+        put_refused(&refused, status);
+        fputs(buf_text(&refused), stdout);
         size_t index;
         json_t *item;
         json_array_foreach(json_object_get(status, "services"), index, item) print_service(item);

@@ -19,118 +19,101 @@ struct persist *supervise_node(const struct agent *agent, size_t node)
         return NULL;
 }
 
-static int declare_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
+int supervise_wanted(
+        struct agent *agent, const struct agent_config *config, struct supervise_wanted *ret, struct error *err)
 {
-        int node = graph_add(&agent->graph, entry->module->name, err);
-        if (node < 0)
-                return -1;
-        struct persist **slot = vec_add(&agent->modules, CONFIG_MODULES_MAX);
-        if (!slot)
-                return fail(err, E_TOO_LARGE, "more than %d persistent modules", CONFIG_MODULES_MAX);
-        *slot = persist_new(agent, entry, (size_t)node, err);
-        if (!*slot) {
-                agent->modules.count--;
-                return -1;
+        const struct catalog_entry *const *entries;
+        size_t count = catalog_all(agent->catalog, &entries, NULL, err);
+        ret->count = 0;
+        for (size_t i = 0; i < count; i++) {
+                struct config_module part;
+                if (!entries[i]->module->persistent)
+                        continue;
+                if (config_module(config, entries[i]->module, &part, err) < 0)
+                        return -1;
+                json_decref(part.settings);
+                if (part.enabled && ret->count == CONFIG_MODULES_MAX)
+                        return fail(err, E_TOO_LARGE, "more than %d persistent modules", CONFIG_MODULES_MAX);
+                if (part.enabled)
+                        ret->entries[ret->count++] = entries[i];
         }
-        if (entry->module->takes_alerts && alerts_receiver(&agent->alerts, entry->module->name, true) < 0)
-                return fail(err, E_TOO_LARGE, "more than %d modules take alerts", ALERT_RECEIVERS_MAX);
-        return graph_need(&agent->graph, entry->module->name, "run-log", GRAPH_ON_READY, err) < 0 ||
-                               graph_need(&agent->graph, entry->module->name, "catalog", GRAPH_ON_COMPLETED, err) < 0
-                       ? -1
-                       : 0;
+        return 0;
 }
 
 /* Alerts find their way from the first one on. api does not wait for the others: who asks while they start is told so.
  */
-static int need_receivers(struct agent *agent, const struct module *module, struct error *err)
+static int need_receivers(
+        struct graph *graph, const struct supervise_wanted *wanted, const struct module *module, struct error *err)
 {
         if (module->takes_alerts || strcmp(module->name, "api") == 0)
                 return 0;
-        for (size_t i = 0; i < agent->modules.count; i++) {
-                const struct module *receiver = persist_module(agent->modules.items[i]);
-                if (receiver->takes_alerts &&
-                        graph_need(&agent->graph, module->name, receiver->name, GRAPH_ON_READY, err) < 0)
+        for (size_t i = 0; i < wanted->count; i++) {
+                const struct module *receiver = wanted->entries[i]->module;
+                if (receiver->takes_alerts && graph_need(graph, module->name, receiver->name, GRAPH_ON_READY, err) < 0)
                         return -1;
         }
         return 0;
 }
 
-/* The scheduler is last, so that nothing runs half-way. */
-static int declare_order(struct agent *agent, struct error *err)
+static int need_own(struct graph *graph, const char *name, struct error *err)
 {
-        struct graph *graph = &agent->graph;
-        for (size_t i = 0; i < agent->modules.count; i++)
-                if (need_receivers(agent, persist_module(agent->modules.items[i]), err) < 0)
-                        return -1;
-        if (graph_need(graph, "scheduler", "run-log", GRAPH_ON_READY, err) < 0 ||
-                graph_need(graph, "scheduler", "catalog", GRAPH_ON_COMPLETED, err) < 0)
+        return graph_need(graph, name, "run-log", GRAPH_ON_READY, err) < 0
+                       ? -1
+                       : graph_need(graph, name, "catalog", GRAPH_ON_COMPLETED, err);
+}
+
+int supervise_graph(const struct agent_config *config, const struct supervise_wanted *wanted, struct graph *graph,
+        struct error *err)
+{
+        if (graph_add(graph, "run-log", err) < 0 || graph_add(graph, "catalog", err) < 0 ||
+                graph_add(graph, "scheduler", err) < 0)
                 return -1;
-        for (size_t i = 0; i < agent->config->services.count; i++) {
-                const struct string_list *list = &agent->config->services.items[i];
+        for (size_t i = 0; i < wanted->count; i++)
+                if (graph_add(graph, wanted->entries[i]->module->name, err) < 0)
+                        return -1;
+        for (size_t i = 0; i < wanted->count; i++)
+                if (need_own(graph, wanted->entries[i]->module->name, err) < 0 ||
+                        need_receivers(graph, wanted, wanted->entries[i]->module, err) < 0)
+                        return -1;
+        if (need_own(graph, "scheduler", err) < 0) /* what it runs is logged */
+                return -1;
+        for (size_t i = 0; i < config->services.count; i++) {
+                const struct string_list *list = &config->services.items[i];
                 for (size_t k = 0; k < list->count; k++)
-                        if (graph_need(graph, agent->config->services.keys[i], list->items[k], GRAPH_ON_READY, err) < 0)
+                        if (graph_need(graph, config->services.keys[i], list->items[k], GRAPH_ON_READY, err) < 0)
                                 return error_prefix(err, "services");
         }
         return graph_check(graph, NULL, err) < 0 ? error_prefix(err, "services") : 0;
 }
 
+struct persist *supervise_add(struct agent *agent, const struct catalog_entry *entry, struct error *err)
+{
+        const struct module *module = entry->module;
+        int node = graph_find(&agent->graph, module->name);
+        struct persist **slot = vec_add(&agent->modules, SUPERVISE_MODULES_MAX);
+        if (!slot)
+                return fail_null(err, E_TOO_LARGE, "more than %d persistent modules", SUPERVISE_MODULES_MAX);
+        *slot = persist_new(agent, entry, node < 0 ? 0 : (size_t)node, err);
+        if (!*slot) {
+                agent->modules.count--;
+                return NULL;
+        }
+        if (module->takes_alerts && alerts_receiver(&agent->alerts, module->name, true) < 0) {
+                persist_free(agent->modules.items[--agent->modules.count]);
+                return fail_null(err, E_TOO_LARGE, "more than %d modules take alerts", ALERT_RECEIVERS_MAX);
+        }
+        return *slot;
+}
+
 int supervise_declare(struct agent *agent, struct error *err)
 {
-        const struct catalog_entry *const *entries;
-        if (graph_add(&agent->graph, "run-log", err) < 0 || graph_add(&agent->graph, "catalog", err) < 0 ||
-                graph_add(&agent->graph, "scheduler", err) < 0)
+        struct supervise_wanted wanted;
+        if (supervise_wanted(agent, agent->config, &wanted, err) < 0 ||
+                supervise_graph(agent->config, &wanted, &agent->graph, err) < 0)
                 return -1;
-        size_t count = catalog_all(agent->catalog, &entries, NULL, err);
-        for (size_t i = 0; i < count; i++) {
-                struct config_module part;
-                if (!entries[i]->module->persistent)
-                        continue;
-                if (config_module(agent->config, entries[i]->module, &part, err) < 0)
+        for (size_t i = 0; i < wanted.count; i++)
+                if (!supervise_add(agent, wanted.entries[i], err))
                         return -1;
-                json_decref(part.settings);
-                if (part.enabled && declare_module(agent, entries[i], err) < 0)
-                        return -1;
-        }
-        return declare_order(agent, err);
-}
-
-/* Dependencies of a module that comes later: what is up already is no obstacle. */
-static int add_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
-{
-        return declare_module(agent, entry, err) < 0 ? -1 : need_receivers(agent, entry->module, err);
-}
-
-static int reload_module(struct agent *agent, const struct catalog_entry *entry, struct error *err)
-{
-        struct config_module part;
-        struct persist *persist = supervise_find(agent, entry->module->name);
-        if (config_module(agent->config, entry->module, &part, err) < 0)
-                return -1;
-        json_decref(part.settings);
-        if (part.enabled && !persist)
-                return add_module(agent, entry, err);
-        if (!persist)
-                return 0;
-        enum graph_state state = agent->graph.nodes[persist_node(persist)].state;
-        if (entry->module->takes_alerts)
-                alerts_receiver(&agent->alerts, entry->module->name, part.enabled);
-        if (!part.enabled)
-                persist_stop(persist);
-        else if (state == GRAPH_STOPPED)
-                graph_set(&agent->graph, persist_node(persist), GRAPH_IDLE);
-        else
-                persist_reload(persist);
-        return 0;
-}
-
-int supervise_reload(struct agent *agent, struct error *err)
-{
-        const struct catalog_entry *const *entries;
-        size_t count = catalog_all(agent->catalog, &entries, NULL, err);
-        for (size_t i = 0; i < count; i++)
-                if (entries[i]->module->persistent && reload_module(agent, entries[i], err) < 0)
-                        return -1;
-        agent_advance(agent);
         return 0;
 }
 

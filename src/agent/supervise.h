@@ -3,12 +3,25 @@
 
 #include "agent/persist.h"
 
-/* Declares the services in the graph: the agent's own, and each enabled module. */
-int supervise_declare(struct agent *agent, struct error *err);
+enum { SUPERVISE_MODULES_MAX = 2 * CONFIG_MODULES_MAX }; /* with those that a reload has ended */
 
-/* The configuration changed: modules that are mentioned now start, those that are no more stop, the others get their
- * settings. */
-int supervise_reload(struct agent *agent, struct error *err);
+/* The persistent modules that a configuration enables. */
+struct supervise_wanted {
+        const struct catalog_entry *entries[CONFIG_MODULES_MAX];
+        size_t count;
+};
+int supervise_wanted(
+        struct agent *agent, const struct agent_config *config, struct supervise_wanted *ret, struct error *err);
+
+/* The agent's own services and these modules, with what each waits for, added to an empty graph and checked. */
+int supervise_graph(const struct agent_config *config, const struct supervise_wanted *wanted, struct graph *graph,
+        struct error *err);
+
+/* A module that is not there yet; it is started by the graph. Its node is that of agent->graph, or to be set. */
+struct persist *supervise_add(struct agent *agent, const struct catalog_entry *entry, struct error *err);
+
+/* All of the agent's configuration, at its start. What a later one changes: reload.h. */
+int supervise_declare(struct agent *agent, struct error *err);
 
 /* The module by name, NULL when it is not enabled. */
 struct persist *supervise_find(const struct agent *agent, const char *name);

@@ -117,6 +117,7 @@ void module_describe(const struct module *module, const char *area, struct json_
         put_flag(writer, "foreground", module->foreground);
         put_flag(writer, "stream", module->stream);
         put_flag(writer, "takes_alerts", module->takes_alerts);
+        put_flag(writer, "reloads", module->reload || module->reloads);
         put_text(writer, "asks", module->asks);
         put_flag(writer, "local_only", module->local_only);
         put_flag(writer, "errors_private", module->errors_private);
@@ -257,6 +258,7 @@ static int load_words(struct loader *loader, const json_t *object, struct module
         module->foreground = module->persistent && json_is_true(json_object_get(object, "foreground"));
         module->stream = json_is_true(json_object_get(object, "stream"));
         module->takes_alerts = module->persistent && json_is_true(json_object_get(object, "takes_alerts"));
+        module->reloads = module->persistent && json_is_true(json_object_get(object, "reloads"));
         module->local_only = json_is_true(json_object_get(object, "local_only"));
         module->errors_private = json_is_true(json_object_get(object, "errors_private"));
         const json_t *limits = json_object_get(object, "limits");

@@ -91,7 +91,10 @@ struct module {
         int (*adjust)(struct sandbox *sandbox, const void *config, struct arena *arena, struct error *err);
         int (*start)(struct service *service, struct error *err);
         void (*stop)(struct service *service);
-        int (*reload)(struct service *service, struct error *err); /* new config is in service->config */
+        /* New config is in service->config. A module without it is started anew by the agent when its settings change.
+         * reloads: the same as a word, which a descriptor sets. */
+        int (*reload)(struct service *service, struct error *err);
+        bool reloads;
         /* The agent's alerts come to every running module that takes them. It says service_alert_taken when it has one
          * for good. takes_alerts: the same as a word, which a descriptor can tell. */
         void (*alert)(struct service *service, const struct handed_alert *alert);

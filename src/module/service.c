@@ -157,8 +157,10 @@ static void reload(struct service_channel *channel, const json_t *parameters)
 {
         struct error err;
         const struct module *module = channel->service.module;
-        if (read_config(channel, json_object_get(parameters, "config"), &err) < 0 ||
-                (module->reload && module->reload(&channel->service, &err) < 0))
+        int status = !module->reload /* no agent asks it: it starts such a module anew */
+                             ? fail(&err, E_UNSUPPORTED, "it is read at the start; restart %s", module->name)
+                             : read_config(channel, json_object_get(parameters, "config"), &err);
+        if (status < 0 || module->reload(&channel->service, &err) < 0)
                 service_log(&channel->service, "the new configuration was refused: %s", err.message);
 }
 

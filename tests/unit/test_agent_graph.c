@@ -141,9 +141,99 @@ static void wrong_declarations_are_refused(void **state)
         assert_int_equal(err.code, E_TOO_LARGE);
 }
 
+/* What has to leave goes in the order of the graph that it was started by; what stays holds nobody up. */
+static void a_reload_ends_dependants_first(void **state)
+{
+        static const char *const kept_names[] = { "log", "b", "last", "fresh", NULL };
+        static const char *const kept_needs[][2] = { { "b", "last" }, { "fresh", "b" }, { NULL, NULL } };
+        size_t nodes[GRAPH_NODES_MAX];
+        struct error err;
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        struct graph old = graph;
+        for (size_t i = 0; i < old.count; i++)
+                graph_set(&old, i, GRAPH_READY);
+        build(kept_names, kept_needs, GRAPH_ON_READY);
+        assert_int_equal(graph_follow(&graph, &old, &err), 0);
+        int a = graph_find(&graph, "a"), b = graph_find(&graph, "b"), last = graph_find(&graph, "last");
+        int fresh = graph_find(&graph, "fresh");
+        assert_true(a >= 0 && graph.nodes[a].leaving && !graph.nodes[last].leaving);
+        assert_int_equal(graph.nodes[b].state, GRAPH_READY);
+        assert_int_equal(graph.nodes[fresh].state, GRAPH_IDLE);
+        assert_int_equal(graph_check(&graph, NULL, &err), 0); /* b needs last now, and last needed b: no cycle */
+        graph.nodes[b].leaving = graph.nodes[last].leaving = true;
+        assert_int_equal(graph_startable(&graph, nodes), 0); /* b is up, but not for long */
+        assert_int_equal(graph_leavable(&graph, nodes), 1);
+        assert_int_equal(nodes[0], last);
+        graph_set(&graph, (size_t)last, GRAPH_STOPPING);
+        assert_int_equal(graph_leavable(&graph, nodes), 0);
+        graph_set(&graph, (size_t)last, GRAPH_IDLE); /* to come again */
+        assert_int_equal(graph_leavable(&graph, nodes), 2);
+        graph_set(&graph, (size_t)a, GRAPH_STOPPED);
+        graph_set(&graph, (size_t)b, GRAPH_IDLE);
+        assert_int_equal(graph_leavable(&graph, nodes), 0);
+        assert_int_equal(graph_startable(&graph, nodes), 1); /* by the new needs: last, then b, then fresh */
+        assert_int_equal(nodes[0], last);
+        graph_set(&graph, (size_t)last, GRAPH_READY);
+        graph_set(&graph, (size_t)b, GRAPH_READY);
+        assert_int_equal(graph_startable(&graph, nodes), 1);
+        assert_int_equal(nodes[0], fresh);
+        graph_set(&graph, (size_t)fresh, GRAPH_READY);
+        assert_true(graph_settled(&graph)); /* a has stopped for good */
+}
+
+/* Two reloads in a row may leave needs that contradict each other: then nobody waits for ever. */
+static void a_reload_in_a_reload(void **state)
+{
+        static const char *const one[][2] = { { "a", "b" }, { NULL, NULL } };
+        static const char *const other[][2] = { { "b", "a" }, { NULL, NULL } };
+        size_t nodes[GRAPH_NODES_MAX];
+        struct error err;
+        (void)state;
+        build(names, one, GRAPH_ON_READY);
+        struct graph first = graph;
+        for (size_t i = 0; i < first.count; i++)
+                graph_set(&first, i, GRAPH_READY);
+        build(names, other, GRAPH_ON_READY);
+        assert_int_equal(graph_follow(&graph, &first, &err), 0);
+        graph.nodes[1].leaving = graph.nodes[2].leaving = true;
+        struct graph second = graph;
+        build(names, one, GRAPH_ON_READY);
+        assert_int_equal(graph_follow(&graph, &second, &err), 0);
+        assert_true(graph.nodes[1].leaving && graph.nodes[2].leaving);
+        assert_int_equal(graph_leavable(&graph, nodes), 2);
+        graph_set(&graph, 1, GRAPH_IDLE);
+        graph_set(&graph, 2, GRAPH_IDLE);
+        struct graph third = graph;
+        size_t before = graph.need_count;
+        build(names, one, GRAPH_ON_READY);
+        assert_int_equal(graph_follow(&graph, &third, &err), 0);
+        assert_true(graph.need_count < before); /* what is over is forgotten: reloads do not add up */
+}
+
+static void a_reload_has_its_limits(void **state)
+{
+        struct error err;
+        char name[16];
+        (void)state;
+        build(names, needs, GRAPH_ON_READY);
+        struct graph old = graph;
+        graph_set(&old, 1, GRAPH_STARTING);
+        graph = (struct graph){ 0 };
+        for (int i = 0; graph.count < GRAPH_NODES_MAX; i++) {
+                snprintf(name, sizeof(name), "n%d", i);
+                assert_true(graph_add(&graph, name, &err) >= 0);
+        }
+        assert_int_equal(graph_follow(&graph, &old, &err), -1);
+        assert_int_equal(err.code, E_TOO_LARGE);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_reload_ends_dependants_first),
+                cmocka_unit_test(a_reload_in_a_reload),
+                cmocka_unit_test(a_reload_has_its_limits),
                 cmocka_unit_test(an_order_has_needs_first),
                 cmocka_unit_test(a_cycle_is_named),
                 cmocka_unit_test(what_is_ready_lets_others_start_together),

@@ -455,13 +455,10 @@ static void dispatch_stop(struct service *service)
         spool_close(&dispatch->spool);
 }
 
-static int dispatch_reload(struct service *service, struct error *err)
-{
-        (void)service;
-        return fail(err, E_UNSUPPORTED, "the outputs decide what the locked process may reach; restart dispatch");
-}
-
 /* ---- what it may do ---- */
+
+/* The outputs decide what the locked process may reach: it has no reload, the agent starts it anew with other settings.
+ * What it took is in the spool, what comes meanwhile waits in the agent. */
 
 /* Read by name resolution and TLS. */
 static const char *const network_paths[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf",
@@ -530,7 +527,6 @@ const struct module dispatch_module = {
         .adjust = dispatch_adjust,
         .start = dispatch_start,
         .stop = dispatch_stop,
-        .reload = dispatch_reload,
         .alert = dispatch_alert,
         .takes_alerts = true,
 };

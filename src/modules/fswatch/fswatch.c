@@ -96,6 +96,10 @@ static int fswatch_start(struct service *service, struct error *err)
 static void fswatch_stop(struct service *service)
 {
         struct fswatch *watch = service->state;
+        /* What the kernel has told already is looked at, with who did it. What comes later, until the next process has
+         * set its marks, that one finds by comparing with the baseline: other settings are a new process (no reload).
+         */
+        notify_drain(watch);
         /* the loop still finishes its round */
         const loop_id timers[] = { watch->scan_timer, watch->hash_timer, watch->recheck_timer, watch->baseline.retry,
                 watch->moved.timer };
@@ -113,12 +117,6 @@ static void fswatch_stop(struct service *service)
         vec_foreach (root, &watch->roots)
                 free(root->path);
         vec_done(&watch->roots);
-}
-
-static int fswatch_reload(struct service *service, struct error *err)
-{
-        (void)service;
-        return fail(err, E_UNSUPPORTED, "other paths are another baseline; restart fswatch");
 }
 
 /* inotify needs no privilege but that to read. */
@@ -166,5 +164,4 @@ const struct module fswatch_module = {
         .adjust = fswatch_adjust,
         .start = fswatch_start,
         .stop = fswatch_stop,
-        .reload = fswatch_reload,
 };

@@ -190,6 +190,8 @@ void baseline_put(struct fswatch *watch, const struct object *object);
 void baseline_remove(struct fswatch *watch, const char *path);
 void baseline_put_root(struct fswatch *watch, const char *configured);
 void baseline_flush(struct fswatch *watch);
+/* Forgets configured paths that are configured no more: should they come back, what is there then is taken as given. */
+void baseline_keep_roots(struct fswatch *watch);
 
 /* fswatch_look.c: compares and alerts */
 bool fswatch_covers(const struct fswatch *watch, const char *path);
@@ -272,11 +274,14 @@ void roots_lost(struct fswatch *watch, const char *path);
 
 /* fswatch_notify.c, fswatch_fanotify.c, fswatch_inotify.c */
 int notify_start(struct fswatch *watch, struct error *err);
+/* Takes what the kernel has queued, within bounds. */
+void notify_drain(struct fswatch *watch);
 void notify_done(struct fswatch *watch);
 int notify_add(struct fswatch *watch, const char *path, struct error *err);
 void notify_drop(struct fswatch *watch, struct directory *directory);
 /* The directory and all below it. */
 void notify_drop_tree(struct fswatch *watch, const char *path);
 int fanotify_start(struct fswatch *watch, struct error *err);
+void fanotify_drain(struct fswatch *watch);
 int fanotify_add(struct fswatch *watch, const char *path, char *ret_key, size_t *ret_size, struct error *err);
 int inotify_add(struct directory *directory, struct error *err);

@@ -221,6 +221,31 @@ void baseline_put_root(struct fswatch *watch, const char *configured)
         appended(watch);
 }
 
+static const char *unwanted_root(const struct fswatch *watch)
+{
+        map_foreach (known, &watch->roots_known) {
+                bool wanted = false;
+                vec_foreach (root, &watch->roots)
+                        wanted = wanted || strcmp(root->configured, known->key) == 0;
+                if (!wanted)
+                        return known->key;
+        }
+        return NULL;
+}
+
+void baseline_keep_roots(struct fswatch *watch)
+{
+        const char *gone;
+        bool dropped = false;
+        struct error err;
+        while ((gone = unwanted_root(watch))) {
+                map_remove(&watch->roots_known, sv_of(gone));
+                dropped = true;
+        }
+        if (dropped && watch->baseline.directory_fd >= 0 && rewrite(watch, &err) < 0)
+                failed(watch, &err);
+}
+
 int baseline_open(struct fswatch *watch, struct error *err)
 {
         struct baseline *baseline = &watch->baseline;

@@ -18,7 +18,7 @@
 #define FAN_EVENT_INFO_TYPE_NEW_DFID_NAME 12
 #endif
 
-enum { BUFFER = 16 << 10, READS_MAX = 16 };
+enum { BUFFER = 16 << 10, READS_MAX = 16, DRAIN_READS_MAX = 1024 };
 
 static const uint64_t events = FAN_CREATE | FAN_CLOSE_WRITE | FAN_DELETE | FAN_ATTRIB | FAN_DELETE_SELF |
                                FAN_MOVE_SELF | FAN_ONDIR | FAN_EVENT_ON_CHILD;
@@ -118,13 +118,9 @@ static void take_event(struct fswatch *watch, const struct fanotify_event_metada
         free(to);
 }
 
-static void on_events(struct loop *loop, loop_id id, uint32_t ready, void *cookie)
+static void read_events(struct fswatch *watch, int reads)
 {
-        struct fswatch *watch = cookie;
-        (void)loop;
-        (void)id;
-        (void)ready;
-        for (int i = 0; i < READS_MAX; i++) {
+        for (int i = 0; i < reads; i++) {
                 ssize_t size = read(watch->fanotify_fd, watch->fanotify_buffer, BUFFER);
                 if (size <= 0)
                         return;
@@ -140,6 +136,19 @@ static void on_events(struct loop *loop, loop_id id, uint32_t ready, void *cooki
                                 take_event(watch, event);
                 }
         }
+}
+
+static void on_events(struct loop *loop, loop_id id, uint32_t ready, void *cookie)
+{
+        (void)loop;
+        (void)id;
+        (void)ready;
+        read_events(cookie, READS_MAX);
+}
+
+void fanotify_drain(struct fswatch *watch)
+{
+        read_events(watch, DRAIN_READS_MAX);
 }
 
 /* Does this kernel have FAN_RENAME? Removing a mark that is not there says ENOENT when it does, EINVAL when not. */

@@ -91,6 +91,13 @@ void notify_drop_tree(struct fswatch *watch, const char *path)
         }
 }
 
+void notify_drain(struct fswatch *watch)
+{
+        if (watch->fanotify_fd >= 0)
+                fanotify_drain(watch);
+        baseline_flush(watch);
+}
+
 void notify_done(struct fswatch *watch)
 {
         while (watch->directories.count)

@@ -35,6 +35,7 @@ int roots_resolve(struct fswatch *watch, struct error *err)
         for (size_t i = 0; !paths->count && i < sizeof(profile) / sizeof(profile[0]); i++)
                 if (add_root(watch, profile[i], true, err) < 0)
                         return -1;
+        baseline_keep_roots(watch);
         bool missing = false;
         vec_foreach (root, &watch->roots) {
                 root->path = realpath(root_text(root), NULL); /* /bin is a link into /usr on most systems */
