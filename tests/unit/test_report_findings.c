@@ -364,6 +364,35 @@ static void services_on_all_addresses(void **state)
         assert_non_null(strstr(finding.evidence[0], "Docker without TLS"));
 }
 
+#define BOUND(number, address, inode)                                                                                  \
+        "   " number ": " address " 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 " inode            \
+        " 2 0 0\n"
+
+static void services_over_udp(void **state)
+{
+        (void)state;
+        /* 127.0.0.1:53, and a client's port on all addresses */
+        fixture_text(&tree, "proc/net/udp",
+                "  sl  local_address\n" BOUND("0", "0100007F:0035", "9") BOUND("1", "00000000:C350", "9"));
+        assert_int_equal(judge("listening-udp").severity, REPORT_OK);
+        fixture_text(&tree, "proc/net/udp", "  sl  local_address\n" BOUND("0", "00000000:0035", "77"));
+        play_process(&(struct played){ .pid = 10, .name = "named" });
+        fixture_link(&tree, "proc/10/fd/3", "socket:[77]");
+        struct finding finding = judge("listening-udp");
+        assert_int_equal(finding.severity, REPORT_INFO);
+        assert_string_equal(finding.evidence[0], "port 53: named (DNS)");
+        assert_int_equal(judge("listening").severity, REPORT_OK);
+        /* WireGuard's port is one of the client's range, and 50000 is none any more */
+        fixture_text(&tree, "proc/sys/net/ipv4/ip_local_port_range", "51000\t60999\n");
+        fixture_text(&tree, "proc/net/udp",
+                "  sl  local_address\n" BOUND("0", "00000000:CA6C", "1") BOUND("1", "00000000:C350", "2")
+                        BOUND("2", "00000000:2BCB", "3"));
+        finding = judge("listening-udp");
+        assert_int_equal(finding.severity, REPORT_HIGH);
+        assert_int_equal(finding.evidence_count, 3);
+        assert_non_null(strstr(finding.evidence[0], "port 11211: unknown process (memcached"));
+}
+
 /* ---- space ---- */
 
 static void a_file_system_of_this_host(void **state)
@@ -403,6 +432,7 @@ int main(void)
                 TEST(containers),
                 TEST(a_container_with_the_engines_socket),
                 TEST(services_on_all_addresses),
+                TEST(services_over_udp),
                 TEST(a_file_system_of_this_host),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,9 +149,33 @@ static const struct service {
         { 10255, REPORT_MEDIUM, "kubelet, open for reading" },
         { 11211, REPORT_MEDIUM, "memcached: no password" },
         { 27017, REPORT_MEDIUM, "MongoDB: no password as it comes" },
+        { 0 },
+};
+
+/* The same over UDP. Who answers more than it was asked serves to flood others, whose address the question bears. */
+static const struct service datagram_services[] = {
+        { 19, REPORT_MEDIUM, "chargen: floods others" },
+        { 53, REPORT_INFO, "DNS" },
+        { 68, REPORT_INFO, "DHCP client" },
+        { 69, REPORT_MEDIUM, "TFTP: files without a password" },
+        { 111, REPORT_LOW, "rpcbind: answers more than it is asked" },
+        { 123, REPORT_INFO, "NTP" },
+        { 137, REPORT_LOW, "NetBIOS" },
+        { 161, REPORT_LOW, "SNMP: a word that all know opens versions 1 and 2" },
+        { 389, REPORT_LOW, "LDAP: answers more than it is asked" },
+        { 514, REPORT_LOW, "syslog: takes log lines of anybody" },
+        { 623, REPORT_MEDIUM, "IPMI" },
+        { 1900, REPORT_LOW, "SSDP: answers more than it is asked" },
+        { 5353, REPORT_INFO, "mDNS" },
+        { 11211, REPORT_HIGH, "memcached: no password, floods others" },
+        { 51820, REPORT_INFO, "WireGuard" },
+        { 0 },
 };
 
 struct listening {
+        const struct service *services;
+        uint16_t ephemeral_min, ephemeral_max; /* UDP: a port of these is a client's, unless it is a known service's */
+        unsigned state;
         struct look *look;
         struct finding *finding;
         struct socket_owners *owners;
@@ -175,41 +199,74 @@ static int each_socket(const struct socket_entry *entry, void *cookie)
 {
         struct listening *listening = cookie;
         static const uint8_t any[16];
+        const uint16_t port = entry->local.port;
         bool all = memcmp(entry->local.address, any, entry->family == AF_INET ? 4 : 16) == 0;
-        enum report_severity severity = REPORT_INFO;
-        const char *what = NULL;
-        if (!all || entry->state != SOCKET_LISTEN)
+        if (!all || port == 0 || entry->state != listening->state)
                 return 0;
         for (size_t i = 0; i < listening->seen_count; i++)
-                if (listening->seen[i] == entry->local.port)
+                if (listening->seen[i] == port)
                         return 0;
+        const struct service *service = listening->services;
+        while (service->port && service->port != port)
+                service++;
+        if (!service->port && port >= listening->ephemeral_min && port <= listening->ephemeral_max)
+                return 0;
         if (listening->seen_count < sizeof(listening->seen) / sizeof(*listening->seen))
-                listening->seen[listening->seen_count++] = entry->local.port;
-        for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
-                if (services[i].port == entry->local.port) {
-                        severity = services[i].severity;
-                        what = services[i].what;
-                }
+                listening->seen[listening->seen_count++] = port;
+        const char *what = service->what;
         listening->count++;
-        finding_show(listening->finding, severity, "port %u: %s%s%s%s", entry->local.port,
+        finding_show(listening->finding, service->port ? service->severity : REPORT_INFO, "port %u: %s%s%s%s", port,
                 owner_name(listening, entry->inode), what ? " (" : "", what ? what : "", what ? ")" : "");
         return 0;
 }
 
-static void check_listening(struct look *look, struct finding *finding)
+static void look_for_services(struct listening *listening, unsigned protocol)
 {
         struct error err;
         struct sockets_result result;
         struct socket_owners owners = { 0 };
-        struct listening listening = { .look = look, .finding = finding, .owners = &owners };
+        struct look *look = listening->look;
+        listening->owners = &owners;
         if (socket_owners_scan(look->root, SOCKET_OWNERS_MAX, &owners, &err) < 0)
                 memset(&owners, 0, sizeof(owners));
-        if (sockets_read_proc(look->root, "proc/net", SOCKETS_TCP, 1u << SOCKET_LISTEN, each_socket, &listening,
-                    &result, &err) < 0)
-                finding_blind(finding, "/proc/net/tcp", err.message);
+        if (sockets_read_proc(look->root, "proc/net", protocol, 1u << listening->state, each_socket, listening, &result,
+                    &err) < 0)
+                finding_blind(
+                        listening->finding, protocol == SOCKETS_TCP ? "/proc/net/tcp" : "/proc/net/udp", err.message);
         socket_owners_done(&owners);
+}
+
+static void check_listening(struct look *look, struct finding *finding)
+{
+        struct listening listening = {
+                .services = services, .ephemeral_min = 1, .state = SOCKET_LISTEN, .look = look, .finding = finding
+        };
+        look_for_services(&listening, SOCKETS_TCP);
         if (listening.count)
                 finding_say(finding, REPORT_INFO, "%u %s from every address of this host", listening.count,
+                        listening.count == 1 ? "service can be reached" : "services can be reached");
+}
+
+/* UDP knows no listening: what is bound and not connected takes from anybody. So does a client that waits for an answer
+ * on a port that the kernel gave it. */
+static void check_datagrams(struct look *look, struct finding *finding)
+{
+        struct listening listening = { .services = datagram_services,
+                .ephemeral_min = 32768, /* ip(7), ip_local_port_range */
+                .ephemeral_max = 60999,
+                .state = SOCKET_CLOSE,
+                .look = look,
+                .finding = finding };
+        struct sv range = look_line(look, "proc/sys/net/ipv4/ip_local_port_range"), first, last;
+        uint64_t min, max;
+        if (sv_word(&range, &first) && sv_word(&range, &last) && sv_parse_u64(first, 10, &min) &&
+                sv_parse_u64(last, 10, &max) && min <= max && max <= UINT16_MAX) {
+                listening.ephemeral_min = (uint16_t)min;
+                listening.ephemeral_max = (uint16_t)max;
+        }
+        look_for_services(&listening, SOCKETS_UDP);
+        if (listening.count)
+                finding_say(finding, REPORT_INFO, "%u %s from every address of this host over UDP", listening.count,
                         listening.count == 1 ? "service can be reached" : "services can be reached");
 }
 
@@ -224,6 +281,8 @@ const struct report_check report_network_checks[] = {
         { "connection-table", AREA_NETWORK, check_connections, "The firewall's table of connections has room",
                 "tarsier sockstat", false },
         { "listening", AREA_NETWORK, check_listening, "No service can be reached from every address",
+                "tarsier netstat --all", false },
+        { "listening-udp", AREA_NETWORK, check_datagrams, "No service can be reached over UDP from every address",
                 "tarsier netstat --all", false },
         { 0 },
 };
