@@ -89,9 +89,10 @@ def test_every_command_to_look_further_is_one(tarsier):
     assert len(commands) > 10
     for command in commands:
         words = shlex.split(command.replace('\\\\', '\\'))
-        done = tarsier(*words, '--json', '--max-time', '2s')
+        verb = words[0] in ('status', 'runs')  # of the agent, no module
+        done = tarsier(*words, *([] if verb else ['--json', '--max-time', '2s']))
         assert done.returncode in (0, 1, 3, 7, 11), (command, done.stderr)  # 11: no agent to ask
-        assert json.loads(done.stdout.splitlines()[0])
+        assert verb or json.loads(done.stdout.splitlines()[0])
 
 
 def test_lines_end_with_the_verdict(tarsier):

@@ -76,6 +76,7 @@ struct report_process {
         const char *program; /* NULL: none, or not known */
         bool deleted;
         bool replaced;       /* deleted, and another file has its name now */
+        bool silent;         /* deleted, and the file system of its name does not answer */
         const char *preload; /* LD_PRELOAD of its environment */
         uint64_t capabilities;
         const char *container; /* "docker 0123456789ab"; NULL on the host */
@@ -123,6 +124,8 @@ struct look {
         bool has_processes;
         uint64_t processes_refused, processes_denied, environments_denied;
         const struct report_answer *agent; /* ASKED of them; NULL: no agent runs here */
+        struct asker *asker;               /* bounded.c */
+        unsigned silent[2];                /* looks that were not answered in time, by enum look_owner */
         pid_t self, parent; /* not judged: this run itself, and what its parent started of the same name; 0: none */
 };
 
@@ -189,6 +192,27 @@ enum look_result look_file(struct look *look, struct finding *finding, const cha
 /* The trimmed first line; empty where the file is absent or unreadable. For /proc and /sys. */
 struct sv look_line(struct look *look, const char *path);
 bool look_number(struct look *look, const char *path, uint64_t *ret);
+/* Whose the place is: what users put into the way of a look must not keep the run from looking at the system. */
+enum look_owner { OF_SYSTEM, OF_USERS };
+/* As fstatat(2) below the root. What does not answer within LOOK_PATIENCE_MS (a server that is gone, a program behind
+ * FUSE) is ETIMEDOUT and makes the finding blind (it may be NULL). look_file, look_names and look_entries are bounded
+ * in the same way. */
+enum { LOOK_PATIENCE_MS = 2000 };
+struct stat;
+int look_stat(struct look *look, struct finding *finding, const char *path, int flags, struct stat *ret);
+const char *look_why(int errnum);
+
+struct look_entries {
+        struct look_entry {
+                const char *name;
+                mode_t mode; /* of lstat(2) */
+        } * items;
+        size_t count;
+        mode_t mode; /* of the directory itself; 0: it could not be read */
+};
+/* As look_names, with modes. */
+struct look_entries look_entries(struct look *look, struct finding *finding, const char *directory, bool modes);
+
 /* Names in a directory but "." and "..", sorted; at most REPORT_FILES_MAX. A failure but ENOENT makes the finding
  * blind (finding may be NULL). */
 struct string_list look_names(struct look *look, struct finding *finding, const char *directory);

@@ -93,7 +93,7 @@ static void check_engine_socket(struct look *look, struct finding *finding)
         unsigned count = 0;
         bool open = false;
         for (size_t i = 0; sockets[i]; i++) {
-                if (fstatat(look->root, sockets[i], &st, 0) < 0)
+                if (look_stat(look, finding, sockets[i], 0, &st) < 0)
                         continue;
                 count++;
                 if (st.st_mode & S_IWOTH) {

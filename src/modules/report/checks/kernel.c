@@ -181,7 +181,7 @@ static void check_core_pattern(struct look *look, struct finding *finding)
         const char *path = look_text(look, "%.*s", SV_ARG(program));
         bool shared = sv_starts(program, SV("/tmp/")) || sv_starts(program, SV("/var/tmp/")) ||
                       sv_starts(program, SV("/dev/shm/"));
-        bool there = fstatat(look->root, path + 1, &st, 0) == 0;
+        bool there = look_stat(look, finding, path + 1, 0, &st) == 0;
         bool open = there && (st.st_mode & S_IWOTH);
         if (shared || open) {
                 finding_say(finding, REPORT_CRITICAL,

@@ -1,12 +1,11 @@
 /* What the checks look with: files below a root, and the findings themselves. */
-#include "modules/report/checks/checks.h"
+#include "modules/report/checks/bounded.h"
 
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "linux/diskstats.h"
 #include "linux/host.h"
 #include "linux/net_stats.h"
-#include "linux/open_in_root.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -104,8 +103,6 @@ const char *report_verdict(enum report_severity worst)
 
 /* ---- files ---- */
 
-enum { CHUNK = 64 << 10 };
-
 char *look_text(struct look *look, const char *format, ...)
 {
         va_list args;
@@ -115,52 +112,16 @@ char *look_text(struct look *look, const char *format, ...)
         return text ? text : (char *)"";
 }
 
-/* Into text, which has the ceiling. */
-static bool read_whole(int fd, struct buf *text)
-{
-        for (;;) {
-                size_t left = text->max - text->len;
-                /* files of /proc and /sys do not tell their size */
-                char *room = left ? buf_reserve(text, left < CHUNK ? left : CHUNK) : NULL;
-                ssize_t n = room ? read(fd, room, left < CHUNK ? left : CHUNK) : -1;
-                if (!room)
-                        errno = EFBIG;
-                if (n == 0)
-                        return true;
-                if (n < 0 && errno != EINTR)
-                        return false;
-                text->len += n > 0 ? (size_t)n : 0;
-        }
-}
-
 enum look_result look_file(struct look *look, struct finding *finding, const char *path, size_t max, struct sv *ret)
 {
         struct stat st;
         *ret = SV("");
-        cleanup(fd_close) int fd = open_in_root(look->root, path, O_RDONLY);
-        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        if (look_text_of(look, path, max, &st, ret) == 0 && S_ISREG(st.st_mode))
+                return LOOK_READ;
+        if (errno == ENOENT || errno == ENOTDIR)
                 return LOOK_ABSENT;
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                finding_blind(finding, path, errno_text(errno));
-                return LOOK_BLIND;
-        }
-        if (!S_ISREG(st.st_mode)) {
-                finding_blind(finding, path, "not a regular file");
-                return LOOK_BLIND;
-        }
-        cleanup(buf_done) struct buf text;
-        buf_init(&text, max);
-        if (!read_whole(fd, &text)) {
-                finding_blind(finding, path, errno_text(errno));
-                return LOOK_BLIND;
-        }
-        char *copy = arena_strndup(look->arena, buf_text(&text), text.len);
-        if (!copy) {
-                finding_blind(finding, path, "no memory");
-                return LOOK_BLIND;
-        }
-        *ret = sv_n(copy, text.len);
-        return LOOK_READ;
+        finding_blind(finding, path, errno ? look_why(errno) : "not a regular file");
+        return LOOK_BLIND;
 }
 
 struct sv look_line(struct look *look, const char *path)
@@ -182,42 +143,12 @@ bool look_number(struct look *look, const char *path, uint64_t *ret)
         return sv_parse_u64(look_line(look, path), 10, ret);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 struct string_list look_names(struct look *look, struct finding *finding, const char *directory)
 {
-        struct string_list names = { 0 };
-        VEC(char *) found = { 0 };
-        int fd = openat(look->root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cleanup(closedir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-        if (!dir) {
-                if (finding && errno != ENOENT && errno != ENOTDIR)
-                        finding_blind(finding, directory, errno_text(errno));
-                fd_close(&fd);
-                return names;
-        }
-        for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                        continue;
-                char *name = arena_strdup(look->arena, entry->d_name);
-                char **slot = name ? vec_add(&found, REPORT_FILES_MAX) : NULL;
-                if (!slot) {
-                        if (finding)
-                                finding_blind(finding, directory, "too many files");
-                        break;
-                }
-                *slot = name;
-        }
-        names.items = arena_array(look->arena, found.count + 1, sizeof(char *));
-        if (names.items && found.count) {
-                memcpy(names.items, found.items, found.count * sizeof(char *));
-                names.count = found.count;
-                qsort(names.items, names.count, sizeof(char *), compare_names);
-        }
-        vec_done(&found);
+        struct look_entries entries = look_entries(look, finding, directory, false);
+        struct string_list names = { .items = arena_array(look->arena, entries.count + 1, sizeof(char *)) };
+        for (size_t i = 0; names.items && i < entries.count; i++)
+                names.items[names.count++] = (char *)entries.items[i].name;
         return names;
 }
 
@@ -269,6 +200,7 @@ void look_open(struct look *ret, int root, struct arena *arena)
 
 void look_done(struct look *look)
 {
+        bounded_end(look);
         vec_done(&look->processes);
 }
 

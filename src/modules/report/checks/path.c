@@ -30,7 +30,7 @@ static void check_guarded(struct look *look, struct finding *finding)
         for (size_t i = 0; i < sizeof(guarded) / sizeof(*guarded); i++) {
                 const struct guarded *file = &guarded[i];
                 struct stat st;
-                if (fstatat(look->root, file->path, &st, 0) < 0)
+                if (look_stat(look, finding, file->path, 0, &st) < 0)
                         continue;
                 if (st.st_mode & file->forbidden)
                         finding_show(finding, file->severity, "/%s %s by others (mode %04o)", file->path, file->what,
@@ -46,21 +46,15 @@ static void check_guarded(struct look *look, struct finding *finding)
 /* Files of one directory that everybody may write; links say nothing. The directory itself too. */
 static void judge_directory(struct look *look, struct finding *finding, const char *directory)
 {
-        struct stat st;
-        int fd = openat(look->root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) {
-                if (errno != ENOENT && errno != ENOTDIR)
-                        finding_blind(finding, directory, errno_text(errno));
-                return;
+        struct look_entries entries = look_entries(look, finding, directory, true);
+        if (entries.mode & S_IWOTH)
+                finding_show(finding, REPORT_CRITICAL, "/%s (mode %04o)", directory, entries.mode & 07777);
+        for (size_t i = 0; i < entries.count; i++) {
+                const struct look_entry *entry = &entries.items[i];
+                if (!S_ISLNK(entry->mode) && (entry->mode & S_IWOTH))
+                        finding_show(finding, REPORT_CRITICAL, "/%s/%s (mode %04o)", directory, entry->name,
+                                entry->mode & 07777);
         }
-        if (fstat(fd, &st) == 0 && (st.st_mode & S_IWOTH))
-                finding_show(finding, REPORT_CRITICAL, "/%s (mode %04o)", directory, st.st_mode & 07777);
-        struct string_list names = look_names(look, finding, directory);
-        list_foreach (name, &names)
-                if (fstatat(fd, *name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode) && (st.st_mode & S_IWOTH))
-                        finding_show(
-                                finding, REPORT_CRITICAL, "/%s/%s (mode %04o)", directory, *name, st.st_mode & 07777);
-        close(fd);
 }
 
 static void check_programs(struct look *look, struct finding *finding)
@@ -69,7 +63,7 @@ static void check_programs(struct look *look, struct finding *finding)
                 "bin", NULL };
         struct stat st;
         for (size_t i = 0; directories[i]; i++) /* sbin and bin are links where /usr is merged: seen already */
-                if (fstatat(look->root, directories[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+                if (look_stat(look, finding, directories[i], AT_SYMLINK_NOFOLLOW, &st) == 0 && S_ISDIR(st.st_mode))
                         judge_directory(look, finding, directories[i]);
         if (finding->severity > REPORT_OK)
                 finding_say(finding, REPORT_CRITICAL, "Everybody can change programs that root runs");

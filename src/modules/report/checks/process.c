@@ -94,6 +94,8 @@ static void check_deleted(struct look *look, struct finding *finding)
                                 process->program);
                 } else {
                         gone++;
+                        if (process->silent)
+                                finding_blind(finding, process->program, look_why(ETIMEDOUT));
                         finding_show(finding, REPORT_MEDIUM, "%s (pid %d): %s was deleted", process->name, process->pid,
                                 process->program);
                 }

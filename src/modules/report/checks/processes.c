@@ -1,5 +1,5 @@
 /* One look at all processes, which several checks share. */
-#include "modules/report/checks/checks.h"
+#include "modules/report/checks/bounded.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -34,12 +34,15 @@ static void read_preload(struct look *look, const struct process *process, struc
 }
 
 /* Is there a file of this name now, as the process sees names? Its root is another in a container. */
-static bool is_replaced(const struct process *process, const char *program)
+static void look_for_another(struct look *look, const struct process *process, struct report_process *row)
 {
         char path[4096 + 8];
         struct stat st;
-        int n = snprintf(path, sizeof(path), "root%s", program);
-        return n > 0 && (size_t)n < sizeof(path) && fstatat(process->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        int n = snprintf(path, sizeof(path), "root%s", row->program);
+        if (n <= 0 || (size_t)n >= sizeof(path))
+                return;
+        row->replaced = look_stat_at(look, OF_USERS, process->dir, path, AT_SYMLINK_NOFOLLOW, &st) == 0;
+        row->silent = !row->replaced && errno == ETIMEDOUT;
 }
 
 static void read_program(struct look *look, const struct process *process, struct report_process *row)
@@ -54,7 +57,7 @@ static void read_program(struct look *look, const struct process *process, struc
         row->program = link.path;
         row->deleted = link.deleted;
         if (link.path && link.deleted)
-                row->replaced = is_replaced(process, link.path);
+                look_for_another(look, process, row);
 }
 
 static void read_container(struct look *look, const struct process *process, struct report_process *row)

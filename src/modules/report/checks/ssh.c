@@ -1,6 +1,6 @@
 /* Checks: the SSH server and the keys that it lets in. sshd_config(5): for each keyword the first value counts, Include
  * stands for the files it names at that place, and what follows Match is for some only. */
-#include "modules/report/checks/checks.h"
+#include "modules/report/checks/bounded.h"
 
 #include "linux/mounts.h"
 
@@ -102,7 +102,7 @@ static bool read_server(struct look *look, struct finding *finding, struct serve
 {
         struct stat st;
         *ret = (struct server){ 0 };
-        ret->there = fstatat(look->root, "etc/ssh/sshd_config", &st, 0) == 0;
+        ret->there = look_stat(look, finding, "etc/ssh/sshd_config", 0, &st) == 0;
         if (ret->there)
                 read_config(look, finding, "etc/ssh/sshd_config", ret, 0);
         else
@@ -155,7 +155,7 @@ static void check_host_keys(struct look *look, struct finding *finding)
         list_foreach (name, &names) {
                 size_t n = strlen(*name);
                 if (strncmp(*name, "ssh_host_", 9) != 0 || n < 4 || strcmp(*name + n - 4, "_key") != 0 ||
-                        fstatat(look->root, look_text(look, "etc/ssh/%s", *name), &st, 0) < 0)
+                        look_stat(look, finding, look_text(look, "etc/ssh/%s", *name), 0, &st) < 0)
                         continue;
                 keys++;
                 if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
@@ -179,14 +179,20 @@ static void judge_keys(struct look *look, struct finding *finding, const char *h
         static const char *const names[] = { "", "/.ssh", "/.ssh/authorized_keys", "/.ssh/authorized_keys2", NULL };
         struct stat st;
         const char *keys = look_text(look, "%s/.ssh/authorized_keys", home);
-        if (fstatat(look->root, keys + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-                if (errno == EACCES)
-                        finding_blind(finding, home, errno_text(errno));
+        if (look_stat_at(look, OF_USERS, look->root, keys + 1, AT_SYMLINK_NOFOLLOW, &st) < 0) {
+                if (errno == EACCES || errno == ETIMEDOUT)
+                        finding_blind(finding, home, look_why(errno));
                 return;
         }
         for (size_t i = 0; names[i]; i++) {
                 const char *path = look_text(look, "%s%s", home, names[i]);
-                if (fstatat(look->root, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(st.st_mode))
+                if (look_stat_at(look, OF_USERS, look->root, path + 1, AT_SYMLINK_NOFOLLOW, &st) < 0) {
+                        if (errno != ETIMEDOUT)
+                                continue;
+                        finding_blind(finding, path, look_why(errno));
+                        return;
+                }
+                if (S_ISLNK(st.st_mode))
                         continue;
                 /* what sshd's StrictModes refuses; a home that its own group writes is common, so lower */
                 if (st.st_mode & S_IWOTH)

@@ -1,5 +1,5 @@
 /* Checks: file systems and disks. Nothing on the network is asked: a dead server would hold the run. */
-#include "modules/report/checks/checks.h"
+#include "modules/report/checks/bounded.h"
 
 #include <fcntl.h>
 
@@ -50,15 +50,14 @@ static enum report_severity judge_space(const struct filesystem_usage *usage, do
 
 static void check_space(struct look *look, struct finding *finding)
 {
-        struct error err;
         unsigned full = 0, asked = 0;
         for (size_t i = 0; need_mounts(look, finding) && i < look->mounts.count; i++) {
                 const struct mount *mount = &look->mounts.rows[i];
                 struct filesystem_usage usage;
                 if (!counts(look, i))
                         continue;
-                if (filesystem_usage_read(look->root, below_root(mount->point), &usage, &err) < 0) {
-                        finding_blind(finding, mount->point, err.message);
+                if (look_usage(look, below_root(mount->point), &usage) < 0) {
+                        finding_blind(finding, mount->point, look_why(errno));
                         continue;
                 }
                 uint64_t used = usage.total > usage.free ? usage.total - usage.free : 0;
@@ -86,13 +85,12 @@ static void check_space(struct look *look, struct finding *finding)
 
 static void check_inodes(struct look *look, struct finding *finding)
 {
-        struct error err;
         unsigned full = 0;
         for (size_t i = 0; need_mounts(look, finding) && i < look->mounts.count; i++) {
                 const struct mount *mount = &look->mounts.rows[i];
                 struct filesystem_usage usage;
-                if (!counts(look, i) || filesystem_usage_read(look->root, below_root(mount->point), &usage, &err) < 0 ||
-                        usage.read_only || usage.inodes == 0)
+                if (!counts(look, i) || look_usage(look, below_root(mount->point), &usage) < 0 || usage.read_only ||
+                        usage.inodes == 0)
                         continue;
                 uint64_t used = usage.inodes > usage.inodes_free ? usage.inodes - usage.inodes_free : 0;
                 double percent = (double)used * 100 / (double)usage.inodes;

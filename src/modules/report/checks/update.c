@@ -10,7 +10,7 @@ static void check_reboot(struct look *look, struct finding *finding)
 {
         struct stat st;
         struct sv packages, line;
-        if (fstatat(look->root, "run/reboot-required", &st, 0) < 0)
+        if (look_stat(look, finding, "run/reboot-required", 0, &st) < 0)
                 return;
         finding_say(finding, REPORT_MEDIUM, "Updates wait for a reboot");
         look_file(look, finding, "run/reboot-required.pkgs", REPORT_TEXT_MAX, &packages);
@@ -83,13 +83,13 @@ static void check_lists(struct look *look, struct finding *finding)
 {
         enum { OLD_DAYS = 30 };
         struct stat st;
-        if (fstatat(look->root, "var/lib/apt/lists", &st, 0) < 0) {
+        if (look_stat(look, finding, "var/lib/apt/lists", 0, &st) < 0) {
                 finding_absent(finding);
                 return;
         }
         int64_t changed = (int64_t)st.st_mtim.tv_sec * SECOND;
         int64_t stamp_age = look->now_unix_ns - changed;
-        if (fstatat(look->root, "var/lib/apt/periodic/update-success-stamp", &st, 0) == 0 &&
+        if (look_stat(look, finding, "var/lib/apt/periodic/update-success-stamp", 0, &st) == 0 &&
                 look->now_unix_ns - (int64_t)st.st_mtim.tv_sec * SECOND < stamp_age)
                 stamp_age = look->now_unix_ns - (int64_t)st.st_mtim.tv_sec * SECOND;
         if (stamp_age < OLD_DAYS * DAY)
