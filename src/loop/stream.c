@@ -481,6 +481,13 @@ void stream_set_owner(struct stream *stream, void (*gone)(struct stream *stream,
         stream->owner = owner;
 }
 
+int stream_set_idle(struct stream *stream, int64_t idle_ns, struct error *err)
+{
+        if (stream->closed)
+                return fail(err, E_UNAVAILABLE, "the stream is closed");
+        return loop_set_idle(stream->loop, stream->fd_id, idle_ns, stream_idle, stream, err);
+}
+
 int stream_fd(const struct stream *stream)
 {
         return stream->fd;

@@ -72,6 +72,9 @@ void stream_close(struct stream *stream);
 /* stream_finish for every stream of the loop. */
 void stream_finish_all(struct loop *loop);
 
+/* Another idle time from now on; 0: never idle. */
+int stream_set_idle(struct stream *stream, int64_t idle_ns, struct error *err);
+
 int stream_fd(const struct stream *stream);
 struct loop *stream_loop(const struct stream *stream);
 void *stream_cookie(const struct stream *stream);

@@ -139,3 +139,13 @@ int sandbox_apply(const struct sandbox *sandbox, struct sandbox_report *ret_repo
                 *ret_report = report;
         return 0;
 }
+
+int sandbox_narrow_paths(const char *const *read_paths, struct error *err)
+{
+        struct sandbox_report report = { 0 };
+        /* the rest was settled by the first layer, or is none of this one's: layers can only take away (landlock(7)) */
+        struct sandbox sandbox = { .network = true, .unix_sockets = true, .signals = true, .read_paths = read_paths };
+        if (!single_threaded())
+                return fail(err, E_INVALID, "sandbox: other threads run already");
+        return sandbox_restrict_paths(&sandbox, &report, err);
+}

@@ -77,6 +77,11 @@ const char *sandbox_layer_name(enum sandbox_layer layer);
  * or kernels, and undeclared bpf end the process (SIGSYS). */
 int sandbox_apply(const struct sandbox *sandbox, struct sandbox_report *ret_report, struct error *err);
 
+/* Takes away all files but `read_paths` (and what lies below them; NULL: none) from a process that is locked already:
+ * for a module with read_all that has read the files which its parameters name, and is to hear strangers next. Landlock
+ * only, as a further layer; nothing where the kernel lacks it. In the only thread. */
+int sandbox_narrow_paths(const char *const *read_paths, struct error *err);
+
 /* One clause a line: "reads every file", "no network", "capabilities: net_raw", … for `tarsier modules`. */
 void sandbox_describe(const struct sandbox *sandbox, struct buf *out);
 

@@ -46,6 +46,33 @@ struct sandbox_case {
                 .write_paths = write_paths                                                                             \
         }
 
+static int narrowed(const char *const *paths, int (*act)(void))
+{
+        struct error err;
+        return sandbox_narrow_paths(paths, &err) < 0 ? -1 : act();
+}
+
+static int act_read_etc_narrowed(void)
+{
+        return narrowed(etc_only, act_read_etc);
+}
+
+static int act_read_outside_narrowed(void)
+{
+        return narrowed(etc_only, act_read_outside);
+}
+
+static int act_read_etc_given_up(void)
+{
+        return narrowed(NULL, act_read_etc);
+}
+
+static int act_read_outside_widened(void)
+{
+        static const char *const root[] = { "/", NULL };
+        return narrowed(root, act_read_outside);
+}
+
 static struct sandbox_case cases[] = {
         { "ordinary work of libc", act_ordinary_work, 0, EMPTY, 0 },
         { "threads", act_thread, 0, EMPTY, 0 },
@@ -55,6 +82,10 @@ static struct sandbox_case cases[] = {
         { "read declared file", act_read_etc, 0, { .read_paths = etc_only }, 0 },
         { "read beside declared path", act_read_outside, EACCES, { .read_paths = etc_only }, 0 },
         { "read all", act_read_outside, 0, READER, 0 },
+        { "read all, narrowed: what is kept", act_read_etc_narrowed, 0, READER, 0 },
+        { "read all, narrowed: the rest", act_read_outside_narrowed, EACCES, READER, 0 },
+        { "narrowed to nothing", act_read_etc_given_up, EACCES, READER, 0 },
+        { "narrowing gives nothing back", act_read_outside_widened, EACCES, { .read_paths = etc_only }, 0 },
         { "write undeclared", act_write_outside, EPERM, READER, 0 },
         { "write beside declared path", act_write_outside, EACCES, WRITER, 0 },
         { "write declared", act_write_inside, 0, WRITER, 0 },
