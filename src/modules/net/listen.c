@@ -11,7 +11,7 @@
 
 static const char *const kinds[] = { "tcp", "udp", "http", NULL };
 static const char *const replies[] = { "usual", "none", "length", "echo", "text", NULL };
-static const char *const happenings[] = { "listening", "connected", "received", "closed", NULL };
+static const char *const happenings[] = { "listening", "connected", "received", "closed", "secured", "failed", NULL };
 
 struct listen_row {
         int64_t at_ns;
@@ -20,11 +20,12 @@ struct listen_row {
         unsigned port, worker;
         uint64_t bytes;
         char *text;
+        char *version, *cipher, *alpn, *server_name, *fingerprint;
 };
 
 struct listen_statistics {
         char *exectime;
-        uint64_t connections, messages, bytes, replies, refused, limited, events_lost, rows_left_out;
+        uint64_t connections, messages, bytes, replies, refused, limited, events_lost, rows_left_out, secured, failed;
         LIST(uint64_t) by_worker;
 };
 
@@ -48,6 +49,16 @@ static const struct field listen_params_fields[] = {
         FIELD_UINT(P, count, .flag = 'c', .help = "end after so many messages; 0 runs on"),
         FIELD_DURATION(P, duration_ns, .json = "duration", .flag = 'd', .min = 0, .max = 365 * DAY,
                 .help = "end after this time; 0 runs on"),
+        FIELD_BOOL(P, tls, .help = "speak TLS; without a certificate with one that is made for this run"),
+        FIELD_PATH(P, tls_certificate, .json = "tlscertificate", .option = "tls-certificate", .metavar = "FILE",
+                .help = "TLS with this certificate and its chain, in PEM"),
+        FIELD_PATH(P, tls_key, .json = "tlskey", .option = "tls-key", .metavar = "FILE",
+                .help = "its key in PEM; by default in the certificate's file"),
+        FIELD_DURATION(P, handshake_ns, .json = "tlstimeout", .option = "tls-timeout", .def = "10s", .min = MILLISECOND,
+                .max = DAY, .help = "a client whose TLS handshake takes longer is cut"),
+        FIELD_STRINGS(P, alpn, .metavar = "NAME", .max_items = TLS_ALPN_MAX, .max_length = TLS_ALPN_LENGTH_MAX,
+                .help = "TLS: a protocol that a client may choose (ALPN), the best first; http/1.1 and http/1.0 by "
+                        "default for http"),
         FIELD_UINT(
                 P, rows, .def = "10000", .max = 1000000, .min = 0, .help = "rows in the result; more is only counted"),
 };
@@ -60,7 +71,14 @@ static const struct field listen_row_fields[] = {
         FIELD_UINT(R, port, .help = "its port"),
         FIELD_UINT(R, worker, .help = "which worker, from 0"),
         FIELD_UINT(R, bytes, .help = "size of the message; of closed: of all it sent", .omit_empty = true),
-        FIELD_STRING(R, text, .help = "the beginning of the message", .omit_empty = true, .private_ = true),
+        FIELD_STRING(R, text, .help = "the beginning of the message; of failed, what went wrong; of closed, how",
+                .omit_empty = true, .private_ = true),
+        FIELD_STRING(R, version, .help = "of TLS", .omit_empty = true),
+        FIELD_STRING(R, cipher, .help = "cipher suite", .omit_empty = true),
+        FIELD_STRING(R, alpn, .help = "protocol that was agreed on", .omit_empty = true),
+        FIELD_STRING(R, server_name, .json = "servername", .help = "name that the client asked for (SNI)",
+                .omit_empty = true, .private_ = true),
+        FIELD_STRING(R, fingerprint, .help = "of listening: SHA-256 of the certificate, hex", .omit_empty = true),
 };
 
 #define S struct listen_statistics
@@ -71,7 +89,9 @@ static const struct field listen_statistics_fields[] = {
         FIELD_UINT(S, bytes, .help = "bytes received"),
         FIELD_UINT(S, replies, .help = "answers sent"),
         FIELD_UINT(S, refused, .help = "connections beyond the limit, and answers that could not be sent"),
-        FIELD_UINT(S, limited, .help = "connections cut: too many bytes, or too slow a request"),
+        FIELD_UINT(S, limited, .help = "connections cut: too many bytes, too slow a request or handshake"),
+        FIELD_UINT(S, secured, .help = "TLS handshakes that succeeded", .omit_empty = true),
+        FIELD_UINT(S, failed, .help = "TLS handshakes that did not, and sessions that broke", .omit_empty = true),
         FIELD_UINT(S, events_lost, .json = "eventslost", .help = "events that came faster than rows could be sent"),
         FIELD_UINT(S, rows_left_out, .json = "rowsleftout", .help = "events beyond the limit of rows"),
         FIELD_UINTS(S, by_worker, .json = "byworker", .help = "connections, of udp messages, by worker"),
@@ -81,6 +101,15 @@ static int listen_validate(const void *given, struct error *err)
 {
         const struct listen_params *params = given;
         struct address address;
+        bool certificate = params->tls_certificate && *params->tls_certificate;
+        if (params->tls_key && *params->tls_key && !certificate)
+                return fail(err, E_INVALID, "tls-key: needs a certificate too");
+        if ((params->tls || certificate) && params->kind == LISTEN_UDP)
+                return fail(err, E_INVALID, "tls: there is none over UDP here");
+        if (params->alpn.count && !params->tls && !certificate)
+                return fail(err, E_INVALID, "alpn: needs tls");
+        if (tls_check_alpn(params->alpn.items, params->alpn.count, err) < 0)
+                return -1;
         return address_parse(params->address ? params->address : "", 0, &address, err);
 }
 
@@ -131,6 +160,7 @@ struct reporter {
         struct listen_statistics *statistics;
         struct listen_event *taken;
         uint64_t rows;
+        char *fingerprint;
 };
 
 /* Contents are shown as text: what is no UTF-8 or would move a cursor becomes '.'. */
@@ -149,6 +179,7 @@ static void show_excerpt(const struct listen_event *event, char *ret)
 static int report_event(struct reporter *reporter, const struct listen_event *event, struct error *err)
 {
         char address[ADDRESS_TEXT_MAX], text[LISTEN_EXCERPT + 1];
+        bool secured = event->what == LISTEN_SECURED;
         show_excerpt(event, text);
         address_format(&event->peer, address);
         bool udp = reporter->listening->params->kind == LISTEN_UDP;
@@ -165,7 +196,11 @@ static int report_event(struct reporter *reporter, const struct listen_event *ev
                 .port = address_port(&event->peer),
                 .worker = event->worker,
                 .bytes = event->bytes,
-                .text = text };
+                .text = secured ? NULL : text,
+                .version = (char *)event->version,
+                .cipher = (char *)event->cipher,
+                .alpn = (char *)event->alpn,
+                .server_name = secured ? text : NULL };
         return run_emit(reporter->run, NULL, &row, err);
 }
 
@@ -223,6 +258,8 @@ static void count_up(struct reporter *reporter, struct pool *pool)
         statistics->refused = atomic_load(&listening->refused) + counters.refused;
         statistics->limited = atomic_load(&listening->limited);
         statistics->events_lost = listening->events_lost;
+        statistics->secured = atomic_load(&listening->secured);
+        statistics->failed = atomic_load(&listening->failed);
 }
 
 static int serve(struct reporter *reporter, struct pool *pool, struct error *err)
@@ -235,6 +272,7 @@ static int serve(struct reporter *reporter, struct pool *pool, struct error *err
         char address[ADDRESS_TEXT_MAX];
         address_format(&ready.peer, address);
         row.address = address;
+        row.fingerprint = reporter->fingerprint;
         if (run_emit(reporter->run, NULL, &row, err) < 0 || report_until_end(reporter, err) < 0)
                 return -1;
         run_set_found(reporter->run, atomic_load(&listening->messages) > 0);
@@ -243,6 +281,16 @@ static int serve(struct reporter *reporter, struct pool *pool, struct error *err
         pool_join(pool);
         count_up(reporter, pool); /* an answer is counted after it left: not before its thread has ended */
         return stopped ? 0 : report_events(reporter, err);
+}
+
+/* What the parameters name is read here; from then on the worker opens no file. */
+static int prepare(struct reporter *reporter, struct error *err)
+{
+        const struct listen_params *params = reporter->listening->params;
+        bool secure = params->tls || (params->tls_certificate && *params->tls_certificate);
+        if (secure && listen_tls_prepare(reporter->listening, &reporter->run->arena, &reporter->fingerprint, err) < 0)
+                return -1;
+        return sandbox_narrow_paths(NULL, err);
 }
 
 static int listen_run(struct run *run, struct error *err)
@@ -274,6 +322,10 @@ static int listen_run(struct run *run, struct error *err)
                 .on_accept = listen_accept,
                 .on_start = on_start,
                 .cookie = &listening };
+        if (prepare(&reporter, err) < 0) {
+                listen_tls_done(&listening);
+                return -1;
+        }
         cleanup(pool_free) struct pool *pool = pool_new(&options, err);
         int status = pool ? serve(&reporter, pool, err) : -1;
         if (pool) {
@@ -282,6 +334,7 @@ static int listen_run(struct run *run, struct error *err)
         }
         for (unsigned i = 0; i < LISTEN_WORKERS_MAX; i++)
                 fd_close(&listening.udp[i]);
+        listen_tls_done(&listening);
         return status;
 }
 
@@ -291,12 +344,20 @@ static void listen_print_row(struct line_printer *printer, const char *group, co
 {
         const struct listen_row *row = given;
         const char *from = row->address ? row->address : "";
+        const char *detail = row->what == LISTEN_LISTENING ? row->fingerprint : row->text;
+        bool alpn = row->alpn && *row->alpn, name = row->server_name && *row->server_name;
         (void)group;
         (void)label;
         if (row->what == LISTEN_RECEIVED)
                 print_line(printer, "Received: %s from [%s]:%u", row->text ? row->text : "", from, row->port);
+        else if (row->what == LISTEN_SECURED && !printer->results_only)
+                print_line(printer, "secured [%s]:%u: %s, %s%s%s%s%s", from, row->port,
+                        row->version ? row->version : "", row->cipher ? row->cipher : "", alpn ? ", ALPN " : "",
+                        alpn ? row->alpn : "", name ? ", for " : "", name ? row->server_name : "");
         else if (!printer->results_only)
-                print_line(printer, "%s [%s]:%u", happenings[row->what], from, row->port);
+                print_line(printer, "%s [%s]:%u%s%s", happenings[row->what], from, row->port,
+                        detail && *detail ? row->what == LISTEN_LISTENING ? ", certificate sha256 " : ": " : "",
+                        detail ? detail : "");
 }
 
 static void listen_print_statistics(struct line_printer *printer, const void *given)
@@ -314,6 +375,8 @@ static const struct module_example listen_examples[] = {
         { "listen udp --workers 4 --address 0.0.0.0",
                 "log datagrams on port 3000, with a reader for each of 4 sockets" },
         { "listen http --port 8080 --text hello --delay 10ms", "a fixed page that takes its time" },
+        { "listen http --port 8443 --tls", "the same over TLS, with a certificate made for this run" },
+        { "listen tcp --tls-certificate server.pem --tls-key server.key", "who connects, and how each handshake goes" },
         { 0 },
 };
 
@@ -324,7 +387,8 @@ const struct module listen_module = {
         .element = RECORD(struct listen_row, listen_row_fields),
         .shape = SHAPE_LIST,
         .statistics = RECORD(struct listen_statistics, listen_statistics_fields),
-        .sandbox = { .capabilities = CAP_BIT(CAP_NET_BIND_SERVICE), .network = true },
+        /* for key and certificate; narrowed to none before it listens */
+        .sandbox = { .capabilities = CAP_BIT(CAP_NET_BIND_SERVICE), .network = true, .read_all = true },
         .limits = { .wall_ns = 365 * DAY, .memory = 512 * MIB },
         .local_only = true,
         .examples = listen_examples,

@@ -5,31 +5,42 @@
 
 enum { HTTP_HEAD_MAX = 16 << 10, DATAGRAMS_A_TURN = 64 };
 
-void listen_note(struct listening *listening, struct loop *loop, enum listen_happened what, const struct address *peer,
-        uint64_t bytes, struct sv message)
+static void add_event(struct listening *listening, struct loop *loop, struct listen_event *given, struct sv message)
 {
         uint64_t one = 1;
+        given->at_ns = time_unix_ns();
+        given->excerpt_size = message.n < LISTEN_EXCERPT ? message.n : LISTEN_EXCERPT;
+        memcpy(given->excerpt, message.p ? message.p : "", given->excerpt_size);
+        for (unsigned i = 0; i < listening->workers; i++)
+                if (listening->loops[i] == loop)
+                        given->worker = i;
         pthread_mutex_lock(&listening->mutex);
         bool wake = listening->event_count == 0;
         if (listening->event_count == LISTEN_EVENTS_MAX) {
                 listening->events_lost++;
                 wake = false;
         } else {
-                struct listen_event *event = &listening->events[listening->event_count++];
-                event->what = what;
-                event->at_ns = time_unix_ns();
-                event->peer = *peer;
-                event->bytes = bytes;
-                event->worker = 0;
-                event->excerpt_size = message.n < LISTEN_EXCERPT ? message.n : LISTEN_EXCERPT;
-                memcpy(event->excerpt, message.p ? message.p : "", event->excerpt_size);
-                for (unsigned i = 0; i < listening->workers; i++)
-                        if (listening->loops[i] == loop)
-                                event->worker = i;
+                listening->events[listening->event_count++] = *given;
         }
         pthread_mutex_unlock(&listening->mutex);
         if (wake && write(listening->wake_fd, &one, sizeof(one)) < 0)
                 return; /* the counter is full: it wakes as well */
+}
+
+void listen_note(struct listening *listening, struct loop *loop, enum listen_happened what, const struct address *peer,
+        uint64_t bytes, struct sv message)
+{
+        struct listen_event event = { .what = what, .peer = *peer, .bytes = bytes };
+        add_event(listening, loop, &event, message);
+}
+
+void listen_note_secured(struct client *client, const char *version, const char *cipher, struct sv alpn, struct sv name)
+{
+        struct listen_event event = {
+                .what = LISTEN_SECURED, .peer = client->peer, .version = version, .cipher = cipher
+        };
+        memcpy(event.alpn, alpn.p ? alpn.p : "", alpn.n < LISTEN_ALPN_SHOWN ? alpn.n : LISTEN_ALPN_SHOWN);
+        add_event(client->listening, client->loop, &event, name);
 }
 
 void listen_answer(const struct listening *listening, struct sv message, struct buf *out)
@@ -37,7 +48,7 @@ void listen_answer(const struct listening *listening, struct sv message, struct 
         const char *text = listening->params->text ? listening->params->text : "";
         bool http = listening->params->kind == LISTEN_HTTP;
         struct buf body;
-        buf_init(&body, LISTEN_MESSAGE_MAX + 4096);
+        buf_init(&body, LISTEN_PLAIN_MAX + 4096);
         if (listening->reply == REPLY_LENGTH)
                 buf_printf(&body, "Message received of length : %zu", message.n);
         else if (listening->reply == REPLY_ECHO)
@@ -56,31 +67,32 @@ void listen_answer(const struct listening *listening, struct sv message, struct 
 
 /* ---- TCP and HTTP ---- */
 
-struct client {
-        struct listening *listening;
-        struct loop *loop;
-        struct stream *stream; /* once a callback told */
-        struct address peer;
-        uint64_t bytes;
-        struct buf waiting; /* the answer while its delay lasts */
-        loop_id delay_timer, deadline_timer;
-        bool ended;    /* the peer said all */
-        bool answered; /* HTTP and fixed text: one answer a connection */
-};
+/* Nothing more is said to this client. */
+static void end_sending(struct client *client, void (*end)(struct stream *stream))
+{
+        if (client->session)
+                listen_tls_end(client);
+        end(client->stream);
+}
+
+static int write_bytes(struct client *client, struct sv bytes, struct error *err)
+{
+        return client->session ? listen_tls_write(client, bytes, err)
+                               : stream_write(client->stream, bytes.p, bytes.n, err);
+}
 
 static void send_answer(struct client *client)
 {
         struct error ignored;
         bool once = client->listening->params->kind == LISTEN_HTTP || client->listening->reply == REPLY_TEXT;
-        if (client->waiting.len &&
-                stream_write(client->stream, client->waiting.data, client->waiting.len, &ignored) == 0)
+        if (client->waiting.len && write_bytes(client, sv_n(client->waiting.data, client->waiting.len), &ignored) == 0)
                 atomic_fetch_add(&client->listening->replies, 1);
         buf_clear(&client->waiting);
         client->answered = once;
         if (client->ended)
-                stream_finish(client->stream);
+                end_sending(client, stream_finish);
         else if (once)
-                stream_shutdown(client->stream); /* the peer's end follows, or its idle time */
+                end_sending(client, stream_shutdown); /* the peer's end follows, or its idle time */
 }
 
 static void delay_over(struct loop *loop, loop_id id, void *cookie)
@@ -111,18 +123,44 @@ static void answer(struct client *client, struct sv message)
         }
 }
 
+static int64_t handshake_limit_ns(const struct listening *listening)
+{
+        const struct listen_params *params = listening->params;
+        return params->handshake_ns < params->timeout_ns ? params->handshake_ns : params->timeout_ns;
+}
+
+static void fail_slow_handshake(struct client *client)
+{
+        char limit[TIME_TEXT_MAX];
+        duration_format(handshake_limit_ns(client->listening), limit);
+        atomic_fetch_add(&client->listening->limited, 1);
+        listen_tls_fail(client, "no handshake within %s", limit);
+}
+
+/* A handshake that trickles in is never idle, and ends here; of one that never began the stream's idle time tells. */
+static void handshake_due(struct loop *loop, loop_id id, void *cookie)
+{
+        struct client *client = cookie;
+        (void)loop;
+        (void)id;
+        client->handshake_timer = 0;
+        if (client->secured || client->failed || !client->stream)
+                return;
+        fail_slow_handshake(client);
+        stream_close(client->stream);
+}
+
 /* The head of a request; its body, if any, is not read. */
 static bool has_head(struct sv text)
 {
         return memmem(text.p, text.n, "\r\n\r\n", 4) || memmem(text.p, text.n, "\n\n", 2);
 }
 
-static void on_read(struct stream *stream, struct buf *input, void *cookie)
+/* Input is what came, in the clear. */
+static void take_message(struct client *client, struct stream *stream, struct buf *input)
 {
-        struct client *client = cookie;
         struct listening *listening = client->listening;
         struct sv message = sv_n(input->data, input->len);
-        client->stream = stream;
         if (listening->params->kind == LISTEN_HTTP && !client->answered && !has_head(message)) {
                 if (message.n < HTTP_HEAD_MAX)
                         return;
@@ -142,20 +180,64 @@ static void on_read(struct stream *stream, struct buf *input, void *cookie)
         buf_consume(input, message.n);
 }
 
+static void on_read(struct stream *stream, struct buf *input, void *cookie)
+{
+        struct client *client = cookie;
+        client->stream = stream;
+        if (!client->session) {
+                take_message(client, stream, input);
+                return;
+        }
+        bool secured = client->secured;
+        listen_tls_read(client, input);
+        if (client->secured && !secured)
+                stream_set_idle(stream, client->listening->params->timeout_ns, NULL);
+        if (client->plain.len)
+                take_message(client, stream, &client->plain);
+        if (!client->plain.len) { /* of many idle connections: no memory */
+                buf_done(&client->plain);
+                buf_init(&client->plain, LISTEN_PLAIN_MAX);
+        }
+        client->ended |= client->said_end;
+        if (client->failed)
+                stream_finish(stream);
+        else if (client->said_end && !client->delay_timer)
+                end_sending(client, stream_finish);
+}
+
 static void on_end(struct stream *stream, void *cookie)
 {
         struct client *client = cookie;
         client->stream = stream;
         client->ended = true;
+        if (client->session && !client->secured && !client->failed)
+                listen_tls_fail(client, "the client closed the connection in the handshake");
         if (!client->delay_timer)
-                stream_finish(stream);
+                end_sending(client, stream_finish);
+}
+
+/* For TLS, whose idle time is short until the handshake is over. */
+static void on_idle(struct stream *stream, void *cookie)
+{
+        struct client *client = cookie;
+        client->stream = stream;
+        if (!client->secured && !client->failed)
+                fail_slow_handshake(client);
+        stream_close(stream);
 }
 
 static void on_close(struct stream *stream, void *cookie)
 {
         struct client *client = cookie;
         (void)stream;
-        listen_note(client->listening, client->loop, LISTEN_CLOSED, &client->peer, client->bytes, sv_n(NULL, 0));
+        bool cut = client->secured && !client->said_end;
+        if (client->session && !client->secured && !client->failed)
+                listen_tls_fail(client, "the connection ended in the handshake");
+        listen_note(client->listening, client->loop, LISTEN_CLOSED, &client->peer, client->bytes,
+                cut ? SV("without close_notify") : SV(""));
+        if (client->handshake_timer)
+                loop_remove(client->loop, client->handshake_timer);
+        listen_tls_free(client);
         if (client->delay_timer)
                 loop_remove(client->loop, client->delay_timer);
         if (client->deadline_timer)
@@ -180,6 +262,9 @@ static void deadline(struct loop *loop, loop_id id, void *cookie)
 int listen_accept(struct loop *loop, const struct sockaddr_storage *peer, struct stream_options *ret, void *cookie)
 {
         static const struct stream_callbacks callbacks = { .on_read = on_read, .on_end = on_end, .on_close = on_close };
+        static const struct stream_callbacks secured = {
+                .on_read = on_read, .on_end = on_end, .on_idle = on_idle, .on_close = on_close
+        };
         struct listening *listening = cookie;
         struct error ignored;
         struct client *client = calloc(1, sizeof(*client));
@@ -188,14 +273,23 @@ int listen_accept(struct loop *loop, const struct sockaddr_storage *peer, struct
         client->listening = listening;
         client->loop = loop;
         client->peer.storage = *peer;
-        buf_init(&client->waiting, LISTEN_MESSAGE_MAX + 4096);
+        buf_init(&client->waiting, LISTEN_MESSAGE_MAX + LISTEN_PLAIN_MAX);
+        buf_init(&client->plain, LISTEN_PLAIN_MAX);
+        int64_t idle_ns = listening->tls ? handshake_limit_ns(listening) : listening->params->timeout_ns;
+        if (listening->tls &&
+                (listen_tls_accept(client, &ignored) < 0 || loop_add_timer(loop, idle_ns, 0, handshake_due, client,
+                                                                    &client->handshake_timer, &ignored) < 0)) {
+                listen_tls_free(client);
+                free(client);
+                return -1;
+        }
         if (listening->params->kind == LISTEN_HTTP)
                 loop_add_timer(
                         loop, listening->params->timeout_ns, 0, deadline, client, &client->deadline_timer, &ignored);
-        *ret = (struct stream_options){ .callbacks = &callbacks,
+        *ret = (struct stream_options){ .callbacks = listening->tls ? &secured : &callbacks,
                 .cookie = client,
                 .read_max = LISTEN_MESSAGE_MAX,
-                .idle_ns = listening->params->timeout_ns };
+                .idle_ns = idle_ns };
         listen_note(listening, loop, LISTEN_CONNECTED, &client->peer, 0, sv_n(NULL, 0));
         return 0;
 }

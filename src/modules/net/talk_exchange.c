@@ -110,7 +110,11 @@ static bool take(struct talker *talker, int fd, bool datagrams)
                 size_t room = talker->max_bytes - talker->in.len;
                 size_t size = datagrams ? 65536 : room < TALK_READ ? room : TALK_READ;
                 char *at = buf_reserve(&talker->in, size);
-                ssize_t got = at ? recv(fd, at, size, MSG_DONTWAIT) : -1;
+                ssize_t got = !at           ? -1
+                              : talker->tls ? talk_tls_recv(talker, at, size)
+                                            : recv(fd, at, size, MSG_DONTWAIT);
+                if (talker->ended)
+                        return true;
                 if (got < 0 && at && (errno == EAGAIN || errno == EINTR))
                         return false;
                 if (got < 0 || (got == 0 && !datagrams)) {
@@ -122,8 +126,17 @@ static bool take(struct talker *talker, int fd, bool datagrams)
         }
 }
 
+static ssize_t send_more(struct talker *talker, int fd)
+{
+        const char *bytes = talker->out.data + talker->sent;
+        size_t size = talker->out.len - talker->sent;
+        return talker->tls ? talk_tls_send(talker, bytes, size) : send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int talk_exchange(struct talker *talker, struct talk_attempt *attempt, struct error *err)
 {
+        if (talker->tls)
+                take(talker, attempt->fd, false); /* what came with the handshake no poll tells of */
         while (!talker->ended) {
                 bool more = talker->sent < talker->out.len;
                 struct pollfd fd = { attempt->fd, (short)(POLLIN | (more ? POLLOUT : 0)), 0 };
@@ -135,13 +148,12 @@ int talk_exchange(struct talker *talker, struct talk_attempt *attempt, struct er
                 if (ready == 0)
                         talker->ended = "silence";
                 if (ready > 0 && more && (fd.revents & POLLOUT)) {
-                        ssize_t put = send(attempt->fd, talker->out.data + talker->sent, talker->out.len - talker->sent,
-                                MSG_NOSIGNAL | MSG_DONTWAIT);
+                        ssize_t put = send_more(talker, attempt->fd);
                         talker->sent += put > 0 ? (size_t)put : 0;
-                        if (put < 0 && errno != EAGAIN && errno != EINTR && errno != EPIPE)
+                        if (put < 0 && !talker->ended && errno != EAGAIN && errno != EINTR && errno != EPIPE)
                                 talker->ended = errno_text(errno);
                 }
-                if (ready > 0 && (fd.revents & (POLLIN | POLLHUP | POLLERR)))
+                if (ready > 0 && !talker->ended && (fd.revents & (POLLIN | POLLHUP | POLLERR)))
                         take(talker, attempt->fd, false);
         }
         return 0;
@@ -196,6 +208,7 @@ struct talk_attempt *talk_exchange_datagrams(struct talker *talker, struct error
 
 void talk_close(struct talker *talker)
 {
+        talk_tls_close(talker);
         for (size_t i = 0; i < talker->count; i++)
                 fd_close(&talker->attempts[i].fd);
         buf_done(&talker->out);
