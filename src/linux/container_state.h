@@ -69,5 +69,11 @@ int container_state_find(const struct container_places *places, const struct con
 int container_state_match(const struct container_places *places, struct sv cgroup_text, struct arena *arena,
         struct container_identity *ret_identity, struct container_state *ret, struct error *err);
 
+/* With which status its program ended: 0 to 255, 128 and the signal for one that was killed. Only ends from since_ns
+ * (Unix) on count. E_UNAVAILABLE: not written yet, it may be a moment later; E_UNSUPPORTED: this engine leaves none;
+ * E_NOT_FOUND: the engine's files are gone. (container_exit.c) */
+int container_state_exit(const struct container_places *places, const struct container_identity *identity,
+        int64_t since_ns, struct arena *arena, int *ret, struct error *err);
+
 /* The value of a label, or NULL. */
 const char *container_state_label(const struct container_state *state, const char *name);

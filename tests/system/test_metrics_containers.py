@@ -89,9 +89,14 @@ def is_gone(metrics, path, names):
         assert metrics.ask(f'/api/v1.2/docker/{name}').status == 500
     assert not [l for _, l in metrics.series() if dict(l).get('id', '').startswith(path)]
     query = '?subcontainers=true&deletion_events=true&creation_events=true&max_events=1000'
-    kinds = [e['event_type'] for e in metrics.json('/api/v1.3/events' + urllib.parse.quote(path) + query)
-             if e['container_name'] == path]
-    assert kinds.count('containerDeletion') == 1
+
+    def ends():
+        events = metrics.json('/api/v1.3/events' + urllib.parse.quote(path) + query)
+        return [e['event_data']['container_deletion']['exit_code'] for e in events
+                if e['container_name'] == path and e['event_type'] == 'containerDeletion']
+    until(ends, 'the event')  # it waits for the status of its end, a second at most
+    assert len(ends()) == 1
+    return ends()[0]
 
 
 # --- Docker ------------------------------------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ static const struct field row_fields[] = {
         FIELD_STRING(ROW, container, .help = "path of its group, as cAdvisor names containers"),
         FIELD_STRING(ROW, name, .omit_empty = true, .help = "what its engine calls it"),
         FIELD_INT(ROW, pid, .omit_empty = true, .help = "of the process that was killed"),
+        FIELD_INT(ROW, exit_code, .has = HAS(ROW, has_exit_code),
+                .help = "with which status the container's program ended, where its engine notes that"),
         FIELD_STRING(ROW, process, .omit_empty = true, .private_ = true, .help = "name of that process"),
         FIELD_STRING(
                 ROW, command_line, .omit_empty = true, .private_ = true, .help = "its command line, when it was known"),
@@ -92,6 +94,8 @@ void metrics_row_fill(const struct metrics *metrics, const struct container_even
                 .container = event->container,
                 .name = ref && ref->alias_count ? ref->aliases[0] : NULL,
                 .pid = event->pid,
+                .exit_code = event->exit_code,
+                .has_exit_code = event->kind == EVENT_DELETION && event->exit_code >= 0,
                 .process = event->process,
                 .command_line = event->command_line,
                 .constraint = event->constraint };

@@ -90,7 +90,8 @@ struct metrics_row {
         int type; /* enum event_kind, or METRICS_ROW_… */
         const char *container, *name, *process, *constraint, *command_line;
         const char *line; /* a sample as text, or the version */
-        int64_t pid;
+        int64_t pid, exit_code;
+        bool has_exit_code;
         struct {
                 uint64_t *items;
                 size_t count;

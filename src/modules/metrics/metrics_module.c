@@ -272,6 +272,8 @@ static void print_row(struct line_printer *printer, const char *group, const cha
         if (event->pid)
                 snprintf(victim, sizeof(victim), " pid %lld %.64s %.300s", (long long)event->pid,
                         event->process ? event->process : "", event->command_line ? event->command_line : "");
+        if (event->has_exit_code)
+                snprintf(victim, sizeof(victim), " status %lld", (long long)event->exit_code);
         print_line(printer, "%s %s %s %s%s", when, metrics_row_types[event->type], event->container,
                 event->name ? event->name : "", victim);
 }

@@ -151,6 +151,9 @@ struct registry {
         bool has_taskstats;
 
         struct event_store events;
+        struct deletion *deletions; /* that wait to be told, oldest first */
+        size_t deletion_count;
+        loop_id deletions_timer;
         struct command_line *commands; /* COMMAND_LINES_MAX, made when the first is needed */
         struct oom_watch *oom;
         struct container_identity identity; /* what container_identity gave last */
@@ -187,6 +190,15 @@ struct container *container_new(struct registry *registry, struct sv name, struc
 /* Out of all tables, told as deleted. */
 void container_end(struct container *container);
 void registry_add_event(struct registry *registry, struct container_event *event);
+
+/* ---- deletions.c: the events of containers that went ---- */
+
+/* Tells the event, with the status of its end where its engine notes that; where that is not written yet, a moment
+ * later, and those that follow after it. */
+void deletion_tell(struct container *container);
+/* A container of this name comes: what waits to be told of one of that name is told now. */
+void deletions_tell_before(struct registry *registry, struct sv name);
+void deletions_forget(struct registry *registry);
 
 /* ---- identity.c ---- */
 

@@ -67,6 +67,7 @@ struct container *container_new(struct registry *registry, struct sv name, struc
                 free(container);
                 return fail_null(err, E_NO_MEMORY, "no memory for a control group");
         }
+        deletions_tell_before(registry, name);
         container->name_size = (uint32_t)name.n;
         container->registry = registry;
         container->ref = (struct container_ref){ .name = container->name, .id = "", .name_space = "" };
@@ -118,10 +119,7 @@ void container_end(struct container *container)
                 remove_container(&registry->visible, container);
                 housekeeping_remove(container);
                 registry->counters.deleted++;
-                struct container_event event = {
-                        .time_ns = registry_unix_ns(registry), .kind = EVENT_DELETION, .container = container->name
-                };
-                registry_add_event(registry, &event);
+                deletion_tell(container);
                 if (registry->hooks.deleted)
                         registry->hooks.deleted(container, registry->hooks.cookie);
         }
@@ -379,6 +377,7 @@ void registry_free(struct registry *registry)
         if (!registry)
                 return;
         oom_stop(registry);
+        deletions_forget(registry);
         discovery_stop(registry);
         loop_remove(registry->loop, registry->machine_timer);
         loop_remove(registry->loop, registry->housekeeping_timer);

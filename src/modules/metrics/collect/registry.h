@@ -25,7 +25,7 @@ struct container_event {
         const char *container;            /* its name */
         pid_t pid;                        /* oom kill: the victim */
         const char *process, *constraint; /* of an OOM kill; "" else */
-        int exit_code;                    /* deletion */
+        int exit_code;                    /* deletion; -1: not known */
         const char *command_line;         /* oom kill: of the victim, when it was known */
         uint64_t memory_before[16]; /* oom kill: working set of the container in the samples before, oldest first */
         size_t memory_before_count;

@@ -1,0 +1,190 @@
+/* Deletion events: the status where the engine notes it, told a moment later when it is written a moment later, and
+ * always in their order. */
+#include "metrics_tree.h"
+
+#include "base/timefmt.h"
+#include "linux/container_state.h"
+
+#define ID "4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d"
+
+static void put_docker(const struct fixture *fixture, bool running, int64_t finished_ns, const char *status)
+{
+        char text[512];
+        char when[TIME_TEXT_MAX];
+        time_format_rfc3339(finished_ns, when);
+        snprintf(text, sizeof(text),
+                "{\"ID\":\"" ID
+                "\",\"Name\":\"/web\",\"State\":{\"Running\":%s,\"Pid\":0,\"ExitCode\":%s,\"FinishedAt\":\"%s\"},"
+                "\"Config\":{\"Image\":\"nginx\"}}",
+                running ? "true" : "false", status, when);
+        put(fixture, "var/lib/docker/containers/" ID "/config.v2.json", text);
+}
+
+static void begin_docker(struct fixture *fixture)
+{
+        begin(fixture);
+        make_group(fixture, "/docker");
+        make_group(fixture, "/docker/" ID);
+        make_group(fixture, "/plain");
+        put_docker(fixture, true, 0, "0");
+        start(fixture);
+        run_for(fixture, 2 * SECOND);
+        fixture->events = 0;
+}
+
+static int64_t unix_now(struct fixture *fixture)
+{
+        return fixture_unix_ns(fixture);
+}
+
+static void a_status_that_is_there(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        put_docker(&fixture, false, unix_now(&fixture), "137");
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 1);
+        assert_int_equal(fixture.told[0].kind, EVENT_DELETION);
+        assert_string_equal(fixture.told[0].container, "/docker/" ID);
+        assert_int_equal(fixture.told[0].exit_code, 137);
+        end(&fixture);
+}
+
+static void a_status_that_comes_a_moment_later(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        const int64_t went_ns = unix_now(&fixture);
+        assert_int_equal(fixture.events, 0);
+        remove_group(&fixture, "/plain"); /* waits behind it */
+        run_for(&fixture, 300 * MILLISECOND);
+        assert_int_equal(fixture.events, 0);
+        assert_int_equal(fixture.deleted, 2); /* gone are they at once */
+        put_docker(&fixture, false, went_ns, "3");
+        run_for(&fixture, 200 * MILLISECOND);
+        assert_int_equal(fixture.events, 2);
+        assert_string_equal(fixture.told[0].container, "/docker/" ID);
+        assert_int_equal(fixture.told[0].exit_code, 3);
+        assert_true(fixture.told[0].time_ns <= went_ns); /* when it happened */
+        assert_string_equal(fixture.told[1].container, "/plain");
+        assert_int_equal(fixture.told[1].exit_code, -1);
+        assert_false(fixture.registry->deletions_timer);
+        end(&fixture);
+}
+
+static void a_status_that_never_comes(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        put_docker(&fixture, false, unix_now(&fixture) - HOUR, "9"); /* of a run before this one */
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        run_for(&fixture, 900 * MILLISECOND);
+        assert_int_equal(fixture.events, 0);
+        run_for(&fixture, 300 * MILLISECOND);
+        assert_int_equal(fixture.events, 1);
+        assert_int_equal(fixture.told[0].exit_code, -1);
+        end(&fixture);
+}
+
+static void a_container_whose_files_are_gone(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        remove_below(&fixture, "var/lib/docker/containers/" ID);
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 1); /* nothing to wait for */
+        assert_int_equal(fixture.told[0].exit_code, -1);
+        end(&fixture);
+}
+
+static void one_that_starts_again_at_once(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 0);
+        make_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 2);
+        assert_int_equal(fixture.told[0].kind, EVENT_DELETION);
+        assert_int_equal(fixture.told[1].kind, EVENT_CREATION);
+        end(&fixture);
+}
+
+static void plain_groups_do_not_wait(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        remove_group(&fixture, "/plain");
+        drain(&fixture);
+        assert_int_equal(fixture.events, 1);
+        assert_int_equal(fixture.told[0].exit_code, -1);
+        remove_group(&fixture, "/docker/" ID); /* waits when the registry ends: nothing is left behind */
+        drain(&fixture);
+        assert_int_equal(fixture.events, 1);
+        end(&fixture);
+}
+
+static int status_of(
+        const struct fixture *fixture, enum container_engine engine, uint32_t owner, int64_t since_ns, int *ret)
+{
+        const struct container_places places = { .root = fixture->options.root };
+        struct container_identity identity = { .engine = engine, .owner_uid = owner, .id = ID };
+        struct arena arena;
+        struct error err;
+        arena_init(&arena, CONTAINER_STATE_MEMORY);
+        int status = container_state_exit(&places, &identity, since_ns, &arena, ret, &err);
+        arena_done(&arena);
+        return status < 0 ? (int)err.code : 0;
+}
+
+static void what_conmon_writes(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        int status = -7;
+        begin(&fixture);
+        start(&fixture);
+        const int64_t now_ns = time_unix_ns();
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, 0, &status), E_UNAVAILABLE);
+        put(&fixture, "run/libpod/exits/" ID, "42");
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, now_ns - MINUTE, &status), 0);
+        assert_int_equal(status, 42);
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, now_ns + HOUR, &status), E_UNAVAILABLE);
+        put(&fixture, "run/libpod/exits/" ID, "");
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, 0, &status), E_UNAVAILABLE);
+        put(&fixture, "run/libpod/exits/" ID, "256");
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, 0, &status), E_CORRUPT);
+        put(&fixture, "run/libpod/exits/" ID, "no");
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, UINT32_MAX, 0, &status), E_CORRUPT);
+        put(&fixture, "run/crio/exits/" ID, "1\n");
+        assert_int_equal(status_of(&fixture, CONTAINER_CRIO, UINT32_MAX, 0, &status), 0);
+        assert_int_equal(status, 1);
+        /* of a user: only a file of that user's counts */
+        put(&fixture, "run/user/1000/libpod/tmp/exits/" ID, "5");
+        assert_int_equal(status_of(&fixture, CONTAINER_PODMAN, 1000, 0, &status), getuid() == 1000 ? 0 : E_UNAVAILABLE);
+        assert_int_equal(status_of(&fixture, CONTAINER_CONTAINERD, UINT32_MAX, 0, &status), E_UNSUPPORTED);
+        end(&fixture);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = { cmocka_unit_test(a_status_that_is_there),
+                cmocka_unit_test(a_status_that_comes_a_moment_later), cmocka_unit_test(a_status_that_never_comes),
+                cmocka_unit_test(a_container_whose_files_are_gone), cmocka_unit_test(one_that_starts_again_at_once),
+                cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_conmon_writes) };
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
