@@ -90,6 +90,51 @@ static void test_rows_again(void **state)
 
 /* ---- folding ---- */
 
+/* "/" and the host, sampled each second: a quarter of a core waits for devices, ten forks a second. */
+static void test_the_host_is_kept_beside_its_group(void **state)
+{
+        struct history *history = fixture_open(*state, FIXTURE_START);
+        const struct container_ref ref = { .name = "/" };
+        for (int64_t i = 0; i < 31; i++) {
+                const uint64_t since = (uint64_t)i;
+                struct container_stats stats = { .time_ns = FIXTURE_START + i * SECOND };
+                const struct history_host host = { .has_times = true,
+                        .has_load = true,
+                        .has_memory = true,
+                        .has_pressure = { true, false, false },
+                        .iowait_ns = since * 250000000,
+                        .forks = since * 10,
+                        .load1 = 1.5,
+                        .load5 = 2.25,
+                        .load15 = 0.5,
+                        .threads = 300,
+                        .memory_used = 1 << 30,
+                        .pressure_ns = { since * 100000000 } };
+                history_tick(history, stats.time_ns);
+                history_set_host(history, &host);
+                history_append(history, &ref, NULL, &stats);
+                struct sampled other = { 1, 1, 1, 1 };
+                history_set_host(history, &host); /* no other group gets it */
+                fixture_append(history, "web", stats.time_ns, &other);
+        }
+        static const struct {
+                const char *query;
+                double value;
+        } wanted[] = { { "load", 1.5 }, { "load5", 2.25 }, { "load15", 0.5 }, { "threads", 300 },
+                { "memory_used", 1 << 30 }, { "cpu_iowait", 0.25 }, { "cpu_steal", 0 }, { "forks", 10 },
+                { "pressure_cpu", 0.1 } };
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+                fixture_ask(history, wanted[i].query, FIXTURE_START + 20 * SECOND, FIXTURE_START + 30 * SECOND,
+                        10 * SECOND, &answer);
+                assert_int_equal(answer.count, 1);
+                assert_near(answer.values[0][1], wanted[i].value);
+        }
+        fixture_ask(history, "pressure_memory", FIXTURE_START + 20 * SECOND, FIXTURE_START + 30 * SECOND, 10 * SECOND,
+                &answer);
+        assert_int_equal(answer.count, 0);
+        history_close(history);
+}
+
 static void test_a_step_has_what_was_in_it(void **state)
 {
         struct history *history = fixture_open(*state, FIXTURE_START);
@@ -736,6 +781,7 @@ int main(void)
                 cmocka_unit_test(test_codes),
                 cmocka_unit_test(test_rows_again),
                 WITH(test_a_step_has_what_was_in_it),
+                WITH(test_the_host_is_kept_beside_its_group),
                 WITH(test_a_counter_that_falls),
                 WITH(test_a_restart),
                 WITH(test_a_short_life),

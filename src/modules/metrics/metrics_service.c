@@ -6,8 +6,14 @@ enum { LISTENER_CADVISOR, LISTENER_NODE };
 static void keep_sample(struct metrics *metrics, const struct container *container, const struct container_stats *stats)
 {
         struct metrics_service *service = metrics->owner;
-        if (service->history)
-                history_append(service->history, container_ref(container), container_spec(container), stats);
+        if (!service->history)
+                return;
+        if (strcmp(container_ref(container)->name, "/") == 0) {
+                struct history_host host;
+                metrics_host_read(metrics->options.proc, &host);
+                history_set_host(service->history, &host);
+        }
+        history_append(service->history, container_ref(container), container_spec(container), stats);
 }
 
 static void keep_event(struct metrics *metrics, const struct container_event *event)

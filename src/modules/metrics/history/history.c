@@ -252,7 +252,7 @@ static void take_sample(
                         add(&live->cells[metric], history_gauge_scaled(metric, sample->values[metric]), 1);
                 } else if (increase(live, sample, metric, interval_ns, age_ns, made_anew, &grown, &grown_ns)) {
                         add(&live->cells[metric], history_rate_scaled(metric, grown, grown_ns), (double)grown_ns / 1e9);
-                        live->rated |= UINT32_C(1) << metric;
+                        live->rated |= UINT64_C(1) << metric;
                 }
                 live->counters[metric] = sample->values[metric];
         }
@@ -294,10 +294,19 @@ void history_append(struct history *history, const struct container_ref *ref, co
         }
         history->counters.late += time_ns < history->step_start_ns;
         history_sample_of(spec, stats, &sample);
+        if (strcmp(ref->name, "/") == 0) {
+                history_sample_add_host(&history->host, &sample);
+                history->host = (struct history_host){ 0 }; /* said once */
+        }
         take_sample(container, &sample, time_ns,
                 !spec                                 ? 0
                 : spec->created_ns > spec->started_ns ? spec->created_ns
                                                       : spec->started_ns);
+}
+
+void history_set_host(struct history *history, const struct history_host *host)
+{
+        history->host = *host;
 }
 
 void history_ended(struct history *history, const char *container)

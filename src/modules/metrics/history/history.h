@@ -47,6 +47,18 @@ static inline void history_close_p(struct history **history)
  * is counted, told once by `problem`, and tried again. */
 void history_append(struct history *history, const struct container_ref *ref, const struct container_spec *spec,
         const struct container_stats *stats);
+/* Figures of the host that no group has. Times and counts since boot. */
+struct history_host {
+        bool has_times, has_load, has_memory;
+        bool has_pressure[3]; /* of CPU, memory, I/O */
+        uint64_t iowait_ns, steal_ns, forks;
+        double load1, load5, load15;
+        uint64_t threads;
+        uint64_t memory_used;
+        uint64_t pressure_ns[3];
+};
+/* They belong to the next sample of the group "/". */
+void history_set_host(struct history *history, const struct history_host *host);
 /* The container of this name (container_ref) is no more: its last value is not repeated. */
 void history_ended(struct history *history, const char *container);
 /* To be called about every second: ends steps, writes, removes what is too old. */

@@ -15,8 +15,8 @@ struct history_accumulator {
 
 struct history_live {                   /* as long as it is sampled */
         int64_t sample_ns, interval_ns; /* of the last sample, and from the one before to it */
-        uint32_t has;                   /* metrics of the last sample */
-        uint32_t rated;                 /* counters that have a rate since */
+        uint64_t has;                   /* metrics of the last sample */
+        uint64_t rated;                 /* counters that have a rate since */
         uint64_t counters[HISTORY_METRICS];
         struct history_accumulator cells[HISTORY_METRICS];
 };
@@ -76,6 +76,7 @@ struct history {
         char **label_names;
         size_t label_name_count;
         struct buf text; /* scratch */
+        struct history_host host; /* for the next sample of "/" */
         struct history_counters counters;
         struct error problem;
         bool in_trouble;

@@ -42,7 +42,15 @@ struct scale {
                 RATE, SECONDS)                                                                                         \
         X(HISTORY_PRESSURE_IO, "pressure_io", "ratio", "time in which some task waited for I/O", true, RATE, SECONDS)  \
         X(HISTORY_FS_USAGE, "fs_usage", "bytes", "file systems' space used", false, 1, 1)                              \
-        X(HISTORY_LOAD, "load", "tasks", "load average", false, COUNT, 1e3)
+        X(HISTORY_LOAD, "load", "tasks", "load average, of the host that of a minute", false, COUNT, 1e3)              \
+        X(HISTORY_CPU_IOWAIT, "cpu_iowait", "cores", "of the host: CPU idle while a device was waited for", true,      \
+                RATE, SECONDS)                                                                                         \
+        X(HISTORY_CPU_STEAL, "cpu_steal", "cores", "of the host: CPU that its hypervisor gave to others", true, RATE,  \
+                SECONDS)                                                                                               \
+        X(HISTORY_LOAD5, "load5", "tasks", "of the host: load average of 5 minutes", false, COUNT, 1e3)                \
+        X(HISTORY_LOAD15, "load15", "tasks", "of the host: load average of 15 minutes", false, COUNT, 1e3)             \
+        X(HISTORY_MEMORY_USED, "memory_used", "bytes", "of the host: memory that is not available", false, 1, 1)       \
+        X(HISTORY_FORKS, "forks", "tasks/s", "of the host: processes and threads begun", true, RATE, 1)
 /* clang-format on */
 
 #define METRIC(index, name, unit, help, counter, codec, kernel) [index] = { name, unit, help, counter },
@@ -92,7 +100,7 @@ uint32_t history_scaled_code(double scaled)
 
 static void put(struct history_sample *sample, enum history_metric_index index, uint64_t value)
 {
-        sample->has |= UINT32_C(1) << index;
+        sample->has |= UINT64_C(1) << index;
         sample->values[index] = value;
 }
 
@@ -188,4 +196,31 @@ void history_sample_of(
         }
         if (stats->has_load && stats->load_average >= 0)
                 put(ret, HISTORY_LOAD, (uint64_t)stats->load_average);
+}
+
+static void put_if_absent(struct history_sample *sample, enum history_metric_index index, uint64_t value)
+{
+        if (!(sample->has >> index & 1))
+                put(sample, index, value);
+}
+
+void history_sample_add_host(const struct history_host *host, struct history_sample *sample)
+{
+        if (host->has_times) {
+                put(sample, HISTORY_CPU_IOWAIT, host->iowait_ns);
+                put(sample, HISTORY_CPU_STEAL, host->steal_ns);
+                put(sample, HISTORY_FORKS, host->forks);
+        }
+        if (host->has_load) {
+                put_if_absent(sample, HISTORY_LOAD, (uint64_t)(host->load1 * 1e3));
+                put(sample, HISTORY_LOAD5, (uint64_t)(host->load5 * 1e3));
+                put(sample, HISTORY_LOAD15, (uint64_t)(host->load15 * 1e3));
+                put_if_absent(sample, HISTORY_THREADS, host->threads);
+        }
+        if (host->has_memory)
+                put(sample, HISTORY_MEMORY_USED, host->memory_used);
+        for (size_t i = 0; i < 3; i++)
+                if (host->has_pressure[i])
+                        put_if_absent(
+                                sample, (enum history_metric_index)(HISTORY_PRESSURE_CPU + i), host->pressure_ns[i]);
 }

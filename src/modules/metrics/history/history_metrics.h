@@ -35,17 +35,26 @@ enum history_metric_index {
         HISTORY_PRESSURE_IO,
         HISTORY_FS_USAGE,
         HISTORY_LOAD,
+        HISTORY_CPU_IOWAIT, /* from here on of the host alone */
+        HISTORY_CPU_STEAL,
+        HISTORY_LOAD5,
+        HISTORY_LOAD15,
+        HISTORY_MEMORY_USED,
+        HISTORY_FORKS,
         HISTORY_METRICS
 };
-_Static_assert(HISTORY_METRICS <= 32, "a sample's metrics are a set of 32 bits");
+_Static_assert(HISTORY_METRICS <= 64, "a sample's metrics are a set of 64 bits");
 
 /* Of a counter the value at the time of the sample, of a gauge what it is; in the units of the kernel (ns of CPU). */
 struct history_sample {
-        uint32_t has; /* bit a metric */
+        uint64_t has; /* bit a metric */
         uint64_t values[HISTORY_METRICS];
 };
 void history_sample_of(
         const struct container_spec *spec, const struct container_stats *stats, struct history_sample *ret);
+
+/* What the group has not told itself. */
+void history_sample_add_host(const struct history_host *host, struct history_sample *sample);
 
 static inline bool history_metric_is_network(size_t metric)
 {
