@@ -44,6 +44,9 @@ static const struct field statistics_fields[] = {
         COUNT(feed_passed_over, "pictures that a client was not told, since it had not read the one before"),
         COUNT(process_series, "programs of containers whose figures are kept"),
         COUNT(process_series_refused, "times that a process did not fit among them"),
+        COUNT(node_collectors_failed,
+                "collectors of node_exporter that failed when they were last asked; the log says why"),
+        COUNT(node_refused, "rows, names and samples that these collectors left out: malformed, or too many"),
 #undef COUNT
 };
 
@@ -155,6 +158,8 @@ void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret
                 ret->process_series = process_series_count(metrics->processes);
                 ret->process_series_refused = process_series_refused(metrics->processes);
         }
+        ret->node_collectors_failed = metrics_collectors_failed(metrics);
+        ret->node_refused = metrics->node ? node_refused(metrics->node) : 0;
         push_count(metrics->push, &ret->pushed, &ret->push_lost);
         for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
                 struct http_server_counters http;
@@ -282,6 +287,8 @@ void metrics_close(struct metrics *metrics)
         metrics->processes = metrics->cadvisor.processes = NULL;
         metrics->push = NULL;
         registry_free(registry);
+        free(metrics->collector_notes);
+        metrics->collector_notes = NULL;
         node_free(metrics->node);
         metrics->node = NULL;
         metrics_options_close(&metrics->options);

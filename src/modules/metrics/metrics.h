@@ -15,6 +15,7 @@ enum { METRICS_FOLLOWERS_MAX = 64, METRICS_REPLY_MAX = 64 << 20, METRICS_SCRAPES
 struct metrics;
 struct event_follower;
 struct push;
+struct collector_notes;
 
 struct metrics_sink { /* all may be NULL */
         void (*event)(struct metrics *metrics, const struct container_event *event);
@@ -42,9 +43,10 @@ struct metrics {
         uint64_t rows_dropped; /* in the foreground: nobody reads them */
         uint64_t followers_refused, followers_dropped, scrapes, node_scrapes[3]; /* by status: 200, 500, 503 */
         uint64_t feed_followers, feed_looks, feed_passed_over;                   /* in the agent */
-        struct process_series *processes;                                        /* NULL: nobody asked for them */
-        unsigned scraping;                                                       /* of cAdvisor's port: under way */
-        struct push *push; /* samples to the storage drivers; NULL: none */
+        struct collector_notes *collector_notes; /* what was logged of the node's collectors */
+        struct process_series *processes;        /* NULL: nobody asked for them */
+        unsigned scraping;                       /* of cAdvisor's port: under way */
+        struct push *push;                       /* samples to the storage drivers; NULL: none */
         loop_id usage_id;
         struct ledger *ended; /* of processes, and where they are told; NULL: not kept */
         struct taskstats_listener *exits;
@@ -67,6 +69,10 @@ void metrics_tell_followers(struct metrics *metrics, const struct container_even
 void metrics_scrape(struct metrics *metrics, struct http_exchange *exchange, const struct http_request *request,
         enum exposition_format format);
 
+/* metrics_collectors.c: logs what changed since the last scrape; how many failed in it. now_ns is monotonic. */
+void metrics_note_collectors(struct metrics *metrics, int64_t now_ns);
+uint64_t metrics_collectors_failed(const struct metrics *metrics);
+
 struct metrics_statistics {
         uint64_t containers, created, deleted, missed_created, missed_deleted;
         uint64_t samples, samples_bytes, samples_dropped, housekeeping_late, housekeeping_failed;
@@ -78,6 +84,7 @@ struct metrics_statistics {
         uint64_t pushed, push_lost;
         uint64_t feed_followers, feed_looks, feed_passed_over;
         uint64_t process_series, process_series_refused;
+        uint64_t node_collectors_failed, node_refused;
 };
 extern const struct record metrics_statistics_record;
 void metrics_count(const struct metrics *metrics, struct metrics_statistics *ret);

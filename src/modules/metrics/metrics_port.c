@@ -2,6 +2,7 @@
 #include "modules/metrics/metrics.h"
 
 #include "base/cleanup.h"
+#include "base/timefmt.h"
 
 #define NOT_FOUND "404 page not found\n"
 #define TEXT "text/plain; charset=utf-8"
@@ -205,6 +206,7 @@ static void scrape_node(struct metrics *metrics, struct http_exchange *exchange,
         buf_init(&body, METRICS_REPLY_MAX);
         int status = out ? node_expose(metrics->node, request->query, out, &err) : -1;
         if (status == 0) {
+                metrics_note_collectors(metrics, time_monotonic_ns());
                 put_own_metrics(metrics, out);
                 status = exposition_write(out, format, &body, &err);
         }

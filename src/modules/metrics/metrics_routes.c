@@ -11,6 +11,7 @@
  *      GET  /stream                                events of containers as they happen; server-sent events
  *      GET  /status                                counters */
 #include "base/cleanup.h"
+#include "base/timefmt.h"
 #include "lib/http/http.h"
 #include "modules/metrics/metrics_module.h"
 #include "schema/json_writer.h"
@@ -70,8 +71,10 @@ static void on_node(struct service *service, struct request *request)
         buf_init(&body, METRICS_REPLY_MAX);
         struct exposition *out = exposition_new(METRICS_REPLY_MAX, &err);
         int status = out ? node_expose(metrics->node, request->query ? request->query : "", out, &err) : -1;
-        if (status == 0)
+        if (status == 0) {
+                metrics_note_collectors(metrics, time_monotonic_ns());
                 status = exposition_write(out, EXPOSITION_TEXT, &body, &err);
+        }
         exposition_free(out);
         metrics->scrapes++;
         if (status < 0)
