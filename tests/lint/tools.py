@@ -72,12 +72,17 @@ def tidy_key(tree, path, version):
 
 
 def clang_tidy(tree, build):
-    """A file that passed is remembered in the build directory until it or a header it sees changes."""
+    """A file that passed is remembered in the build directory until it or a header it sees changes. clang-tidy goes through
+    a file once for each of its commands: it gets a list with one of each."""
     build = pathlib.Path(build).resolve()
     commands = json.loads((build / 'compile_commands.json').read_text())
+    commands = list({(command['directory'], command['file']): command for command in commands}.values())
     version = run('clang-tidy', '--version', cwd=tree.root).stdout
     cache = build / 'tidy-cache'
     cache.mkdir(exist_ok=True)
+    once = build / 'tidy-commands'
+    once.mkdir(exist_ok=True)
+    (once / 'compile_commands.json').write_text(json.dumps(commands))
     todo = {}
     for command in commands:
         source = pathlib.Path(os.path.normpath(os.path.join(command['directory'], command['file'])))
@@ -89,7 +94,7 @@ def clang_tidy(tree, build):
             todo[path] = key
 
     def judge(path):
-        said = run('clang-tidy', '--quiet', '-p', str(build), str(path), cwd=tree.root)
+        said = run('clang-tidy', '--quiet', '-p', str(once), str(path), cwd=tree.root)
         found = problems_in(tree, said.stdout)
         if said.returncode != 0 and not found:
             found.append(Problem(path, 1, (said.stdout + said.stderr).strip()[-500:]))
