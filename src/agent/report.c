@@ -27,15 +27,16 @@ struct runs_flags {
         char *fields, *row_template;
 };
 
+static const char *const action_names[] = { "verify", NULL }; /* or an ID */
 static const char *const only_names[] = { "running", "completed", "lost", NULL };
 
 static const struct field runs_fields[] = {
-        FIELD_STRING(struct runs_flags, action, .positional = true, .option = "",
+        FIELD_STRING(struct runs_flags, action, .names = action_names, .positional = true, .option = "",
                 .help = "\"verify\": check the log; an ID: show that run; else list the runs"),
         FIELD_PATH(struct runs_flags, state, .metavar = "DIR", .help = "the agent's state directory"),
         FIELD_STRING(struct runs_flags, module, .help = "only runs of this module"),
-        FIELD_STRING(
-                struct runs_flags, only, .metavar = "STATE", .help = "only runs that are running, completed or lost"),
+        FIELD_STRING(struct runs_flags, only, .names = only_names, .metavar = "STATE",
+                .help = "only runs that are running, completed or lost"),
         FIELD_STRING(struct runs_flags, head, .metavar = "'NUMBER HASH'",
                 .help = "verify: a head noted elsewhere (\"run log head …\" in the journal) that must be in the log"),
         FIELD_INT(struct runs_flags, limit, .flag = 'n', .def = "20", .min = 1, .max = RUNLOG_LIST_MAX,

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "schema/complete.h"
 #include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/usage.h"
@@ -61,6 +62,12 @@ int verb_flags(const struct record *record, const char *verb, const char *summar
         struct arena *arena)
 {
         struct error err;
+        cleanup(buf_done) struct buf candidates;
+        buf_init(&candidates, USAGE_MAX);
+        if (record_complete_asked(record, argc, argv, &candidates)) {
+                fwrite(buf_text(&candidates), 1, candidates.len, stdout);
+                exit(0);
+        }
         for (int i = 1; i < argc; i++) {
                 if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
                         continue;

@@ -12,6 +12,7 @@ struct verb {
         const char *name;
         const char *summary;                /* NULL: hidden */
         int (*main)(int argc, char **argv); /* argv[0] is the verb */
+        const struct record *flags; /* its flags, for --help and completion; NULL: none, or in another program */
 };
 
 /* The one table of reserved verbs, sorted; a module must not have one of these names (a test checks it). */
@@ -37,6 +38,11 @@ struct run_flags {
         uint64_t max_memory;
         int64_t max_time_ns;
 };
+
+extern const struct record modules_flags_record, schema_flags_record, term_flags_record, spawn_flags_record;
+
+/* Is one of the words --help? Then it is shown, from the verb's table. */
+bool cli_verb_help(const char *name, int argc, char **argv);
 
 int cmd_agent_verb(int argc, char **argv); /* serve, runs, status: executes libexec/tarsier/tarsier-agent */
 int cmd_complete(int argc, char **argv);

@@ -41,6 +41,40 @@ static const struct field modules_fields[] = {
                 .help = "lock this process as the module's worker and try what it may not do"),
 };
 
+const struct record modules_flags_record = { modules_fields, sizeof(modules_fields) / sizeof(modules_fields[0]),
+        sizeof(struct modules_flags), "modules_flags" };
+
+struct schema_flags {
+        char *module;
+        bool result;
+};
+
+static const struct field schema_fields[] = {
+        FIELD_STRING(struct schema_flags, module, .positional = true, .option = "", .required = true,
+                .help = "which module"),
+        FIELD_BOOL(struct schema_flags, result, .help = "of a row of its result instead of its parameters"),
+};
+
+const struct record schema_flags_record = { schema_fields, sizeof(schema_fields) / sizeof(schema_fields[0]),
+        sizeof(struct schema_flags), "schema_flags" };
+
+bool cli_verb_help(const char *name, int argc, char **argv)
+{
+        const struct verb *verb = cli_find_verb(name);
+        bool asked = false;
+        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+                asked = asked || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+        if (!asked || !verb->flags)
+                return false;
+        char command[64];
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, 1 << 20);
+        snprintf(command, sizeof(command), "tarsier %s", name);
+        usage_print(&text, command, verb->summary, NULL, verb->flags, NULL, cli_out()->width);
+        cli_show_help(sv_n(buf_text(&text), text.len));
+        return true;
+}
+
 /* One module in the list. */
 static const struct field entry_fields[] = {
         { .name = "name", .type = FIELD_TYPE_STRING },
@@ -172,7 +206,7 @@ static int modules_flags_read(int argc, char **argv, struct modules_flags *ret, 
                 chosen = fields ? fields : chosen;
                 argv[i] = fields ? plain : argv[i];
         }
-        const struct record *record = RECORD(struct modules_flags, modules_fields);
+        const struct record *record = &modules_flags_record;
         cleanup(json_decref) json_t *json = flags_parse(record, argc - 1, argv + 1, &err);
         if (!json || record_read(record, json, ret, arena, READ_STRICT, &err) < 0)
                 return cli_fail(&err), -1;
@@ -195,14 +229,8 @@ int cmd_modules(int argc, char **argv)
         const struct catalog_entry *const *entries;
         size_t refused;
         arena_init(&arena, 1 << 20);
-        for (int i = 1; i < argc; i++)
-                if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-                        cleanup(buf_done) struct buf text;
-                        buf_init(&text, 1 << 20);
-                        usage_print(&text, "tarsier modules", "list every module of this installation", NULL,
-                                RECORD(struct modules_flags, modules_fields), NULL, cli_out()->width);
-                        return cli_show_help(sv_n(buf_text(&text), text.len));
-                }
+        if (cli_verb_help("modules", argc, argv))
+                return 0;
         if (modules_flags_read(argc, argv, &flags, &formed, &arena) < 0)
                 return 2;
         if (flags.prove)
@@ -220,6 +248,8 @@ int cmd_modules(int argc, char **argv)
 int cmd_schema(int argc, char **argv)
 {
         struct error err;
+        if (cli_verb_help("schema", argc, argv))
+                return 0;
         bool result = take_word(&argc, argv, "--result");
         if (argc != 2) {
                 fprintf(stderr, "usage: tarsier schema MODULE [--result]\n");
@@ -262,6 +292,11 @@ int cmd_help(int argc, char **argv)
                 const struct verb *verb = cli_find_verb(argv[1]);
                 if (!verb || !verb->summary)
                         return cli_fail(&err);
+                char *words[] = { argv[1], (char[]){ "--help" }, NULL };
+                if (verb->main == cmd_agent_verb)
+                        return verb->main(2, words);
+                if (cli_verb_help(verb->name, 2, words))
+                        return 0;
                 printf("tarsier %s: %s\n", verb->name, verb->summary);
                 return 0;
         }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/timefmt.h"
 #include "module/worker.h"
+#include "schema/field.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -11,17 +12,37 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-static const char usage[] =
-        "usage: tarsier spawn [OPTIONS] -- PROGRAM [ARGUMENTS]\n"
-        "Starts PROGRAM as a worker: hands over configuration and secret, waits until it is ready, passes signals on\n"
-        "and exits as it does.\n"
-        "  --config KEY=VALUE   a configuration entry; repeatable\n"
-        "  --secret-file FILE   the secret, at most 64 KiB\n"
-        "  --timeout DURATION   how long the program may take to become ready (default 30s, 0 for ever)\n"
-        "  --extra-file FILE    opened for reading and handed over as fd 5, 6, …; repeatable\n"
-        "  --seed-protocol      the older handshake (VEYRON_EXEC_VERSION)\n"
-        "  --no-protocol        start it without handshake; extra files begin at fd 3\n"
-        "  -h, --help           this text\n";
+/* What the command line says. The table is what --help and completion show; the words behind PROGRAM are its own, so
+ * they are read by getopt, which ends at the first that is no option, with options made from the table. */
+struct spawn_flags {
+        char *config, *secret_file;
+        int64_t timeout_ns;
+        char *extra_file;
+        bool seed_protocol, no_protocol;
+        struct string_list program;
+};
+
+enum spawn_flag { CONFIG, SECRET_FILE, TIMEOUT, EXTRA_FILE, SEED_PROTOCOL, NO_PROTOCOL, PROGRAM };
+
+static const struct field spawn_fields[] = {
+        [CONFIG] = FIELD_STRING(struct spawn_flags, config, .metavar = "KEY=VALUE",
+                .help = "a configuration entry; may be given more than once"),
+        [SECRET_FILE] = FIELD_PATH(struct spawn_flags, secret_file, .option = "secret-file", .metavar = "FILE",
+                .help = "the secret, at most 64 KiB"),
+        [TIMEOUT] = FIELD_DURATION(struct spawn_flags, timeout_ns, .json = "timeout", .def = "30s",
+                .help = "how long the program may take to become ready; 0 for ever"),
+        [EXTRA_FILE] = FIELD_PATH(struct spawn_flags, extra_file, .option = "extra-file", .metavar = "FILE",
+                .help = "opened for reading and handed over as fd 5, 6, ...; may be given more than once"),
+        [SEED_PROTOCOL] = FIELD_BOOL(struct spawn_flags, seed_protocol, .option = "seed-protocol",
+                .help = "the older handshake (VEYRON_EXEC_VERSION)"),
+        [NO_PROTOCOL] = FIELD_BOOL(struct spawn_flags, no_protocol, .option = "no-protocol",
+                .help = "start it without handshake; extra files begin at fd 3"),
+        [PROGRAM] = FIELD_PATHS(struct spawn_flags, program, .positional = true, .option = "", .required = true,
+                .help = "what to start, with its arguments"),
+};
+
+const struct record spawn_flags_record = { spawn_fields, sizeof(spawn_fields) / sizeof(spawn_fields[0]),
+        sizeof(struct spawn_flags), "spawn_flags" };
 
 enum { EXIT_SIGNAL_BASE = 128 }; /* as shells report a signal */
 
@@ -34,7 +55,6 @@ struct spawn_options {
         int64_t timeout_ns;
         bool seed_form;
         bool plain;
-        bool help;
 };
 
 static void options_done(struct spawn_options *options)
@@ -86,24 +106,21 @@ static int add_file(struct spawn_options *options, const char *path, struct erro
 static int take_flag(struct spawn_options *options, int flag, const char *value, struct error *err)
 {
         switch (flag) {
-        case 'c':
+        case CONFIG:
                 return add_config(options, value, err);
-        case 's':
+        case SECRET_FILE:
                 return read_secret(options, value, err);
-        case 't':
+        case TIMEOUT:
                 if (!duration_parse(sv_of(value), &options->timeout_ns) || options->timeout_ns < 0)
                         return fail(err, E_INVALID, "--timeout %s: not a duration (30s, 1m30s)", value);
                 return 0;
-        case 'f':
+        case EXTRA_FILE:
                 return add_file(options, value, err);
-        case 'o':
+        case SEED_PROTOCOL:
                 options->seed_form = true;
                 return 0;
-        case 'n':
+        case NO_PROTOCOL:
                 options->plain = true;
-                return 0;
-        case 'h':
-                options->help = true;
                 return 0;
         case ':':
                 return fail(err, E_INVALID, "an option lacks its value; `tarsier spawn --help`");
@@ -115,23 +132,20 @@ static int take_flag(struct spawn_options *options, int flag, const char *value,
 /* The index of the program in argv, or -1. */
 static int parse(struct spawn_options *options, int argc, char **argv, struct error *err)
 {
-        static const struct option flags[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "secret-file", required_argument, NULL, 's' },
-                { "timeout", required_argument, NULL, 't' },
-                { "extra-file", required_argument, NULL, 'f' },
-                { "seed-protocol", no_argument, NULL, 'o' },
-                { "no-protocol", no_argument, NULL, 'n' },
-                { "help", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
-        };
+        struct option flags[PROGRAM + 1] = { 0 };
+        for (int i = 0; i < PROGRAM; i++) {
+                const struct field *field = &spawn_fields[i];
+                flags[i].name = field->option ? field->option : field_json_name(field);
+                flags[i].has_arg = field->type == FIELD_TYPE_BOOL ? no_argument : required_argument;
+                flags[i].val = i;
+        }
         opterr = 0;
         optind = 0;
         int flag;
-        while ((flag = getopt_long(argc, argv, "+:h", flags, NULL)) != -1)
+        while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1)
                 if (take_flag(options, flag, optarg, err) < 0)
                         return -1;
-        if (optind >= argc && !options->help)
+        if (optind >= argc)
                 return fail(err, E_INVALID, "no program; `tarsier spawn --help`");
         return optind;
 }
@@ -237,20 +251,26 @@ static int run(const struct spawn_options *options, char **argv)
         return end.signal ? EXIT_SIGNAL_BASE + end.signal : end.status;
 }
 
+/* Before the program: what stands behind it is its own. */
+static bool is_help(int argc, char **argv)
+{
+        for (int i = 1; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++)
+                if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+                        return true;
+        return false;
+}
+
 int cmd_spawn(int argc, char **argv)
 {
         struct error err = { 0 };
         struct spawn_options options = { .config = tarsier_config_new(), .timeout_ns = 30 * SECOND };
-        int program = options.config ? parse(&options, argc, argv, &err) : fail(&err, E_NO_MEMORY, "configuration");
-        int status;
-        if (program < 0) {
-                status = cli_fail(&err);
-        } else if (options.help) {
-                fputs(usage, stdout);
-                status = 0;
-        } else {
-                status = run(&options, argv + program);
+        int program = -1;
+        if (is_help(argc, argv)) {
+                options_done(&options);
+                return cli_verb_help("spawn", 2, (char *[]){ argv[0], (char[]){ "--help" }, NULL }) ? 0 : 2;
         }
+        program = options.config ? parse(&options, argc, argv, &err) : fail(&err, E_NO_MEMORY, "configuration");
+        int status = program < 0 ? cli_fail(&err) : run(&options, argv + program);
         options_done(&options);
         return status;
 }

@@ -102,9 +102,28 @@ int cli_show_help(struct sv text)
         return cli_page(sv_n(buf_text(&shown), shown.len));
 }
 
+struct term_flags {
+        int action;
+        char *part;
+};
+
+static const char *const term_actions[] = { "demo", NULL };
+
+static const struct field term_fields[] = {
+        FIELD_ENUM(struct term_flags, action, term_actions, .positional = true, .option = "", .required = true,
+                .help = "show what this terminal can"),
+        FIELD_STRING(struct term_flags, part, .names = term_demo_parts, .positional = true, .option = "",
+                .help = "only this part: colours, styles, tables, links, spinners or bars"),
+};
+
+const struct record term_flags_record = { term_fields, sizeof(term_fields) / sizeof(term_fields[0]),
+        sizeof(struct term_flags), "term_flags" };
+
 int cmd_term(int argc, char **argv)
 {
         struct error err;
+        if (cli_verb_help("term", argc, argv))
+                return 0;
         if (argc < 2 || argc > 3 || strcmp(argv[1], "demo") != 0) {
                 fputs("usage: tarsier term demo [PART]\nparts:", stderr);
                 for (size_t i = 0; term_demo_parts[i]; i++)

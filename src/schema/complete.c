@@ -61,9 +61,8 @@ static void offer_values(struct buf *out, const struct field *field, const char 
 {
         char candidate[NAME_MAX_BYTES];
         static const char *const truth[] = { "true", "false", NULL };
-        const char *const *names = field->type == FIELD_TYPE_ENUM   ? field->names
-                                   : field->type == FIELD_TYPE_BOOL ? truth
-                                                                    : NULL;
+        bool named = field->type == FIELD_TYPE_ENUM || field->type == FIELD_TYPE_STRING;
+        const char *const *names = named ? field->names : field->type == FIELD_TYPE_BOOL ? truth : NULL;
         for (size_t i = 0; names && names[i]; i++) {
                 snprintf(candidate, sizeof(candidate), "%s%s", before, names[i]);
                 offer(out, candidate, i == 0 ? field->help : "", typed);
@@ -172,4 +171,18 @@ void record_complete(const struct record *record, const char *const *words, size
                 if (field)
                         offer_values(out, field, "", typed);
         }
+}
+
+bool record_complete_asked(const struct record *record, int argc, char *const *argv, struct buf *out)
+{
+        uint64_t at;
+        if (argc < 3 || strcmp(argv[1], "__complete") != 0 || !sv_parse_u64(sv_of(argv[2]), 10, &at))
+                return false;
+        const char *const *words = (const char *const *)(argv + 3);
+        size_t count = (size_t)argc - 3;
+        const char *typed = at < count ? words[at] : "";
+        record_complete(record, words, count, at, out);
+        if (typed[0] == '-')
+                offer(out, "--help", "what it does and its options", typed);
+        return true;
 }

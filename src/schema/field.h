@@ -137,7 +137,7 @@ struct field {
                 *entry; /* map of records: flags fill the entry of this key ("s1"); --ENTRY_FLAG NAME starts another */
         const char *entry_option;
 
-        const char *const *names;    /* enum: NULL-terminated */
+        const char *const *names;    /* enum: NULL-terminated; of a text: values that completion offers */
         const struct record *record; /* record */
         size_t has;                  /* 1 + offset of a bool that says whether the value is there; 0 = always there */
 

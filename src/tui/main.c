@@ -1,5 +1,6 @@
 /* tarsier-top: `tarsier top`. argv[0] is the verb. */
 #include "base/cleanup.h"
+#include "schema/complete.h"
 #include "schema/flags.h"
 #include "schema/json.h"
 #include "schema/usage.h"
@@ -29,8 +30,13 @@ struct top_flags {
         int color;
 };
 
+static const char *const view_names[] = { "overview", "processes", "containers", "disks", "network", "events", "alerts",
+        NULL };
+static const char *const theme_names[] = { "dark", "light", "high-contrast", "mono", NULL };
+
 static const struct field top_fields[] = {
-        FIELD_STRING(struct top_flags, view, .flag = 'v', .metavar = "NAME", .help = "the view to begin with"),
+        FIELD_STRING(struct top_flags, view, .flag = 'v', .names = view_names, .metavar = "NAME",
+                .help = "the view to begin with"),
         FIELD_STRING(struct top_flags, filter, .flag = 'f', .metavar = "TEXT",
                 .help = "show rows that match: words, !word, column:word, expressions"),
         FIELD_STRING(struct top_flags, sort, .flag = 's', .metavar = "COLUMN",
@@ -44,17 +50,17 @@ static const struct field top_fields[] = {
                 .help = "rows of the picture of --once; 0 is those of the terminal, else 24"),
         FIELD_UINT(struct top_flags, count, .flag = 'n', .metavar = "N", .min = 0, .max = 1 << 30,
                 .help = "end after this many pictures; 0 is never"),
-        FIELD_STRING(
-                struct top_flags, record, .metavar = "FILE", .help = "write what is told to a file as it is shown"),
-        FIELD_STRING(struct top_flags, batch, .metavar = "FILE", .help = "record to a file and show nothing"),
-        FIELD_STRING(
+        FIELD_PATH(struct top_flags, record, .metavar = "FILE", .help = "write what is told to a file as it is shown"),
+        FIELD_PATH(struct top_flags, batch, .metavar = "FILE", .help = "record to a file and show nothing"),
+        FIELD_PATH(
                 struct top_flags, replay, .metavar = "FILE", .help = "play a recording instead of looking at a host"),
         FIELD_DOUBLE(struct top_flags, speed, .def = "1", .min = 0, .max = 1000, .metavar = "FACTOR",
                 .help = "speed of --replay: 2 is twice as fast"),
         FIELD_STRING(struct top_flags, agent, .metavar = "URL",
                 .help = "look at the host of this agent: http(s)://HOST:PORT, or the path of its socket"),
         FIELD_BOOL(struct top_flags, readonly, .flag = 'r', .help = "no key changes anything on the host"),
-        FIELD_STRING(struct top_flags, theme, .metavar = "NAME", .help = "dark, light, high-contrast or mono"),
+        FIELD_STRING(struct top_flags, theme, .names = theme_names, .metavar = "NAME",
+                .help = "dark, light, high-contrast or mono"),
         { FIELD_BASE(struct top_flags, color, FIELD_TYPE_ENUM, int, int), .names = colour_wish_names, .def = "auto",
                 .metavar = "WHEN", .help = "use colours" },
         FIELD_BOOL(struct top_flags, ascii, .help = "draw with ASCII only"),
@@ -373,6 +379,12 @@ static int read_flags(int argc, char **argv, struct top_flags *ret, struct arena
 {
         struct error err;
         const struct record *record = RECORD(struct top_flags, top_fields);
+        cleanup(buf_done) struct buf candidates;
+        buf_init(&candidates, USAGE_MAX);
+        if (record_complete_asked(record, argc, argv, &candidates)) {
+                fwrite(buf_text(&candidates), 1, candidates.len, stdout);
+                exit(0);
+        }
         for (int i = 1; i < argc; i++) {
                 if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
                         continue;
