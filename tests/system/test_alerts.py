@@ -539,6 +539,42 @@ def test_mutes_and_counts_over_http(host):
     assert 12 <= len(counts["histogram"]) <= 14 and counts["open"]["medium"] >= 1
 
 
+def test_counts_are_filtered_as_the_list_is(host):
+    host.raise_alert("counted-once")
+    host.raise_alert("counted-twice")
+    for name in ("counted-once", "counted-twice"):
+        host.wait_alert(name)
+    (host.watched / "counted-twice").write_text("y")  # another alert: changed
+
+    def counted(query):
+        status, counts = host.request("GET", "/counts?since=1h&step=5m" + query, role="viewer")
+        assert status == 200, counts
+        total = sum(counts["total"].values())
+        assert sum(bin[level] for bin in counts["histogram"] for level in counts["total"]) == total
+        assert 12 <= len(counts["histogram"]) <= 14
+        return total, counts["open"]
+    wait_for(lambda: counted("&text=counted")[0] >= 3, "three times")
+    everything = counted("")
+    assert everything[1] == counted("&text=counted-once")[1], "open is of all"
+    assert counted("&text=counted-once&rule=created")[0] == 1
+    assert counted("&text=counted-once&state=open")[0] == counted("&text=counted-once")[0] >= 1
+    assert counted("&text=counted-once&state=acknowledged")[0] == 0
+    for level in ("low", "medium", "high", "critical"):
+        listed = host.alerts(f"?limit=1000&text=counted&severity={level}")
+        assert counted(f"&text=counted&severity={level}")[0] == sum(alert["count"] for alert in listed)
+    assert counted("&text=counted&module=watch")[0] == 0
+    assert counted("&text=counted&container=web*")[0] == 0
+    one = host.wait_alert("counted-once")
+    host.request("POST", f"/alerts/{one['id']}/acknowledge", {})
+    assert counted("&text=counted-once&state=acknowledged")[0] >= 1
+
+
+@pytest.mark.parametrize("query", ["rule=" + "r" * 201, "state=shut", "severity=worst"])
+def test_counts_refuse_what_they_do_not_know(host, query):
+    status, answer = host.request("GET", "/counts?" + query)
+    assert status == 400 and answer["error"]["path"] == query.split("=")[0]
+
+
 class Stream:
     """Server-sent events, one after the other."""
 

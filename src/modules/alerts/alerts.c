@@ -70,6 +70,7 @@ static void alerts_stop(struct service *service)
                 loop_remove(service->loop, alerts->tick_id);
         alerts->tick_id = 0;
         followers_end(alerts);
+        countings_end(alerts);
         intake_done(alerts);
         alert_store_close(alerts->store);
         alerts->store = NULL;

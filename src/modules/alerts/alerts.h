@@ -266,6 +266,7 @@ enum {
         TICK_S = 30,
         WARN_S = 300,
         FOLLOWERS_MAX = 64,
+        COUNTINGS_MAX = 32, /* requests for counts at one time */
         FOLLOWER_BYTES_MAX = 1 << 20, /* that wait for a slow reader */
         ANSWER_MAX = 32 << 20,
         BODY_TEXT_MAX = 64 << 10, /* of a request */
@@ -300,6 +301,7 @@ struct alerts_counters {
 };
 
 struct follower;
+struct counting;
 struct muting; /* a mute in force */
 
 struct alerts {
@@ -318,6 +320,7 @@ struct alerts {
         bool scheduled, failing, stopped;
         struct error trouble; /* why the store takes nothing; code E_NONE: it does */
         struct follower *followers[FOLLOWERS_MAX];
+        struct counting *countings[COUNTINGS_MAX];
         struct arena users_arena;
         void *users;
 };
@@ -361,6 +364,10 @@ void followers_tell(struct alerts *alerts, const char *event, int64_t id);
 void followers_end(struct alerts *alerts);
 void handle_list(struct service *service, struct request *request);
 void handle_stream(struct service *service, struct request *request);
+
+/* alerts_counts.c */
+void handle_counts(struct service *service, struct request *request);
+void countings_end(struct alerts *alerts);
 
 extern const struct route alert_routes[];
 extern const struct module *const alert_queries[];

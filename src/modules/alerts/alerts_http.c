@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "schema/json.h"
 
-enum { BINS_MAX = 2000, REPLY_MAX = 4 << 20 };
+enum { REPLY_MAX = 4 << 20 };
 
 static void reply(struct request *request, int status, struct buf *out)
 {
@@ -273,93 +273,6 @@ static void handle_unmute(struct service *service, struct request *request)
                 request_fail(request, &err);
         else
                 reply_mute(alerts, request, id, 200);
-}
-
-/* ---- counts ---- */
-
-struct counts_query {
-        char *since;
-        int64_t step_ns;
-};
-
-static const struct field counts_fields[] = {
-        FIELD_STRING(struct counts_query, since, .def = "24h", .max_length = 64, .help = "from then on"),
-        FIELD_DURATION(struct counts_query, step_ns, .json = "step", .min = 0, .max = 366 * DAY,
-                .help = "width of a bin, whole minutes; 0: about 60 bins"),
-};
-
-static bool put_bin(int64_t start_ns, const uint64_t counts[ALERT_SEVERITIES], void *cookie)
-{
-        struct json_writer *writer = cookie;
-        char text[TIME_TEXT_MAX];
-        time_format_rfc3339(start_ns, text);
-        json_begin_object(writer);
-        json_field(writer, "time", json_put_text, text);
-        for (int i = 0; i < ALERT_SEVERITIES; i++)
-                json_field(writer, alert_severity_names[i], json_put_uint, counts[i]);
-        json_end_object(writer);
-        return true;
-}
-
-static void put_counts(struct json_writer *writer, const char *key, const uint64_t counts[ALERT_SEVERITIES])
-{
-        json_key(writer, key);
-        json_begin_object(writer);
-        for (int i = 0; i < ALERT_SEVERITIES; i++)
-                json_field(writer, alert_severity_names[i], json_put_uint, counts[i]);
-        json_end_object(writer);
-}
-
-static int answer_counts(
-        struct alerts *alerts, struct request *request, struct arena *arena, struct buf *out, struct error *err)
-{
-        int64_t since_ns;
-        struct counts_query query;
-        struct alert_counts counts;
-        struct json_writer writer;
-        char text[TIME_TEXT_MAX];
-        const int64_t now = time_unix_ns();
-        if (request_parameters(request, RECORD(struct counts_query, counts_fields), &query, arena, err) < 0)
-                return -1;
-        if (alert_time_parse(query.since, now, &since_ns, err) < 0)
-                return error_prefix(err, "since");
-        if (since_ns > now || since_ns < now - 3660 * DAY)
-                return fail(err, E_INVALID, "since: a time of the last ten years");
-        int64_t step = query.step_ns ? query.step_ns : (now - since_ns) / 60;
-        step = (step + MINUTE - 1) / MINUTE * MINUTE;
-        if (step == 0)
-                step = MINUTE;
-        if ((now - since_ns) / step > BINS_MAX)
-                return fail(err, E_INVALID, "step: more than %d bins; take wider ones", BINS_MAX);
-        duration_format(step, text);
-        json_writer_init(&writer, out, 0);
-        json_begin_object(&writer);
-        json_field(&writer, "step", json_put_text, text);
-        json_key(&writer, "histogram");
-        json_begin_array(&writer);
-        if (alert_store_counts(alerts->store, since_ns, now, step, &counts, put_bin, &writer, err) < 0)
-                return -1;
-        json_end_array(&writer);
-        put_counts(&writer, "open", counts.open);
-        put_counts(&writer, "total", counts.total);
-        put_counts(&writer, "muted", counts.muted);
-        json_end_object(&writer);
-        return 0;
-}
-
-static void handle_counts(struct service *service, struct request *request)
-{
-        struct error err;
-        struct alerts *alerts = alerts_of(service);
-        cleanup(arena_done) struct arena arena;
-        cleanup(buf_done) struct buf out;
-        arena_init(&arena, 1 << 16);
-        buf_init(&out, REPLY_MAX);
-        intake_flush(alerts);
-        if (answer_counts(alerts, request, &arena, &out, &err) < 0)
-                request_fail(request, &err);
-        else
-                reply(request, 200, &out);
 }
 
 static void handle_status(struct service *service, struct request *request)
