@@ -111,4 +111,52 @@ flow("alerts are marked and acknowledged at once, and filtered by severity and r
   assert.equal(await page.getByLabel("Severity").inputValue(), "medium");
 });
 
+flow("the timeline shows what the list shows", async ({ open, host, assert }) => {
+  const word = unique("drawn");
+  const page = await open(`#/alerts?q=${word}`, { role: "investigator" });
+  const summary = page.locator(".histogram-foot");
+  await until(async () => /None from/.test(await summary.innerText()), "an empty timeline");
+  for (const part of ["a", "b"]) await host("run_from_temp", { name: `${word}-${part}` });
+  await until(async () => (await rows(page).count()) === 2, "two alerts");
+  await until(async () => /^\D*2 from/m.test((await summary.innerText()).replace(/\d\d:\d\d(:\d\d)?/, "")), "two in the timeline");
+  await page.getByLabel("Severity").selectOption("critical");
+  await until(async () => /None from/.test(await summary.innerText()), "none that is critical");
+  await page.getByLabel("Severity").selectOption("");
+  await rowOf(page, `${word}-a`).click();
+  await page.keyboard.press("a");
+  await page.getByRole("dialog").getByRole("button", { name: "Acknowledge" }).click();
+  await until(async () => (await rows(page).count()) === 1, "one that is open");
+  await until(async () => /(^|\D)1 from/.test(await summary.innerText()), "one in the timeline");
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await until(async () => /(^|\D)2 from/.test(await summary.innerText()), "both in the timeline");
+  assert.equal(await rows(page).count(), 2);
+});
+
+flow("a mute ends at any time that is chosen", async ({ open, host, assert, accessible, shot }) => {
+  const word = unique("until");
+  await host("run_from_temp", { name: word });
+  const page = await open(`#/alerts?q=${word}`, { role: "investigator" });
+  await rowOf(page, word).click();
+  await page.keyboard.press("m");
+  const dialog = page.getByRole("dialog", { name: "Mute alerts like this one" });
+  await dialog.locator("select").last().selectOption({ label: "until …" });
+  const field = dialog.getByLabel("Until, local time");
+  await accessible(page, "mute until");
+  await shot(page, "mute-until");
+  await field.fill("2020-01-01T00:00");
+  await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+  await page.locator(".toast", { hasText: "Not muted" }).waitFor();
+  const end = new Date(Date.now() + 100 * 3600e3).toISOString().slice(0, 16);
+  await field.fill(end);
+  await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+  await page.locator(".toast", { hasText: /^✓\s*Muted/ }).waitFor();
+  await page.getByRole("button", { name: "Mutes" }).click();
+  const mute = page.locator(".details li", { hasText: end.replace("T", " ") });
+  await mute.getByText("in force").waitFor();
+  await mute.getByRole("button", { name: "End …" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await mute.getByText("over").waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
+}, { allow: /400/ });
+
 await run();

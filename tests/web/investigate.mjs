@@ -125,7 +125,14 @@ scenario("a run is kept with a time, run by hand, and removed", async ({ open, a
   await card.getByRole("link", { name }).click();
   await until(async () => (await page.getByLabel(/^destination required/).inputValue()) === "127.0.0.1", "its parameters in the form");
   await page.goBack();
-  await card.getByRole("button", { name: "Remove" }).click();
+  const question = page.getByRole("dialog", { name: `Remove ${name}?` });
+  await card.getByRole("button", { name: "Remove …" }).click();
+  await accessible(page, "a question before it is removed");
+  await page.keyboard.press("Escape");
+  await question.waitFor({ state: "detached" });
+  await card.waitFor();
+  await card.getByRole("button", { name: "Remove …" }).click();
+  await question.getByRole("button", { name: "Remove" }).click();
   await card.waitFor({ state: "detached" });
   await page.goto(`${page.url().split("#")[0]}#/agent?tab=schedule`);
   await page.getByRole("heading", { level: 1, name: "Agent" }).waitFor();

@@ -81,4 +81,60 @@ scenario("a new alert stands on the overview by itself and leads to its page", a
   await page.locator(".details", { hasText: name }).waitFor();
 });
 
+scenario("paused and opened again, the tiles show the time that is paused", async ({ open, assert, shot, accessible }) => {
+  const page = await open("#/");
+  await page.locator(".tile").first().waitFor();
+  // the history has steps of 10 s: a time that lies well in it
+  const query = async (metric) => {
+    const answer = await page.request.get(`${page.url().split("#")[0]}v1/modules/metrics/query?since=2m&step=10s&query=${encodeURIComponent(`${metric}{cgroup="/"}`)}`,
+      { headers: { Authorization: `Bearer ${await page.evaluate(() => sessionStorage.getItem("tarsier-token"))}` } });
+    const { start, series } = await answer.json();
+    const at = series[0]?.values.findIndex((value) => value !== null) ?? -1;
+    return at < 0 ? undefined : { time: Date.parse(start) / 1000 + at * 10, value: series[0].values[at] };
+  };
+  await until(async () => (await query("load"))?.time < Date.now() / 1000 - 20, "a history of 20 s");
+  const { time, value } = await query("load");
+  const again = await open(`#/?paused=${new Date((time + 1) * 1000).toISOString()}`);
+  const tile = (title) => again.locator(".tile", { hasText: title });
+  await again.getByText(/^Figures of/).waitFor();
+  const told = (await tile("Load").locator("b").innerText()).trim();
+  await until(async () => /^\d/.test(await tile("Load").locator("b").innerText()), "a load");
+  assert(Math.abs(Number(await tile("Load").locator("b").innerText()) - value) < 0.02, `${told} for ${value}`);
+  await until(async () => /\d %/.test(await tile("CPU").innerText()), "a share of the CPU");
+  await until(async () => /\d.*iB/.test(await tile("Memory").locator("b").innerText()), "memory in use");
+  assert.match(await tile("Processes").innerText(), /no past is kept/);
+  await accessible(again, "tiles of the past");
+  await shot(again, "overview-past");
+  const still = await again.locator(".tiles").innerText();
+  await changed(page, ".tile", "the live page");
+  assert.equal(await again.locator(".tiles").innerText(), still);
+  await again.keyboard.press("p");
+  await again.getByText(/^Figures of/).waitFor({ state: "detached" });
+  await until(async () => / running/.test(await tile("Processes").innerText()), "the present again");
+
+  // a time of which nothing is kept is said to be so
+  const before = await open("#/?paused=2020-01-01T00:00:00Z");
+  await before.getByText(/^Nothing is kept of/).waitFor();
+  assert.match(await before.locator(".tile", { hasText: "Load" }).innerText(), /–/);
+});
+
+scenario("I/O wait, steal, load and forks have a past; executions say that they have none", async ({ open, assert }) => {
+  const page = await open("#/?range=1h", { size: { width: 1280, height: 2600 } });
+  await page.locator(".tile").first().waitFor();
+  const asked = [];
+  page.on("request", (request) => {
+    const query = new URL(request.url()).searchParams.get("query");
+    if (query) asked.push(query.split("{")[0]);
+  });
+  const answer = page.waitForResponse((response) => response.url().includes("query=load15"));
+  await page.reload();
+  await until(async () => (await (await answer).json()).series.length === 1, "a history of the load");
+  await until(() => ["cpu_iowait", "cpu_steal", "load", "load5", "load15"].every((each) => asked.includes(each)), "questions for the past");
+  const execs = page.locator("figure", { hasText: "Executions a second" });
+  if (await execs.count()) {
+    assert(asked.includes("forks"));
+    await execs.getByText("executions: since this page is open").waitFor();
+  }
+});
+
 await run();

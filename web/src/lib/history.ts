@@ -48,6 +48,12 @@ async function ask(query: string, from: number, to: number, step: number, abort:
   }
 }
 
+/** What a metric of the host's group was at a time; undefined: not known. */
+export async function pastOf(metric: string, at: number, abort: AbortSignal): Promise<number | undefined> {
+  const { series } = await ask(`${metric}{cgroup="/"}`, at - 60, at, 10, abort);
+  return series[0]?.values.filter((value) => value !== null).pop();
+}
+
 interface Past {
   times: number[];
   values: (number | null)[][];

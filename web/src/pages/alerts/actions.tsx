@@ -1,7 +1,8 @@
 // What people do with alerts: acknowledge, open again, mute.
 import { useState } from "preact/hooks";
 import { request } from "../../lib/api";
-import { plain } from "../../lib/format";
+import { clock, plain } from "../../lib/format";
+import { now } from "../../lib/time";
 import { SEVERITIES, Severity } from "../../ui/badge";
 import { Dialog } from "../../ui/dialog";
 import { toast, toastError } from "../../ui/toast";
@@ -76,19 +77,21 @@ const TIMES: readonly (readonly [string, string])[] = [
   ["24h", "a day"],
   ["168h", "a week"],
   ["720h", "30 days"],
+  ["", "until …"],
 ];
 
 export function MuteDialog({ like: alert, onClose }: { like: Alert; onClose: (done: boolean) => void }) {
   const [by, setBy] = useState({ module: !!alert.module, rule: !!alert.rule, container: !!alert.container });
   const [severity, setSeverity] = useState<string>(alert.severity);
   const [time, setTime] = useState("8h");
+  const [until, setUntil] = useState(() => clock(now.peek() + 3600, true).slice(0, 16).replace(" ", "T"));
   const [comment, setComment] = useState("");
   const [busy, setBusy] = useState(false);
   const words = (["module", "rule", "container"] as const).filter((name) => alert[name]);
   const none = !words.some((name) => by[name]);
   const go = async () => {
     setBusy(true);
-    const body: Record<string, string> = { severity, for: time };
+    const body: Record<string, string> = { severity, ...(time ? { for: time } : { until: new Date(until).toISOString() }) };
     for (const name of words) if (by[name]) body[name] = alert[name]!;
     if (comment.trim()) body.comment = comment.trim();
     try {
@@ -144,6 +147,12 @@ export function MuteDialog({ like: alert, onClose }: { like: Alert; onClose: (do
           </select>
         </label>
       </div>
+      {time ? null : (
+        <label class="stacked">
+          Until, local time
+          <input type="datetime-local" required value={until} onInput={(event) => setUntil(event.currentTarget.value)} />
+        </label>
+      )}
       <label class="stacked">
         Comment: why
         <textarea rows={2} maxLength={1000} value={comment} onInput={(event) => setComment(event.currentTarget.value)} />

@@ -105,7 +105,7 @@ function useLater(turn: number): number {
 }
 
 /** A day, when nobody said otherwise: alerts are rare. Bars are whole minutes. */
-function Timeline({ turn, fixed, onOpen }: { turn: number; fixed: boolean; onOpen: (counts: Counts) => void }) {
+function Timeline({ turn, filter, fixed, onOpen }: { turn: number; filter: string; fixed: boolean; onOpen: (counts: Counts) => void }) {
   const later = useLater(turn);
   const chosen = route.value.query.has("range");
   const length = fixed || paused.value ? 0 : chosen ? Math.max(15 * MINUTE, span.value) : DAY;
@@ -115,8 +115,8 @@ function Timeline({ turn, fixed, onOpen }: { turn: number; fixed: boolean; onOpe
   const step = Math.max(MINUTE, Math.ceil(area.step / MINUTE) * MINUTE);
   const first = Math.floor(from / step) * step;
   const counts = useLoad(
-    (abort) => request<Counts>(`${BASE}/counts?since=${encodeURIComponent(iso(first))}&step=${step}s`, { signal: abort }),
-    [first, step, later],
+    (abort) => request<Counts>(`${BASE}/counts?since=${encodeURIComponent(iso(first))}&step=${step}s&${filter}`, { signal: abort }),
+    [first, step, later, filter],
   );
   const last = useRef<Counts | undefined>(undefined);
   if (counts.value) last.current = counts.value;
@@ -228,7 +228,7 @@ function View() {
           </>
         ) : null}
       </div>
-      {log ? <Timeline turn={log.turn.value + turn} fixed={fixed} onOpen={setCounts} /> : null}
+      {log ? <Timeline turn={log.turn.value + turn} filter={`${filter}&state=${state === "all" ? "open,acknowledged,muted" : state}`} fixed={fixed} onOpen={setCounts} /> : null}
       <div class="split">
         <Table
           key={state}

@@ -6,7 +6,7 @@ import { plain } from "../../lib/format";
 import { useLoad } from "../../lib/load";
 import { go, hrefOf } from "../../lib/route";
 import { AllowedButton } from "../../ui/allowed";
-import { Dialog } from "../../ui/dialog";
+import { confirm, Dialog } from "../../ui/dialog";
 import { toast, toastError } from "../../ui/toast";
 
 export interface Saved {
@@ -61,6 +61,10 @@ export function SavedList() {
       toastError(error, "Saved runs");
     }
   };
+  const remove = async (name: string) => {
+    const text = "It is not run by the clock any more. What its runs found stays in the run log.";
+    if (await confirm({ title: `Remove ${name}?`, text, action: "Remove", danger: true })) await act(`/v1/saved/${name}`, "DELETE", () => toast(`${name} was removed`));
+  };
   if (!value?.saved?.length) return null;
   return (
     <section aria-labelledby="saved">
@@ -74,7 +78,7 @@ export function SavedList() {
               {every || cron ? `, ${every ? `every ${every}` : `at ${cron}`}` : ""}
             </p>
             <AllowedButton role="investigator" doing="running modules" onPress={() => void act(`/v1/saved/${name}/run`, "POST", ({ run }) => go("investigate", `${module}/${run}`, { p: parameters && JSON.stringify(parameters) }))}>Run</AllowedButton>
-            <AllowedButton role="investigator" doing="removing what is saved" class="quiet" onPress={() => void act(`/v1/saved/${name}`, "DELETE", () => toast(`${name} was removed`))}>Remove</AllowedButton>
+            <AllowedButton role="investigator" doing="removing what is saved" class="quiet" onPress={() => void remove(name)}>Remove …</AllowedButton>
           </li>
         ))}
       </ul>

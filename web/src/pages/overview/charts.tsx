@@ -32,9 +32,13 @@ function Execs() {
       unit="count"
       of={[
         ["executions", "execs", ""],
-        ["forks, threads too", "forks", ""],
+        ["forks, threads too", "forks", "forks"],
       ]}
-      note={<a href={hrefOf("events", "", { type: "exec" })}>events</a>}
+      note={
+        <>
+          executions: since this page is open; <a href={hrefOf("events", "", { type: "exec" })}>events</a>
+        </>
+      }
     />
   );
 }
@@ -57,8 +61,8 @@ export function VitalCharts({ children }: { children?: ComponentChildren }) {
         of={[
           ["user", "cpu_user", "cpu_user", share],
           ["system", "cpu_system", "cpu_system", share],
-          ["I/O wait", "cpu_iowait", "", share, share, 5],
-          ["stolen", "cpu_steal", "", share, share, 8],
+          ["I/O wait", "cpu_iowait", "cpu_iowait", share, share, 5],
+          ["stolen", "cpu_steal", "cpu_steal", share, share, 8],
         ]}
         note={cpus === 1 ? "of one CPU" : `of ${cpus} CPUs`}
       />
@@ -111,9 +115,9 @@ export function VitalCharts({ children }: { children?: ComponentChildren }) {
         title="Load"
         unit="load"
         of={[
-          ["1 min", "load1", ""],
-          ["5 min", "load5", ""],
-          ["15 min", "load15", ""],
+          ["1 min", "load1", "load"],
+          ["5 min", "load5", "load5"],
+          ["15 min", "load15", "load15"],
         ]}
         note={`${percent(((now?.load1 ?? 0) / cpus) * 100)} of the CPUs`}
       />

@@ -1,7 +1,11 @@
 // The host in figures: one tile each, and how full its file systems are.
-import { disks, filesystems, host, secondsOf } from "../../lib/feed";
-import { bytes, count, duration, percent, plain, rate } from "../../lib/format";
+import { disks, filesystems, host, secondsOf, tick, type Host } from "../../lib/feed";
+import { bytes, clock, count, duration, NONE, percent, plain, rate } from "../../lib/format";
+import { pastOf } from "../../lib/history";
+import { useLoad } from "../../lib/load";
+import { paused, range } from "../../lib/time";
 import { Card } from "../../ui/card";
+import { Failed } from "../../ui/empty";
 import { Fillings, Gauge } from "../../ui/gauge";
 import type { ComponentChildren } from "preact";
 
@@ -50,8 +54,58 @@ const Tile = ({ title, figure, children }: { title: string; figure: ComponentChi
   </div>
 );
 
+/** Of what the history keeps of the host: its metric, and what that is multiplied with. */
+const KEPT: readonly (readonly [keyof Host, string, number?])[] = [
+  ["cpu", "cpu"],
+  ["memory_available", "memory_used"],
+  ["swap_used", "swap"],
+  ["load1", "load"],
+  ["load5", "load5"],
+  ["load15", "load15"],
+  ["psi_cpu", "pressure_cpu", 100],
+  ["psi_memory", "pressure_memory", 100],
+  ["psi_io", "pressure_io", 100],
+  ["receive", "net_rx"],
+  ["send", "net_tx"],
+  ["read", "io_read"],
+  ["write", "io_write"],
+  ["threads", "threads"],
+];
+
+async function hostAt(at: number, abort: AbortSignal): Promise<Host> {
+  const { cpus, memory_total, swap_total } = host.peek()!;
+  const then: Host = { cpus, memory_total, swap_total };
+  await Promise.all(
+    KEPT.map(async ([member, metric, scale = 1]) => {
+      const value = await pastOf(metric, at, abort);
+      if (value !== undefined) Object.assign(then, { [member]: value * scale });
+    }),
+  );
+  if (then.memory_available !== undefined) then.memory_available = memory_total! - then.memory_available;
+  return then;
+}
+
+const SEEN = 5; // s between the end of a time that stands still and a picture of it
+
+/** The host now, or as it was when the time stands still and no picture is of it. */
 export function Vitals() {
-  const now = host.value!;
+  const { to } = paused.value ? range.value : { to: 0 };
+  const at = to && Math.abs(tick.value! - to) > SEEN ? to : 0;
+  const past = useLoad((abort) => (at ? hostAt(at, abort) : Promise.resolve(undefined)), [at]);
+  if (!at) return <Figures of={host.value!} />;
+  const then = past.value;
+  return (
+    <>
+      <p role="status" class="muted">
+        {then && then.cpu === undefined ? "Nothing is kept of " : "Figures of "}
+        <b>{clock(at, true).slice(0, 19)}</b>. Of single CPUs, processes, file systems and what runs where no past is kept: lists show what is now.
+      </p>
+      {past.error ? <Failed what="The figures" error={past.error} retry={past.again} /> : <Figures of={then ?? {}} past />}
+    </>
+  );
+}
+
+function Figures({ of: now, past }: { of: Host; past?: boolean }) {
   const used = now.memory_total !== undefined && now.memory_available !== undefined ? now.memory_total - now.memory_available : undefined;
   const cpu = now.cpu !== undefined && now.cpus ? now.cpu / now.cpus : undefined;
   const pressures = [
@@ -66,7 +120,7 @@ export function Vitals() {
   );
   return (
     <dl class="tiles">
-      <Tile title="CPU" figure={cpu === undefined ? "…" : percent(cpu * 100)}>
+      <Tile title="CPU" figure={cpu === undefined && !past ? "…" : percent(cpu && cpu * 100)}>
         {now.cores?.length ? <Cores shares={now.cores} /> : <Gauge label="CPU" share={cpu} />}
       </Tile>
       <Tile title="Memory" figure={bytes(used)}>
@@ -76,9 +130,9 @@ export function Vitals() {
           {now.swap_total ? `, swap ${bytes(now.swap_used)}` : ""}
         </span>
       </Tile>
-      <Tile title="Load" figure={now.load1?.toFixed(2)}>
+      <Tile title="Load" figure={now.load1?.toFixed(2) ?? NONE}>
         <span class="tile-note">
-          {now.load5?.toFixed(2)} in 5 min, {now.load15?.toFixed(2)} in 15
+          {now.load5?.toFixed(2) ?? NONE} in 5 min, {now.load15?.toFixed(2) ?? NONE} in 15
         </span>
       </Tile>
       {worst[1] === undefined ? null : (
@@ -95,12 +149,13 @@ export function Vitals() {
       )}
       {now.read === undefined ? null : (
         <Tile title="Disks" figure={rate((now.read ?? 0) + (now.write ?? 0))}>
-          <span class="tile-note">{busiest ? `${plain(busiest.name)} busy ${percent(busiest.busy * 100)}` : `write ${rate(now.write)}`}</span>
+          <span class="tile-note">{busiest && !past ? `${plain(busiest.name)} busy ${percent(busiest.busy * 100)}` : `write ${rate(now.write)}`}</span>
         </Tile>
       )}
       <Tile title="Processes" figure={count(now.processes)}>
         <span class="tile-note">
-          {now.running ?? 0} running{now.blocked ? `, ${now.blocked} blocked` : ""}
+          {past ? "no past is kept" : `${now.running ?? 0} running`}
+          {now.blocked ? `, ${now.blocked} blocked` : ""}
           {now.threads ? `, ${count(now.threads)} threads` : ""}
         </span>
       </Tile>
