@@ -8,9 +8,11 @@ import pathlib
 import resource
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -246,6 +248,48 @@ def test_a_flood(tmp_path):
         sanitized = b"__asan_init" in pathlib.Path(f"/proc/{module.pid}/exe").read_bytes()
         assert peak < 100_000 or sanitized, peak
         assert len(module.acks) < 1000  # many with one
+
+
+def test_a_mute_of_what_is_there(tmp_path):
+    with Alerts(tmp_path) as module:
+        for text in ("a", "b"):
+            module.give(alert(text, rule="loud"))
+        module.give(alert("c", rule="other"))
+        module.kept()
+        assert module.query({"rule": "loud", "for": "1h"}, module="alerts-mute")["rows"][0]["count"] == 0
+        assert {r["state"] for r in module.list()} == {"open"}
+        row, = module.query({"rule": "loud", "for": "1h", "existing": True}, module="alerts-mute")["rows"]
+        assert (row["id"], row["count"]) == (2, 2)
+        module.give(alert("a", rule="loud"))
+        module.kept()
+        assert sorted((r["message"], r["state"], r.get("mute")) for r in module.list()) == [
+            ("a", "muted", 2), ("a", "muted", 2), ("b", "muted", 2), ("c", "open", None)]
+        assert module.query({"id": 2}, module="alerts-unmute")["rows"][0]["count"] == 3
+        assert len(module.list(state=["muted"])) == 3  # what was muted stays
+        assert module.query({"ids": [1]}, module="alerts-reopen")["done"]["success"]
+        assert len(module.list(state=["open"])) == 2
+        assert module.stop() == 0
+
+
+@pytest.mark.parametrize("away", [0, 5000])
+def test_a_clock_far_ahead_forgets_nothing(tmp_path, away):
+    """What the clock says now is 5000 days ahead of the last time that was known; or it is not."""
+    now, day = int(time.time() * 1e9), 86400 * 10**9
+    with Alerts(tmp_path) as module:
+        module.give(alert("of old"), time_ns=now - 4990 * day if away else now - 40 * day)
+        module.kept()
+        assert module.stop() == 0
+    (path,) = pathlib.Path(tmp_path).rglob("alerts.db")
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        store.execute("UPDATE age SET believed_ns = ?", (now - away * day,))
+    with Alerts(tmp_path) as module:
+        module.give(alert("of now"), number=2)
+        module.kept()
+        assert [r["message"] for r in module.list()] == ["of now"] + (["of old"] if away else [])
+        assert module.stop() == 0
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        believed, = store.execute("SELECT believed_ns FROM age").fetchone()
+    assert abs(believed - (now - away * day)) < day / 2
 
 
 def test_size_is_bounded_and_muted_ones_go_first(tmp_path):

@@ -386,6 +386,74 @@ static void filters(void **state)
         assert_int_equal(strncmp(err.message, "since: ", 7), 0);
 }
 
+/* ---- by which time they grow old ---- */
+
+static const int64_t noon = INT64_C(1795000000) * SECOND, retain = 30 * DAY;
+
+static void a_clock_that_goes_as_it_should(void **state)
+{
+        (void)state;
+        enum age_change change;
+        struct age_clock clock = { .wall_ns = noon, .boot_ns = 100 * SECOND };
+        assert_int_equal(age_now(&clock, noon, 100 * SECOND, retain, &change), noon);
+        assert_int_equal(change, AGE_SAME);
+        /* asleep for 90 days: the time since the boot goes on */
+        assert_int_equal(age_now(&clock, noon + 90 * DAY, 100 * SECOND + 90 * DAY, retain, &change), noon + 90 * DAY);
+        assert_int_equal(change, AGE_SAME);
+        /* off for three days, or set by an hour: nothing that matters */
+        assert_int_equal(age_now(&clock, noon + 93 * DAY, 100 * SECOND + 90 * DAY, retain, &change), noon + 93 * DAY);
+        assert_int_equal(change, AGE_SAME);
+        assert_int_equal(age_believed(&clock, 101 * SECOND + 90 * DAY), noon + 93 * DAY + SECOND);
+}
+
+static void a_clock_set_far_ahead(void **state)
+{
+        (void)state;
+        enum age_change change;
+        struct age_clock clock = { .wall_ns = noon, .boot_ns = HOUR };
+        const int64_t ahead = noon + 5000 * DAY;
+        assert_int_equal(age_now(&clock, ahead, HOUR + MINUTE, retain, &change), noon + MINUTE);
+        assert_int_equal(change, AGE_DOUBTED);
+        assert_int_equal(age_now(&clock, ahead + HOUR, 2 * HOUR + MINUTE, retain, &change), noon + HOUR + MINUTE);
+        assert_int_equal(change, AGE_SAME); /* told once */
+        assert_int_equal(age_believed(&clock, 2 * HOUR), noon + HOUR);
+        assert_int_equal(age_now(&clock, noon + 2 * HOUR, 3 * HOUR, retain, &change), noon + 2 * HOUR);
+        assert_int_equal(change, AGE_RETURNED);
+        /* it stays there for a day: so it is */
+        assert_int_equal(age_now(&clock, ahead, 4 * HOUR, retain, &change), noon + 3 * HOUR);
+        assert_int_equal(change, AGE_DOUBTED);
+        assert_true(age_now(&clock, ahead + DAY - SECOND, 4 * HOUR + DAY - SECOND, retain, &change) < noon + 2 * DAY);
+        assert_int_equal(change, AGE_SAME);
+        assert_int_equal(age_now(&clock, ahead + DAY, 4 * HOUR + DAY, retain, &change), ahead + DAY);
+        assert_int_equal(change, AGE_BELIEVED);
+        assert_int_equal(age_now(&clock, ahead + DAY, 4 * HOUR + DAY, retain, &change), ahead + DAY);
+        assert_int_equal(change, AGE_SAME);
+}
+
+static void a_clock_that_begins_in_the_past(void **state)
+{
+        (void)state;
+        enum age_change change;
+        struct age_clock clock = { .wall_ns = noon, .boot_ns = 0 };
+        assert_int_equal(age_now(&clock, 5 * SECOND, 0, retain, &change), 5 * SECOND); /* 1970: nothing is old */
+        assert_int_equal(change, AGE_DOUBTED);
+        /* the network tells the time: a long way, but where it should be */
+        assert_int_equal(age_now(&clock, noon + HOUR, MINUTE, retain, &change), noon + HOUR);
+        assert_int_equal(change, AGE_RETURNED);
+}
+
+/* What is kept for an hour only is not kept longer for a jump of a day. */
+static void a_short_retention(void **state)
+{
+        (void)state;
+        enum age_change change;
+        struct age_clock clock = { .wall_ns = noon, .boot_ns = 0 };
+        assert_int_equal(age_now(&clock, noon + 10 * MINUTE, 0, HOUR, &change), noon + 10 * MINUTE);
+        assert_int_equal(change, AGE_SAME);
+        assert_int_equal(age_now(&clock, noon + HOUR, 0, HOUR, &change), noon + 10 * MINUTE);
+        assert_int_equal(change, AGE_DOUBTED);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -401,6 +469,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_rule_that_says_too_much, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_tables_are_bounded, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(filters, set_up, tear_down),
+                cmocka_unit_test(a_clock_that_goes_as_it_should),
+                cmocka_unit_test(a_clock_set_far_ahead),
+                cmocka_unit_test(a_clock_that_begins_in_the_past),
+                cmocka_unit_test(a_short_retention),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

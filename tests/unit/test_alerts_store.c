@@ -235,6 +235,42 @@ static bool take_bin(int64_t start_ns, const uint64_t counts[ALERT_SEVERITIES], 
         return true;
 }
 
+static void a_mute_of_what_is_there(void **state)
+{
+        (void)state;
+        bool changed;
+        struct alert_ids ids = { 0 };
+        int64_t open = insert("open", NOW), seen = insert("seen", NOW);
+        struct alert_row other = some("of another rule", NOW);
+        int64_t another;
+        other.rule = "s";
+        assert_int_equal(alert_store_insert(store, &other, &another, &err), 0);
+        assert_int_equal(alert_store_acknowledge(store, seen, NOW, "ann", "", &changed, &err), 0);
+        struct alert_mute mute = { .module = "watch",
+                .rule = "r*",
+                .container = "",
+                .severity = ALERT_MEDIUM,
+                .created_ns = NOW,
+                .until_ns = NOW + HOUR,
+                .by = "ann",
+                .comment = "" };
+        assert_int_equal(alert_store_add_mute(store, &mute, &mute.id, &err), 0);
+        assert_int_equal(alert_store_mute_existing(store, &mute, &ids, &err), 0);
+        assert_int_equal(ids.count, 0); /* they are worse than that */
+        mute.severity = ALERT_CRITICAL;
+        assert_int_equal(alert_store_mute_existing(store, &mute, &ids, &err), 0);
+        assert_int_equal(ids.count, 1);
+        assert_int_equal(ids.items[0], open);
+        vec_done(&ids);
+        assert_non_null(strstr(get(open), "\"state\":\"muted\""));
+        assert_non_null(strstr(get(seen), "\"state\":\"acknowledged\""));
+        assert_non_null(strstr(get(another), "\"state\":\"open\""));
+        cleanup(buf_done) struct buf out;
+        buf_init(&out, 4096);
+        assert_int_equal(alert_store_mutes(store, last_mute, &out, &err), 0);
+        assert_string_equal(buf_text(&out), "1 watch/r*/ 1 ann: 1 ");
+}
+
 static void counts(void **state)
 {
         (void)state;
@@ -278,6 +314,23 @@ static void what_is_too_old_goes(void **state)
         struct alert_counts counted;
         alert_store_counts(store, NOW - 40 * DAY, NOW, DAY, &counted, NULL, NULL, &err);
         assert_int_equal(counted.total[ALERT_LOW], 0);
+}
+
+static void the_time_that_is_known(void **state)
+{
+        (void)state;
+        int64_t known = -1;
+        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        assert_int_equal(known, 0);
+        insert("first", NOW);
+        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        assert_int_equal(known, NOW); /* of a store that noted none */
+        assert_int_equal(alert_store_set_age(store, NOW + DAY, &err), 0);
+        alert_store_close(store);
+        open_store(&usual);
+        insert("of a wrong clock", NOW + 5000 * DAY);
+        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        assert_int_equal(known, NOW + DAY);
 }
 
 static void what_is_too_much_goes(void **state)
@@ -428,6 +481,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(lists_go_both_ways, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_transaction_happens_or_not, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(mutes, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_mute_of_what_is_there, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(the_time_that_is_known, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(counts, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_too_old_goes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_too_much_goes, set_up, tear_down),

@@ -43,8 +43,10 @@ static void on_tick(struct loop *loop, loop_id id, void *cookie)
         (void)id;
         intake_expire_mutes(alerts, now);
         recents_expire(&alerts->recents, now);
-        if (!alerts->failing && alert_store_trim(alerts->store, now, &alerts->counters.removed, NULL) < 0)
+        const int64_t age = intake_time(alerts);
+        if (!alerts->failing && alert_store_trim(alerts->store, age, &alerts->counters.removed, NULL) < 0)
                 alerts->counters.write_errors++;
+        retention_save(alerts, false);
 }
 
 static void read_users(struct alerts *alerts)
@@ -60,8 +62,10 @@ static void read_users(struct alerts *alerts)
 static void alerts_stop(struct service *service)
 {
         struct alerts *alerts = alerts_of(service);
-        if (alerts->store)
+        if (alerts->store) {
                 intake_flush(alerts);
+                retention_save(alerts, true);
+        }
         alerts->stopped = true;
         if (alerts->waiting.count)
                 service_log(

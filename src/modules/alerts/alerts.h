@@ -6,6 +6,7 @@
  *      alerts_muting.c    mutes in it, and counts by minute
  *      alerts_intake.c    what the agent hands over, in batches
  *      alerts_recent.c    which of them are the same
+ *      alerts_age.c       by which time they grow old
  *      alerts.c           the module: settings, start, stop
  *      alerts_commands.c  `tarsier alerts …`
  *      alerts_http.c      routes
@@ -17,6 +18,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "module/service.h"
+#include "modules/alerts/alerts_age.h"
 #include "schema/write.h"
 
 enum {
@@ -173,6 +175,14 @@ int alert_store_acknowledge(struct alert_store *store, int64_t id, int64_t now_n
 /* Acknowledged or muted to open. */
 int alert_store_reopen(struct alert_store *store, int64_t id, bool *ret_changed, struct error *err);
 
+/* The time that was believed when the store was written last; where none was noted that of the last alert, 0 without
+ * any. */
+int alert_store_age(struct alert_store *store, int64_t *ret_ns, struct error *err);
+int alert_store_set_age(struct alert_store *store, int64_t now_ns, struct error *err);
+
+/* All that nobody has seen to and no mute is for. */
+int alert_store_scan_open(struct alert_store *store, alert_row_fn *fn, void *cookie, struct error *err);
+
 /* Removes what is too old and, beyond the size, the oldest: muted ones first. *ret_removed is added to. */
 int alert_store_trim(struct alert_store *store, int64_t now_ns, uint64_t *ret_removed, struct error *err);
 void alert_store_set_limits(struct alert_store *store, const struct alert_limits *limits);
@@ -189,12 +199,22 @@ struct alert_mute {
         int64_t count; /* alerts it muted */
 };
 
+/* Is it for this alert, whenever that came? */
+bool alert_mute_match(const struct alert_mute *mute, const struct alert_row *row);
+
 typedef bool alert_mute_fn(const struct alert_mute *mute, void *cookie);
 int alert_store_mutes(struct alert_store *store, alert_mute_fn *fn, void *cookie, struct error *err);
 int alert_store_add_mute(struct alert_store *store, const struct alert_mute *mute, int64_t *ret_id, struct error *err);
 /* E_NOT_FOUND when there is none, or it is over. */
 int alert_store_end_mute(struct alert_store *store, int64_t id, int64_t now_ns, const char *by, struct error *err);
 int alert_store_count_mute(struct alert_store *store, int64_t id, int64_t count, struct error *err);
+/* Open alerts that it is for become muted and count in it: their ids are appended, as many as these take. */
+struct alert_ids {
+        int64_t *items;
+        size_t count, capacity;
+};
+int alert_store_mute_existing(
+        struct alert_store *store, const struct alert_mute *mute, struct alert_ids *ret, struct error *err);
 
 /* Alerts by minute, also of those that have been removed for size. */
 int alert_store_count_minute(
@@ -319,6 +339,8 @@ struct alerts {
         int64_t committed_ns, retry_ns, warned_ns; /* monotonic */
         bool scheduled, failing, stopped;
         struct error trouble; /* why the store takes nothing; code E_NONE: it does */
+        struct age_clock age;
+        int64_t age_saved_ns; /* boot time */
         struct follower *followers[FOLLOWERS_MAX];
         struct counting *countings[COUNTINGS_MAX];
         struct arena users_arena;
@@ -327,6 +349,11 @@ struct alerts {
 
 struct alerts *alerts_of(const struct service *service);
 
+/* alerts_age.c: the module's struct age_clock, from and to the store */
+int retention_start(struct alerts *alerts, struct error *err);
+int64_t retention_now(struct alerts *alerts, enum age_change *ret); /* a change has been logged */
+void retention_save(struct alerts *alerts, bool now);
+
 /* alerts_intake.c */
 void intake_alert(struct service *service, const struct handed_alert *alert);
 /* Writes all that waits, as far as the disk takes it. */
@@ -334,6 +361,8 @@ void intake_flush(struct alerts *alerts);
 int intake_start(struct alerts *alerts, struct error *err); /* what was there before this process */
 void intake_done(struct alerts *alerts);
 void intake_expire_mutes(struct alerts *alerts, int64_t now_ns);
+/* The time that retention goes by now. */
+int64_t intake_time(struct alerts *alerts);
 
 /* What routes and commands do, told to followers. by: who asks. */
 struct int64_list {
@@ -351,6 +380,7 @@ struct mute_params {
         char *module, *rule, *container, *comment;
         int severity;
         int64_t for_ns, until_ns;
+        bool existing; /* also what is open now */
 };
 extern const struct record mute_params_record;
 int alerts_mute(

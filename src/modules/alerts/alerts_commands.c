@@ -235,6 +235,7 @@ static const struct field mute_fields[] = {
                 struct mute_params, for_ns, .json = "for", .min = 0, .max = 3650 * DAY, .help = "how long, 2h or 7d"),
         FIELD_TIME(struct mute_params, until_ns, .json = "until", .help = "until then instead"),
         FIELD_STRING(struct mute_params, comment, .max_length = ALERT_COMMENT_MAX, .help = "why"),
+        FIELD_BOOL(struct mute_params, existing, .help = "also those that are open already"),
 };
 
 const struct record mute_params_record = {

@@ -72,9 +72,11 @@ static struct muting *mute_for(const struct alerts *alerts, const struct alert_r
         struct muting *found = NULL;
         vec_foreach (slot, &alerts->mutes) {
                 struct muting *muting = *slot;
-                if (muting->until_ns > row->time_ns && row->severity <= muting->severity &&
-                        alert_word_match(muting->module, row->module) && alert_word_match(muting->rule, row->rule) &&
-                        (!muting->container[0] || alert_container_match(muting->container, row)) &&
+                const struct alert_mute mute = { .module = muting->module,
+                        .rule = muting->rule,
+                        .container = muting->container,
+                        .severity = muting->severity };
+                if (muting->until_ns > row->time_ns && alert_mute_match(&mute, row) &&
                         (!found || muting->until_ns > found->until_ns))
                         found = muting;
         }
@@ -305,11 +307,20 @@ static void batch_failed(struct alerts *alerts, const struct error *why)
         load_recents(alerts, NULL);
 }
 
+int64_t intake_time(struct alerts *alerts)
+{
+        enum age_change change;
+        int64_t now = retention_now(alerts, &change);
+        if (change == AGE_RETURNED) /* mutes that were over by a clock that was wrong */
+                load_mutes(alerts, NULL);
+        return now;
+}
+
 static int commit_batch(struct alerts *alerts, size_t count, struct alerts_counters *counters, struct error *err)
 {
         if (alert_store_begin(alerts->store, err) < 0)
                 return -1;
-        if (alert_store_trim(alerts->store, time_unix_ns(), &counters->removed, err) < 0 ||
+        if (alert_store_trim(alerts->store, intake_time(alerts), &counters->removed, err) < 0 ||
                 write_batch(alerts, count, counters, err) < 0) {
                 alert_store_rollback(alerts->store);
                 return -1;
@@ -425,8 +436,8 @@ void intake_alert(struct service *service, const struct handed_alert *alert)
 int intake_start(struct alerts *alerts, struct error *err)
 {
         recents_init(&alerts->recents);
-        return alert_store_taken(alerts->store, &alerts->last, err) < 0 || load_mutes(alerts, err) < 0 ||
-                               load_recents(alerts, err) < 0
+        return retention_start(alerts, err) < 0 || alert_store_taken(alerts->store, &alerts->last, err) < 0 ||
+                               load_mutes(alerts, err) < 0 || load_recents(alerts, err) < 0
                        ? -1
                        : 0;
 }
@@ -490,6 +501,30 @@ int alerts_reopen(struct alerts *alerts, int64_t id, struct error *err)
         return 0;
 }
 
+/* The mute and what it does to those that are there: both or none. */
+static int add_mute_for_all(struct alerts *alerts, struct alert_mute *mute, int64_t *ret_id, struct error *err)
+{
+        struct alert_ids ids = { 0 };
+        if (alert_store_begin(alerts->store, err) < 0)
+                return -1;
+        int status = alert_store_add_mute(alerts->store, mute, &mute->id, err);
+        if (status == 0)
+                status = alert_store_mute_existing(alerts->store, mute, &ids, err);
+        if (status < 0)
+                alert_store_rollback(alerts->store);
+        else
+                status = alert_store_commit(alerts->store, err);
+        for (size_t i = 0; status == 0 && i < ids.count; i++) {
+                recents_forget(&alerts->recents, ids.items[i]);
+                followers_tell(alerts, "changed", ids.items[i]);
+        }
+        vec_done(&ids);
+        if (status < 0)
+                return -1;
+        *ret_id = mute->id;
+        return load_mutes(alerts, err);
+}
+
 int alerts_mute(
         struct alerts *alerts, const struct mute_params *params, const char *by, int64_t *ret_id, struct error *err)
 {
@@ -513,6 +548,8 @@ int alerts_mute(
         if (alerts->mutes.count >= MUTES_MAX)
                 return fail(err, E_TOO_LARGE, "%d mutes are in force already", MUTES_MAX);
         intake_flush(alerts);
+        if (params->existing)
+                return add_mute_for_all(alerts, &mute, ret_id, err);
         if (alert_store_add_mute(alerts->store, &mute, ret_id, err) < 0)
                 return -1;
         return load_mutes(alerts, err);

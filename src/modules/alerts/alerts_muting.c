@@ -58,6 +58,42 @@ int alert_store_count_mute(struct alert_store *store, int64_t id, int64_t count,
         return statement_run(store, statement_take(store, STATEMENT_COUNT_MUTE, err, "ii", count, id), NULL, err);
 }
 
+bool alert_mute_match(const struct alert_mute *mute, const struct alert_row *row)
+{
+        return row->severity <= mute->severity && alert_word_match(mute->module, row->module) &&
+               alert_word_match(mute->rule, row->rule) &&
+               (!*mute->container || alert_container_match(mute->container, row));
+}
+
+struct existing {
+        const struct alert_mute *mute;
+        struct alert_ids *ids;
+};
+
+static bool add_existing(const struct alert_row *row, void *cookie)
+{
+        struct existing *existing = cookie;
+        if (!alert_mute_match(existing->mute, row))
+                return true;
+        int64_t *id = vec_add(existing->ids, SIZE_MAX / sizeof(int64_t)); /* the store has a size */
+        if (id)
+                *id = row->id;
+        return id != NULL;
+}
+
+int alert_store_mute_existing(
+        struct alert_store *store, const struct alert_mute *mute, struct alert_ids *ret, struct error *err)
+{
+        struct existing existing = { mute, ret };
+        if (alert_store_scan_open(store, add_existing, &existing, err) < 0)
+                return -1;
+        for (size_t i = 0; i < ret->count; i++)
+                if (statement_run(store, statement_take(store, STATEMENT_MUTE, err, "ii", mute->id, ret->items[i]),
+                            NULL, err) < 0)
+                        return -1;
+        return ret->count ? alert_store_count_mute(store, mute->id, (int64_t)ret->count, err) : 0;
+}
+
 int alert_store_count_minute(
         struct alert_store *store, int64_t minute, int severity, bool muted, int64_t count, struct error *err)
 {

@@ -28,6 +28,8 @@ static const char *const steps[] = {
         " count INTEGER NOT NULL, PRIMARY KEY (minute, severity, muted)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE taken (sender INTEGER NOT NULL, number INTEGER NOT NULL) STRICT;"
         "INSERT INTO taken VALUES (0, 0);",
+        "CREATE TABLE age (believed_ns INTEGER NOT NULL) STRICT;"
+        "INSERT INTO age VALUES (0);",
 };
 
 static const char *const statements[] = {
@@ -281,6 +283,11 @@ int alert_store_recent(
                 store, statement_take(store, STATEMENT_RECENT, err, "ii", since_ns, (int64_t)most), fn, cookie, err);
 }
 
+int alert_store_scan_open(struct alert_store *store, alert_row_fn *fn, void *cookie, struct error *err)
+{
+        return read_rows(store, statement_take(store, STATEMENT_SCAN_OPEN, err, ""), fn, cookie, err);
+}
+
 int alert_store_scan(struct alert_store *store, int64_t from, bool rising, unsigned most, alert_row_fn *fn,
         void *cookie, struct error *err)
 {
@@ -404,6 +411,24 @@ static int remove_some(struct alert_store *store, int64_t now_ns, bool old, stru
                         statement_take(store, STATEMENT_OLD, err, "ii", now_ns - store->limits.retain_ns, most), err);
         int count = remove_these(store, statement_take(store, STATEMENT_OLDEST_MUTED, err, "i", most), err);
         return count ? count : remove_these(store, statement_take(store, STATEMENT_OLDEST, err, "i", most), err);
+}
+
+int alert_store_age(struct alert_store *store, int64_t *ret_ns, struct error *err)
+{
+        sqlite3_stmt *statement = statement_take(store, STATEMENT_GET_AGE, err, "");
+        if (!statement)
+                return -1;
+        int step = sqlite3_step(statement);
+        if (step == SQLITE_ROW)
+                *ret_ns = sqlite3_column_int64(statement, 0);
+        int status = step == SQLITE_ROW ? 0 : alert_store_fail(store, err);
+        statement_done(statement);
+        return status;
+}
+
+int alert_store_set_age(struct alert_store *store, int64_t now_ns, struct error *err)
+{
+        return statement_run(store, statement_take(store, STATEMENT_SET_AGE, err, "i", now_ns), NULL, err);
 }
 
 static int trim(struct alert_store *store, int64_t now_ns, uint64_t *ret_removed, struct error *err)

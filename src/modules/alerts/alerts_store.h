@@ -21,6 +21,12 @@
                   " WHERE id = ? AND state != 0")                                                                      \
         X(SET_TAKEN, "UPDATE taken SET sender = ?, number = ?")                                                        \
         X(GET_TAKEN, "SELECT sender, number FROM taken")                                                               \
+        X(GET_AGE,                                                                                                     \
+                "SELECT iif(believed_ns, believed_ns, coalesce((SELECT last_ns FROM alerts ORDER BY id DESC LIMIT 1)," \
+                " 0)) FROM age")                                                                                       \
+        X(SET_AGE, "UPDATE age SET believed_ns = ?")                                                                   \
+        X(MUTE, "UPDATE alerts SET state = 2, mute = ? WHERE id = ? AND state = 0")                                    \
+        X(SCAN_OPEN, "SELECT " ALERT_COLUMNS " FROM alerts WHERE state = 0")                                           \
         X(OLD, "SELECT id FROM alerts WHERE last_ns < ? ORDER BY last_ns LIMIT ?")                                     \
         X(OLDEST_MUTED, "SELECT id FROM alerts WHERE state = 2 ORDER BY id LIMIT ?")                                   \
         X(OLDEST, "SELECT id FROM alerts ORDER BY id LIMIT ?")                                                         \
