@@ -109,10 +109,13 @@ static int make_worker(struct execution *execution, int child_end, struct error 
                 argv[3] = entry->program;
         }
         const char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG=C.UTF-8", NULL, NULL, NULL };
+                "LANG=C.UTF-8", NULL, NULL, NULL, NULL };
+        char zone[300];
         char asan[512];
         char authority[4096];
         size_t count = 2;
+        if (getenv("TZ") && snprintf(zone, sizeof(zone), "TZ=%s", getenv("TZ")) < (int)sizeof(zone))
+                environment[count++] = zone;
         if (getenv("ASAN_OPTIONS")) {
                 snprintf(asan, sizeof(asan), "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS"));
                 environment[count++] = asan;
