@@ -137,11 +137,13 @@ static bool read_memory_v1(struct cgroup_read_call *call)
                 cgroup_parse_memory_stat_v1(text, &own, &total, &call->stats.refused);
                 take_memory_stat_v1(call, dir, &own, &total);
         }
-        cgroup_reader_number(reader, dir, "memory.max_usage_in_bytes", &memory->max_usage);
-        cgroup_reader_number(reader, dir, "memory.failcnt", &memory->failcnt);
-        cgroup_reader_number(reader, dir, "memory.kmem.usage_in_bytes", &memory->kernel);
-        if (cgroup_reader_file(reader, dir, "memory.oom_control", &text))
-                cgroup_parse_oom_control(text, memory, &call->stats.refused);
+        if (!(call->flags & CGROUP_READ_MEMORY_BRIEF)) {
+                cgroup_reader_number(reader, dir, "memory.max_usage_in_bytes", &memory->max_usage);
+                cgroup_reader_number(reader, dir, "memory.failcnt", &memory->failcnt);
+                cgroup_reader_number(reader, dir, "memory.kmem.usage_in_bytes", &memory->kernel);
+                if (cgroup_reader_file(reader, dir, "memory.oom_control", &text))
+                        cgroup_parse_oom_control(text, memory, &call->stats.refused);
+        }
         if (removed_meanwhile(call, dir, usage && stat)) {
                 *memory = (struct cgroup_memory){ 0 };
                 return false;
@@ -202,13 +204,16 @@ static bool read_memory_v2(struct cgroup_read_call *call)
         }
         if (!usage)
                 return read_root_memory(call, stat);
-        cgroup_reader_number(reader, dir, "memory.peak", &memory->max_usage);
         cgroup_reader_number(reader, dir, "memory.swap.current", &memory->swap);
-        if (cgroup_reader_file(reader, dir, "memory.events", &text))
-                cgroup_parse_memory_events(text, memory, &call->stats.refused);
-        if ((call->flags & CGROUP_READ_SWAP_EVENTS) && cgroup_reader_file(reader, dir, "memory.swap.events", &text))
-                cgroup_parse_swap_events(text, memory, &call->stats.refused);
-        memory->failcnt = memory->events_max;
+        if (!(call->flags & CGROUP_READ_MEMORY_BRIEF)) {
+                cgroup_reader_number(reader, dir, "memory.peak", &memory->max_usage);
+                if (cgroup_reader_file(reader, dir, "memory.events", &text))
+                        cgroup_parse_memory_events(text, memory, &call->stats.refused);
+                if ((call->flags & CGROUP_READ_SWAP_EVENTS) &&
+                        cgroup_reader_file(reader, dir, "memory.swap.events", &text))
+                        cgroup_parse_swap_events(text, memory, &call->stats.refused);
+                memory->failcnt = memory->events_max;
+        }
         if (removed_meanwhile(call, dir, stat)) {
                 *memory = (struct cgroup_memory){ 0 };
                 return false;
@@ -299,7 +304,7 @@ static int read_parts(struct cgroup_read_call *call)
         struct cgroup_stats *stats = &call->stats;
         if ((call->flags & CGROUP_READ_CPU) && read_cpu(call) < 0)
                 return -1;
-        if ((call->flags & CGROUP_READ_MEMORY) && read_memory(call) < 0)
+        if ((call->flags & (CGROUP_READ_MEMORY | CGROUP_READ_MEMORY_BRIEF)) && read_memory(call) < 0)
                 return -1;
         if ((call->flags & (CGROUP_READ_MEMORY | CGROUP_READ_NUMA)) == CGROUP_READ_NUMA &&
                 read_numa(call, call->reader.dirs[CGROUP_ROLE_MEMORY] >= 0) < 0)

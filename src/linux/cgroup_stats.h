@@ -152,7 +152,9 @@ enum cgroup_read_flags { /* what may be left out, since it costs */
         CGROUP_READ_PER_CPU = 1 << 9,
         CGROUP_READ_FREEZER = 1 << 10,
         CGROUP_READ_SWAP_EVENTS = 1 << 11, /* with CGROUP_READ_MEMORY */
-        CGROUP_READ_ALL = (1 << 12) - 1
+        CGROUP_READ_ALL = (1 << 12) - 1,
+        /* instead of CGROUP_READ_MEMORY: usage, memory.stat and swap alone; what other files tell is 0 */
+        CGROUP_READ_MEMORY_BRIEF = 1 << 12
 };
 
 /* is_root: the root group of v2 has no memory.current and the like; /proc (below root) stands in for it, as cAdvisor

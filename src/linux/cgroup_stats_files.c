@@ -51,7 +51,7 @@ static unsigned flags_of_role(enum cgroup_role role)
                 [CGROUP_ROLE_CPU] = CGROUP_READ_CPU,
                 [CGROUP_ROLE_CPUACCT] = CGROUP_READ_CPU,
                 [CGROUP_ROLE_CPUSET] = CGROUP_READ_CPUSET,
-                [CGROUP_ROLE_MEMORY] = CGROUP_READ_MEMORY,
+                [CGROUP_ROLE_MEMORY] = CGROUP_READ_MEMORY | CGROUP_READ_MEMORY_BRIEF,
                 [CGROUP_ROLE_BLKIO] = CGROUP_READ_IO,
                 [CGROUP_ROLE_PIDS] = CGROUP_READ_PIDS,
                 [CGROUP_ROLE_HUGETLB] = CGROUP_READ_HUGE,

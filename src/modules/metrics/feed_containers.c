@@ -5,6 +5,7 @@
 #include "base/path.h"
 
 static const uint64_t NO_LIMIT_V1 = UINT64_C(1) << 62; /* v1 says 2^63 less a page for none */
+static const int64_t TASKS_NS = MINUTE; /* a group in which nothing ran has as many as before: who ends uses CPU */
 enum { SAMPLE_MEMORY = 8 << 20 };
 
 static void row_done(void *given)
@@ -172,13 +173,17 @@ static void put_figures(
         row->read_ns = container_read_ns(container);
         arena_init(&arena, SAMPLE_MEMORY);
         if (container_latest(container, &arena, &stats)) {
+                const bool ran = stats.cgroup.cpu.total_ns != row->total || !stats.cgroup.has_cpu;
                 put_memory(&stats, record);
                 put_pressure(&stats, record);
                 put_rates(feed, row, &stats, record);
-                record->has_processes = stats.cgroup.has_pids;
-                record->processes = stats.cgroup.pids;
-                if (!record->has_processes)
+                if (stats.cgroup.has_pids) {
+                        record->has_processes = true;
+                        record->processes = stats.cgroup.pids;
+                } else if (ran || feed->now_ns - row->tasks_ns >= TASKS_NS) {
                         record->has_processes = container_tasks(container, &record->processes);
+                        row->tasks_ns = feed->now_ns;
+                }
         }
         arena_done(&arena);
 }

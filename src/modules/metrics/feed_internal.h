@@ -46,6 +46,7 @@ struct feed_container_row {
         struct feed_row head;
         struct feed_container record;
         int64_t at_ns, read_ns; /* monotonic: what rates are from; the loop's clock: when the sample was read */
+        int64_t tasks_ns;       /* monotonic: when its tasks were counted */
         uint64_t total, user, kernel, throttled, read, write, receive, send;
         char *name, *engine, *id, *alias, *image, *unit;
         bool has_network; /* in the sample that rates are from */

@@ -68,6 +68,7 @@ struct container {
         uint64_t probed;           /* its CPU time just before the newest sample that was read */
         bool has_probed;
         int64_t read_ns;   /* the loop's clock: when that was */
+        int64_t whole_ns;  /* when all of it was read */
         int32_t watches[]; /* by watched hierarchy; 0: none */
 };
 
@@ -208,6 +209,8 @@ void identity_begin(struct container *container);
 void identity_look_up(struct container *container, const struct cgroup_dirs *dirs);
 /* Containers are renamed while they live. */
 void identity_look_again(struct container *container);
+/* Is it time to look for names (again)? */
+bool names_are_due(const struct container *container, int64_t now_ns);
 /* Has one of the two something to do now? */
 bool identity_is_due(const struct container *container, int64_t now_ns);
 void limits_look_up(struct container *container, const struct cgroup_dirs *dirs, struct arena *arena);
@@ -234,6 +237,10 @@ static inline bool sample_has_hinted_mounts(const struct container *container)
 /* cpu_inst: into per_cpu (as many as stats has) and stats; none when a counter fell or the CPUs changed. */
 void sample_rates(const struct container_stats *before, struct container_stats *stats, uint64_t *per_cpu);
 
+/* Of a group in which nothing ran since `stats` was read: what others may have changed meanwhile, into stats. That is
+ * memory, by reclaim; pressure that falls; I/O while pages are written back; packets. */
+int sample_read_changes(
+        struct container *container, struct arena *arena, struct container_stats *stats, struct error *err);
 /* What of a group is read: bits of cgroup_read_flags. */
 unsigned sample_group_flags(const struct registry *registry);
 /* One sample of the container as it is now, into the arena. */
@@ -247,6 +254,9 @@ void housekeeping_add(struct container *container);
 void housekeeping_remove(struct container *container);
 /* Reads, keeps and tells one sample; never one that repeats the one before. */
 int housekeeping_now(struct container *container, struct error *err);
+/* Like housekeeping_now for a group in which nothing ran since its newest sample was read: only what others may have
+ * changed meanwhile is read, the rest is as it was. *ret false: that is not so, or all was read long ago. */
+int housekeeping_glance(struct container *container, bool *ret, struct error *err);
 /* Has nothing run in it since its newest sample was read, and is that recent? */
 bool housekeeping_stands_still(const struct container *container);
 /* Within a second instead of when its interval ends. */

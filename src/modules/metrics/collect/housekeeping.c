@@ -8,6 +8,7 @@
 
 static const int64_t TURN_NS = 4 * MILLISECOND;
 static const int64_t STALE_NS = 10 * SECOND; /* what a repeated sample tells is at most so old */
+static const int64_t WHOLE_NS = MINUTE;      /* after which all of a group is read, whether anything ran in it or not */
 static const int64_t BURST_NS = 10 * SECOND; /* what is saved up of the budget at most */
 
 static int64_t cpu_now_ns(const struct registry *registry)
@@ -326,7 +327,7 @@ static void probe_before_reading(struct container *container)
         struct registry *registry = container->registry;
         uint64_t total;
         bool idle = container->has_rate && container->rate_total == 0;
-        container->read_ns = loop_now_ns(registry->loop);
+        container->read_ns = container->whole_ns = loop_now_ns(registry->loop);
         container->has_probed = false;
         if (container->probe.fd < 0 && idle && registry->probes < registry->probes_max &&
                 !container_is_root(container) && !registry->options->load_reader &&
@@ -393,11 +394,16 @@ static bool may_repeat(const struct container *container)
                cgroup_probe_read(&container->probe, &total, NULL) == 0 && total == container->probed;
 }
 
-bool housekeeping_stands_still(const struct container *container)
+static bool ran_nothing(const struct container *container)
 {
         uint64_t total;
-        return container->has_probed && loop_now_ns(container->registry->loop) - container->read_ns <= STALE_NS &&
-               cgroup_probe_read(&container->probe, &total, NULL) == 0 && total == container->probed;
+        return container->has_probed && cgroup_probe_read(&container->probe, &total, NULL) == 0 &&
+               total == container->probed;
+}
+
+bool housekeeping_stands_still(const struct container *container)
+{
+        return loop_now_ns(container->registry->loop) - container->read_ns <= STALE_NS && ran_nothing(container);
 }
 
 static void tell_repeated(const struct container *container)
@@ -441,6 +447,50 @@ static void housekeeping_next(struct container *container)
 {
         if (!may_repeat(container) || repeat(container, registry_unix_ns(container->registry)) < 0)
                 housekeeping_do(container, NULL);
+}
+
+/* The sample before, with what is read anew in it. */
+static int glance(struct container *container, struct arena *arena, bool *ret_same, struct error *err)
+{
+        struct registry *registry = container->registry;
+        struct container_stats stats;
+        if (!container_latest(container, arena, &stats))
+                return fail(err, E_NOT_FOUND, "no sample");
+        if (sample_read_changes(container, arena, &stats, err) < 0)
+                return -1;
+        stats.time_ns = sample_time_ns(container);
+        if (keep(container, &stats, ret_same, err) < 0)
+                return -1;
+        container->latest_ns = stats.time_ns;
+        container->rate_total = container->rate_user = container->rate_system = 0;
+        if (container->per_cpu)
+                memset(container->per_cpu, 0, container->per_cpu_count * sizeof(*container->per_cpu));
+        registry->counters.samples++;
+        if (registry->hooks.sampled)
+                registry->hooks.sampled(container, &stats, registry->hooks.cookie);
+        return 0;
+}
+
+int housekeeping_glance(struct container *container, bool *ret, struct error *err)
+{
+        struct registry *registry = container->registry;
+        const int64_t now_ns = loop_now_ns(registry->loop);
+        struct arena arena;
+        bool same = false;
+        *ret = container->whole_ns && now_ns - container->whole_ns < WHOLE_NS && container->has_rate &&
+               !names_are_due(container, now_ns) && ran_nothing(container);
+        if (!*ret)
+                return 0;
+        int64_t before_ns = cpu_now_ns(registry);
+        arena_init(&arena, REGISTRY_SAMPLE_MEMORY);
+        container->read_ns = now_ns;
+        int taken = glance(container, &arena, &same, err);
+        arena_done(&arena);
+        if (taken < 0)
+                registry->counters.housekeeping_failed++;
+        set_next(container, same);
+        registry->counters.housekeeping_ns += (uint64_t)(cpu_now_ns(registry) - before_ns);
+        return taken;
 }
 
 int housekeeping_now(struct container *container, struct error *err)

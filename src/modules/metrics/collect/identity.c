@@ -247,7 +247,7 @@ static int find_state(struct container *container, pid_t pid, struct arena *aren
         return identify(container, &identity) ? container_state_find(&places, &identity, pid, arena, ret, NULL) : -1;
 }
 
-static bool names_are_due(const struct container *container, int64_t now_ns)
+bool names_are_due(const struct container *container, int64_t now_ns)
 {
         unsigned max = container->engine == CONTAINER_NONE ? LOOKUPS_NAMELESS_MAX : LOOKUPS_MAX;
         return container->lookups < max && now_ns >= container->lookup_ns && !container_is_root(container);

@@ -261,15 +261,16 @@ bool container_summary(const struct container *container, struct container_summa
         return any;
 }
 
+static bool is_recent(const struct registry *registry, const struct container *container, int64_t max_age_ns)
+{
+        const int64_t now_ns = registry_unix_ns(registry);
+        const int64_t age_ns = now_ns - container->latest_ns;
+        return container->latest_ns == now_ns || (container->latest_ns && age_ns >= 0 && age_ns <= max_age_ns);
+}
+
 int registry_refresh(struct registry *registry, struct container *container, int64_t max_age_ns, struct error *err)
 {
-        int64_t now_ns = registry_unix_ns(registry);
-        int64_t age_ns = now_ns - container->latest_ns;
-        if (container->latest_ns && age_ns >= 0 && age_ns <= max_age_ns)
-                return 0;
-        if (container->latest_ns == now_ns)
-                return 0;
-        return housekeeping_now(container, err);
+        return is_recent(registry, container, max_age_ns) ? 0 : housekeeping_now(container, err);
 }
 
 int64_t container_read_ns(const struct container *container)
@@ -280,8 +281,12 @@ int64_t container_read_ns(const struct container *container)
 int registry_look(
         struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still, struct error *err)
 {
+        bool glanced = false;
         *ret_still = housekeeping_stands_still(container);
-        return *ret_still ? 0 : registry_refresh(registry, container, max_age_ns, err);
+        if (*ret_still || is_recent(registry, container, max_age_ns))
+                return 0;
+        int status = housekeeping_glance(container, &glanced, err);
+        return glanced ? status : housekeeping_now(container, err);
 }
 
 /* ---- events ---- */

@@ -240,6 +240,85 @@ static void read_load(struct container *container, const struct cgroup_dirs *dir
         stats->load_d_average = (int32_t)(container->load_d * 1000);
 }
 
+static bool is_under_pressure(const struct pressure *pressure)
+{
+        const struct pressure_line *const lines[] = { &pressure->some, &pressure->full };
+        for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+                if (lines[i]->avg10 > 0 || lines[i]->avg60 > 0 || lines[i]->avg300 > 0)
+                        return true;
+        return false;
+}
+
+static unsigned flags_of_changes(const struct registry *registry, const struct cgroup_stats *before)
+{
+        const unsigned all = sample_group_flags(registry);
+        unsigned flags = all & CGROUP_READ_MEMORY ? CGROUP_READ_MEMORY_BRIEF : 0;
+        if (is_under_pressure(&before->cpu_pressure) || is_under_pressure(&before->memory_pressure) ||
+                is_under_pressure(&before->io_pressure))
+                flags |= all & CGROUP_READ_PRESSURE;
+        if (before->memory.dirty || before->memory.writeback || !before->has_memory)
+                flags |= all & CGROUP_READ_IO;
+        return flags;
+}
+
+static void take_memory_changes(struct cgroup_memory *memory, const struct cgroup_memory *read)
+{
+        const struct cgroup_memory before = *memory;
+        *memory = *read;
+        memory->max_usage = before.max_usage > read->usage ? before.max_usage : read->usage;
+        memory->failcnt = before.failcnt;
+        if (!memory->kernel)
+                memory->kernel = before.kernel;
+        memory->events_low = before.events_low;
+        memory->events_high = before.events_high;
+        memory->events_max = before.events_max;
+        memory->events_oom = before.events_oom;
+        memory->events_oom_kill = before.events_oom_kill;
+        memory->events_oom_group_kill = before.events_oom_group_kill;
+        memory->swap_events_high = before.swap_events_high;
+        memory->swap_events_max = before.swap_events_max;
+        memory->swap_events_fail = before.swap_events_fail;
+        memory->nodes = before.nodes;
+        memory->node_count = before.node_count;
+        memory->hierarchical_nodes = before.hierarchical_nodes;
+        memory->hierarchical_node_count = before.hierarchical_node_count;
+}
+
+int sample_read_changes(
+        struct container *container, struct arena *arena, struct container_stats *stats, struct error *err)
+{
+        struct registry *registry = container->registry;
+        const int root = registry->options->root;
+        const unsigned flags = flags_of_changes(registry, &stats->cgroup);
+        struct cgroup_stats read;
+        struct cgroup_dirs dirs;
+        if (flags) {
+                if (cgroup_dirs_open_for(root, &registry->mounts, container->name, flags, &dirs, err) < 0)
+                        return -1;
+                int status = cgroup_stats_read(root, &registry->mounts, &dirs, false, flags, arena, &read, err);
+                cgroup_dirs_close(&dirs);
+                if (status < 0)
+                        return -1;
+                if (read.has_memory)
+                        take_memory_changes(&stats->cgroup.memory, &read.memory);
+                if (flags & CGROUP_READ_PRESSURE) {
+                        stats->cgroup.cpu_pressure = read.cpu_pressure;
+                        stats->cgroup.memory_pressure = read.memory_pressure;
+                        stats->cgroup.io_pressure = read.io_pressure;
+                }
+                if (flags & CGROUP_READ_IO)
+                        memcpy(stats->cgroup.io, read.io, sizeof(read.io));
+        }
+        /* its first process is still there: to end takes CPU time */
+        if (stats->has_net && container->pid > 0) {
+                struct net_stats net;
+                if (net_stats_read(
+                            registry->options->proc, container->pid, network_flags(registry), arena, &net, NULL) == 0)
+                        stats->net = net;
+        }
+        return 0;
+}
+
 bool container_tasks(const struct container *container, uint64_t *ret)
 {
         const struct registry *registry = container->registry;
