@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/path.h"
 #include "base/vec.h"
+#include "module/describe_cache.h"
 #include "module/descriptor.h"
 #include "module/foreign.h"
 #include "schema/describe.h"
@@ -170,7 +171,8 @@ static struct catalog_entry *add_foreign(struct catalog *catalog, const char *na
         if (foreign_check_file(path, err) < 0)
                 return NULL;
         struct catalog_entry entry = { .origin = ORIGIN_FOREIGN, .area = "", .program = path };
-        entry.module = foreign_describe(path, catalog->self, &catalog->arena, err);
+        const char *cache = describe_cache_directory(strcmp(catalog->modules_dir, TARSIER_MODULES_DIR) == 0);
+        entry.module = foreign_describe_cached(path, catalog->self, cache, &catalog->arena, err);
         if (!entry.module)
                 return NULL;
         if (entry.module->persistent || entry.module->routes || entry.module->listeners)

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "module/catalog.h"
 #include "module/channel.h"
+#include "module/describe_cache.h"
 #include "module/envelope.h"
 #include "module/program.h"
 #include "module/service_run.h"
@@ -68,11 +69,12 @@ static int read_output(int fd, struct buf *out, struct error *err)
         }
 }
 
-struct module *foreign_describe(const char *path, const char *tarsier, struct arena *arena, struct error *err)
+/* What it prints, as it is. */
+static int ask_description(const char *path, const char *tarsier, struct buf *out, struct error *err)
 {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0)
-                return fail_errno_null(err, "pipe");
+                return fail_errno(err, "pipe");
         cleanup(fd_close) int output = ends[0];
         cleanup(fd_close) int input = ends[1];
         const char *argv[] = { tarsier, "confine", path, "--describe", NULL };
@@ -94,24 +96,54 @@ struct module *foreign_describe(const char *path, const char *tarsier, struct ar
         };
         cleanup(worker_free) struct worker *worker = worker_new(options, err);
         if (!worker || worker_start(worker, err) < 0)
-                return NULL;
+                return -1;
         fd_close(&input);
-        cleanup(buf_done) struct buf text;
-        buf_init(&text, DESCRIPTION_MAX);
         struct error why;
-        int told = read_output(output, &text, &why);
+        int told = read_output(output, out, &why);
         if (told == 0) { /* its end, before it is reaped: until then its process group is surely its own */
                 struct pollfd end = { worker_pidfd(worker), POLLIN, 0 };
                 poll(&end, 1, DESCRIBE_SECONDS * 1000);
         }
         kill(-worker_pid(worker), SIGKILL); /* with whatever it started */
         if (told < 0 || worker_wait(worker, SECOND, &why) < 0)
-                return fail_null(err, why.code, "%s --describe: %s", path, why.message);
-        cleanup(json_decref) json_t *description = json_parse(sv_n(buf_text(&text), text.len), true, &why);
+                return fail(err, why.code, "%s --describe: %s", path, why.message);
+        return 0;
+}
+
+static struct module *read_description(const char *path, const struct buf *text, struct arena *arena, struct error *err)
+{
+        struct error why;
+        cleanup(json_decref) json_t *description = json_parse(sv_n(buf_text(text), text->len), true, &why);
         struct module *module = description ? module_load(description, arena, &why) : NULL;
-        if (!module)
-                return fail_null(err, why.code, "%s --describe: %s", path, why.message);
+        return module ? module : fail_null(err, why.code, "%s --describe: %s", path, why.message);
+}
+
+struct module *foreign_describe_cached(
+        const char *path, const char *tarsier, const char *cache, struct arena *arena, struct error *err)
+{
+        struct stat file;
+        struct error ignored;
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, DESCRIPTION_MAX);
+        if (stat(path, &file) < 0)
+                return fail_errno_null(err, "%s", path);
+        if (describe_cache_get(cache, path, &file, time_unix_ns(), &text)) {
+                struct module *known = read_description(path, &text, arena, &ignored);
+                if (known)
+                        return known;
+        }
+        buf_clear(&text);
+        if (ask_description(path, tarsier, &text, err) < 0)
+                return NULL;
+        struct module *module = read_description(path, &text, arena, err);
+        if (module)
+                describe_cache_put(cache, path, &file, time_unix_ns(), sv_n(buf_text(&text), text.len));
         return module;
+}
+
+struct module *foreign_describe(const char *path, const char *tarsier, struct arena *arena, struct error *err)
+{
+        return foreign_describe_cached(path, tarsier, NULL, arena, err);
 }
 
 int foreign_confine_main(char *const *argv)
@@ -277,7 +309,10 @@ int foreign_worker_main(const char *path)
         ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
         self[length > 0 ? length : 0] = '\0';
         arena_init(&arena, 64 << 20);
-        struct module *module = foreign_check_file(path, &err) < 0 ? NULL : foreign_describe(path, self, &arena, &err);
+        struct sv directory = path_dir(sv_of(path));
+        const char *cache = describe_cache_directory(sv_eq(directory, SV(TARSIER_MODULES_DIR)));
+        struct module *module =
+                foreign_check_file(path, &err) < 0 ? NULL : foreign_describe_cached(path, self, cache, &arena, &err);
         if (!module)
                 return worker_refuse(&err);
         bridge.path = path;

@@ -17,6 +17,11 @@ int foreign_check_file(const char *path, struct error *err);
  * tarsier is the program that holds the confining verb. Allocated in the arena. */
 struct module *foreign_describe(const char *path, const char *tarsier, struct arena *arena, struct error *err);
 
+/* The same, or what it said before while the file is unchanged (describe_cache.h). cache: its directory, NULL = none.
+ */
+struct module *foreign_describe_cached(
+        const char *path, const char *tarsier, const char *cache, struct arena *arena, struct error *err);
+
 /* The verb `tarsier worker --foreign PATH`: the handshake and the frames on one side, the executable on the other. */
 int foreign_worker_main(const char *path);
 

@@ -263,3 +263,95 @@ def test_one_table_many_uses(foreign, write):
         prompted = foreign('tool', '--interactive', input='1\n2m\n')
         assert ('patience [7s]: ' in prompted.stderr) == there
         assert ('COLOUR' in foreign('tool').stdout) == there
+
+
+# ---- descriptions that are kept ----
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / 'cache'
+
+
+@pytest.fixture
+def counting(directory, tarsier, cache, tmp_path):
+    """A module that counts how often it was asked, in a file that everybody may write; and how it is run."""
+    count = directory / '.asked'
+    count.touch()
+    env = dict(os.environ, TARSIER_MODULES_DIR=str(directory), TARSIER_CACHE_DIR=str(cache))
+
+    def put(summary, name='tool', described=None):
+        path = directory / name
+        text = described or (DESCRIPTION % (name, '')).replace('a test', summary)
+        part = path.with_suffix('.new')
+        part.write_text('#!/bin/sh\n# %s\nif [ "${1:-}" = --describe ]; then cat <<\'EOF\'\n%s\nEOF\nexit 0; fi\nread -r l\n'
+                        "echo '%s'\n" % (summary, text, envelope([{'file': '/x', 'size': 1}])))
+        part.chmod(0o755)
+        part.rename(path)
+
+    def listed(name='tool'):
+        rows = json.loads(tarsier('modules', '--json', env=env).stdout)
+        return next((row['summary'] for row in rows if row['name'] == name), None)
+
+    put.env, put.listed = env, listed
+    return put
+
+
+def settle(counting, cache, name='tool'):
+    """A file that was just written is asked again for two seconds; then what it says is kept."""
+    deadline = time.monotonic() + 30
+    while not (cache / (name + '.description')).exists():
+        assert time.monotonic() < deadline, 'nothing is kept'
+        counting.listed(name)
+
+
+def test_a_description_is_kept_until_the_file_changes(counting, cache, tarsier):
+    counting('one')
+    assert counting.listed() == 'one'
+    settle(counting, cache)
+    kept = cache / 'tool.description'
+    # it is what is shown: the module is not asked
+    text = kept.read_text()
+    kept.write_text(text.replace('one', 'kept'))
+    assert counting.listed() == 'kept'
+    assert tarsier('tool', '--results-only', env=counting.env).returncode == 0
+    counting('two')
+    assert counting.listed() == 'two'
+    settle(counting, cache)
+    os.utime(cache.parent / 'cache' / 'tool.description')  # its own time does not make it right
+    counting('three')
+    assert counting.listed() == 'three'
+
+
+def test_a_broken_one_poisons_nothing(counting, cache):
+    counting('right')
+    settle(counting, cache)
+    counting('wrong', described='{"name": "tool", "summary": 7')
+    assert counting.listed() is None
+    counting('right again')
+    assert counting.listed() == 'right again'
+    # what is kept is judged as if it had just been said
+    settle(counting, cache)
+    kept = cache / 'tool.description'
+    key = kept.read_text().split('\n', 1)[0]
+    for text in ('', '{', '[]', '{"name":"other","summary":"s","element":{"fields":[]}}', 'x' * 100, '\x00'):
+        kept.write_text(key + '\n' + text)
+        assert counting.listed() in ('right again', None), text
+        if text not in ('{"name":"other","summary":"s","element":{"fields":[]}}',):
+            assert counting.listed() == 'right again', text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+def test_a_cache_that_others_can_write_is_not_used(counting, cache):
+    counting('honest')
+    settle(counting, cache)
+    kept = cache / 'tool.description'
+    kept.write_text(kept.read_text().replace('honest', 'forged'))
+    assert counting.listed() == 'forged'  # root's own word
+    for mode in (0o777, 0o775):
+        cache.chmod(mode)
+        assert counting.listed() == 'honest'
+    cache.chmod(0o755)
+    kept.write_text(kept.read_text().replace('honest', 'forged'))
+    os.chown(kept, 65534, 65534)
+    assert counting.listed() == 'honest'
