@@ -1,0 +1,238 @@
+/* The loop of `tarsier top` (keys, frames, a terminal that goes away, signals), and recordings. */
+#include "top_bench.h"
+
+/* ---- the loop ---- */
+
+static void step(struct loop *loop, void *cookie);
+
+static int run(struct bench *bench, void (*act)(struct bench *bench), int steps, struct error *err)
+{
+        bench->act = act;
+        bench->steps = steps;
+        loop_post(bench->loop, step, bench);
+        return tui_run(bench->tui, err);
+}
+
+static void step(struct loop *loop, void *cookie)
+{
+        struct bench *bench = cookie;
+        if (bench->steps-- <= 0) {
+                loop_stop(loop);
+                return;
+        }
+        if (bench->act)
+                bench->act(bench);
+        fake_clock_advance(&bench->clock, 10 * MILLISECOND);
+        loop_post(loop, step, bench);
+}
+
+static void write_keys(const char *keys)
+{
+        assert_int_equal(write(fake.fds[1], keys, strlen(keys)), strlen(keys));
+}
+
+static void keys_once(struct bench *bench)
+{
+        if (bench->steps == 40)
+                write_keys("\033[B\033"); /* down, and an Esc alone */
+        if (bench->steps == 20)
+                write_keys("q");
+}
+
+static void test_keys_from_the_terminal(void **state)
+{
+        struct bench *bench = *state;
+        struct error err;
+        tell_picture(bench);
+        assert_int_equal(run(bench, keys_once, 50, &err), 0);
+        assert_true(bench->steps > 0); /* q ended it */
+        assert_false(fake.open);       /* and the terminal was given back */
+        assert_int_equal(bench->top->views[2].view->grid(bench->top->views[2].state) != NULL, 1);
+        assert_string_equal(((const struct process_row *)grid_selected(top_grid(bench->top)))->name, "worker");
+}
+
+static void many_records(struct bench *bench)
+{
+        tell_process(bench, 20, 1, "nginx", bench->steps);
+        if (bench->steps % 10 == 0)
+                tell(bench, "{\"tick\":{\"time\":\"2026-01-01T00:01:01Z\",\"sequence\":2,\"interval\":1000000000}}");
+}
+
+static void test_frames_are_few(void **state)
+{
+        struct bench *bench = *state;
+        struct error err;
+        assert_int_equal(run(bench, many_records, 200, &err), 0);
+        /* 2 s with 20 ticks of the source: a frame each, and two of the clock; rows alone draw nothing */
+        assert_in_range(fake.draws, 15, 30);
+}
+
+static void hang_up(struct bench *bench)
+{
+        if (bench->steps == 10) {
+                close(fake.fds[1]);
+                fake.fds[1] = -1;
+        }
+}
+
+static void test_terminal_goes_away(void **state)
+{
+        struct bench *bench = *state;
+        struct error err;
+        assert_int_equal(run(bench, hang_up, 20, &err), 128 + SIGHUP);
+        assert_true(bench->steps > 5); /* at once */
+        assert_false(fake.open);
+}
+
+static void test_terminal_breaks_in_a_frame(void **state)
+{
+        struct bench *bench = *state;
+        struct error err;
+        fake.gone = true;
+        assert_int_equal(run(bench, NULL, 20, &err), 128 + SIGHUP);
+        assert_int_equal(fake.draws, 1); /* it does not try again */
+}
+
+static void raise_once(struct bench *bench)
+{
+        static const int numbers[] = { SIGWINCH, SIGTSTP, SIGCONT, SIGTERM };
+        if (bench->steps % 10 == 0 && bench->steps / 10 <= 4)
+                raise(numbers[4 - bench->steps / 10]);
+        if (bench->steps == 45)
+                fake.columns = 60;
+}
+
+static void test_signals(void **state)
+{
+        struct bench *bench = *state;
+        struct error err;
+        assert_int_equal(run(bench, raise_once, 60, &err), 128 + SIGTERM);
+        assert_int_equal(fake.suspends, 1);
+        assert_true(fake.full_draws >= 3); /* first, after the resize, after each coming back */
+        assert_false(fake.open);
+}
+
+/* ---- recordings ---- */
+
+struct played {
+        struct buf text;
+        struct loop *loop;
+};
+
+static void on_played(struct sv record, void *cookie)
+{
+        struct played *played = cookie;
+        buf_printf(&played->text, "%lld %.*s\n", (long long)(loop_now_ns(played->loop) / MILLISECOND), SV_ARG(record));
+}
+
+static void write_file(const char *path, const char *text)
+{
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        fputs(text, file);
+        fclose(file);
+}
+
+static void test_replay(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct error err;
+        struct loop_fake_clock clock;
+        struct played played = { 0 };
+        close(mkstemp(path));
+        write_file(path, "{\"tarsier-top\":1,\"time\":1700000000000000000}\n"
+                         "{\"at\":0,\"record\":{\"a\":1}}\n"
+                         "garbage\n"
+                         "{\"at\":-5,\"record\":{\"no\":1}}\n"
+                         "{\"at\":2000000000,\"record\":{\"b\":\"}\\\"\"}}\n"
+                         "{\"at\":1000000000,\"record\":{\"c\":[]}}\n"
+                         "{\"at\":6000000000,\"record\":{\"d\":3}}\n"
+                         "{\"at\":7000000000,\"rec");
+        fake_clock_init(&clock, 0);
+        cleanup(loop_free) struct loop *loop = loop_new(&(struct loop_options){ .clock = &clock.clock }, &err);
+        played.loop = loop;
+        buf_init(&played.text, 4096);
+        struct player_options options = { .loop = loop, .speed = 2, .on_record = on_played, .cookie = &played };
+        struct player *player = player_new(path, &options, &err);
+        assert_non_null(player);
+        struct top_replay doors = player_doors(player);
+        assert_int_equal(player_start(player, &err), 0);
+        while (!doors.ended(player))
+                assert_true(loop_run_once(loop, LOOP_NEVER, &err) >= 0);
+        /* by its clock at twice the speed; a time that goes back is not before what was */
+        assert_string_equal(
+                buf_text(&played.text), "0 {\"a\":1}\n1000 {\"b\":\"}\\\"\"}\n1000 {\"c\":[]}\n3000 {\"d\":3}\n");
+        assert_int_equal(player_bad_lines(player), 3);
+        assert_int_equal(doors.unix_ns(player), INT64_C(1700000006000000000));
+        player_free(player);
+
+        buf_clear(&played.text);
+        player = player_new(path, &options, &err);
+        player_finish(player); /* all at once */
+        assert_true(player_doors(player).ended(player));
+        assert_non_null(strstr(buf_text(&played.text), "{\"d\":3}"));
+        player_free(player);
+
+        write_file(path, "{\"something\":\"else\"}\n");
+        assert_null(player_new(path, &options, &err));
+        assert_int_equal(err.code, E_INVALID);
+        write_file(path, "{\"tarsier-top\":2,\"time\":1}\n");
+        assert_null(player_new(path, &options, &err));
+        assert_int_equal(err.code, E_UNSUPPORTED);
+        write_file(path, "");
+        assert_null(player_new(path, &options, &err));
+        unlink(path);
+        assert_null(player_new(path, &options, &err));
+        assert_int_equal(err.code, E_NOT_FOUND);
+        buf_done(&played.text);
+}
+
+static void test_recording(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct error err;
+        struct stat stat;
+        struct loop_fake_clock clock;
+        struct played played = { 0 };
+        close(mkstemp(path));
+        chmod(path, 0600);
+        struct recorder *recorder = recorder_new(path, &err);
+        assert_non_null(recorder);
+        assert_int_equal(recorder_add(recorder, SV("{\"host\":{\"cpu\":1}}"), &err), 0);
+        assert_int_equal(recorder_add(recorder, SV("{\"tick\":{}}"), &err), 0);
+        recorder_free(recorder);
+        assert_int_equal(lstat(path, &stat), 0);
+        assert_int_equal(stat.st_mode & 0777, 0600);
+        fake_clock_init(&clock, 0);
+        cleanup(loop_free) struct loop *loop = loop_new(&(struct loop_options){ .clock = &clock.clock }, &err);
+        played.loop = loop;
+        buf_init(&played.text, 4096);
+        struct player_options options = { .loop = loop, .speed = 1, .on_record = on_played, .cookie = &played };
+        struct player *player = player_new(path, &options, &err);
+        assert_non_null(player);
+        player_finish(player);
+        assert_non_null(strstr(buf_text(&played.text), "{\"host\":{\"cpu\":1}}"));
+        assert_non_null(strstr(buf_text(&played.text), "{\"tick\":{}}"));
+        player_free(player);
+        buf_done(&played.text);
+        unlink(path);
+        recorder = recorder_new("/dev/full", &err); /* a disk that is full */
+        assert_null(recorder);
+        assert_null(recorder_new("/nosuch/file", &err));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                WITH_BENCH(test_keys_from_the_terminal),
+                WITH_BENCH(test_frames_are_few),
+                WITH_BENCH(test_terminal_goes_away),
+                WITH_BENCH(test_terminal_breaks_in_a_frame),
+                WITH_BENCH(test_signals),
+                cmocka_unit_test(test_replay),
+                cmocka_unit_test(test_recording),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
