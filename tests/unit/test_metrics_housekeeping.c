@@ -1,5 +1,5 @@
 /* What is sampled and when: intervals, budgets, rates, memory, clocks that are set back, the OOM counter. */
-#include "registry_fixture.h"
+#include "metrics_tree.h"
 
 /* The clock is set back by less than a second: figures are kept, but what was used is not divided by a nanosecond. */
 static void test_rate_when_the_clock_is_set_back(void **state)

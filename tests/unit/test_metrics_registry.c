@@ -1,5 +1,18 @@
 /* Which containers there are and what they are called: discovery, identity, filters, what changes while they live. */
-#include "registry_fixture.h"
+#include "metrics_tree.h"
+
+#define ID "4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d"
+#define OTHER_ID "4a5b6c7e4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d"
+
+static void expect_order(const struct fixture *fixture, const char *const *names)
+{
+        size_t count = 0;
+        for (; names[count]; count++) {
+                assert_true(count < registry_count(fixture->registry));
+                assert_string_equal(container_ref(registry_at(fixture->registry, count))->name, names[count]);
+        }
+        assert_int_equal(registry_count(fixture->registry), count);
+}
 
 static void test_discovery(void **state)
 {
