@@ -137,6 +137,38 @@ static void plain_groups_do_not_wait(void **state)
         end(&fixture);
 }
 
+static void a_file_that_is_there_for_a_moment(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin(&fixture);
+        make_group(&fixture, "/libpod_parent");
+        put(&fixture, "var/lib/containers/storage/overlay-containers/containers.json",
+                "[{\"id\":\"" ID "\",\"names\":[\"job\"]}]");
+        put(&fixture, "run/libpod/exits/other", "1");
+        start(&fixture);
+        for (int run = 0; run < 2;
+                run++) { /* in the second nothing is written: the first one's status is not told again */
+                make_group(&fixture, "/libpod_parent/libpod-" ID);
+                run_for(&fixture, 3 * SECOND);
+                assert_int_equal(fixture.registry->exit_directory_count, 1);
+                fixture.events = 0;
+                if (run == 0) {
+                        put(&fixture, "run/libpod/exits/" ID, "9");
+                        drain(&fixture);
+                        remove_below(&fixture, "run/libpod/exits/" ID);
+                }
+                remove_group(&fixture, "/libpod_parent/libpod-" ID);
+                drain(&fixture);
+                assert_int_equal(fixture.events, 1); /* it does not wait */
+                assert_int_equal(fixture.told[0].exit_code, run == 0 ? 9 : -1);
+        }
+        remove_below(&fixture, "run/libpod/exits"); /* the directory goes, with what is kept of it */
+        drain(&fixture);
+        assert_int_equal(fixture.registry->exit_directory_count, 0);
+        end(&fixture);
+}
+
 static int status_of(
         const struct fixture *fixture, enum container_engine engine, uint32_t owner, int64_t since_ns, int *ret)
 {
@@ -184,7 +216,8 @@ int main(void)
         const struct CMUnitTest tests[] = { cmocka_unit_test(a_status_that_is_there),
                 cmocka_unit_test(a_status_that_comes_a_moment_later), cmocka_unit_test(a_status_that_never_comes),
                 cmocka_unit_test(a_container_whose_files_are_gone), cmocka_unit_test(one_that_starts_again_at_once),
-                cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_conmon_writes) };
+                cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_conmon_writes),
+                cmocka_unit_test(a_file_that_is_there_for_a_moment) };
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

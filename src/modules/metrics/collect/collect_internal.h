@@ -12,11 +12,13 @@
 enum {
         REGISTRY_CONTAINERS_MAX = 1 << 16,
         REGISTRY_WATCHES_MAX = 1 << 19,
-        REGISTRY_HIERARCHIES_SPARE = 4,   /* that may be mounted later */
-        REGISTRY_NAME_MAX = 4000,         /* bytes of a group's path */
-        REGISTRY_TEXTS_MAX = 64 * 1024,   /* bytes of one container's labels and the like */
-        REGISTRY_ENVS_MAX = 64,           /* variables kept of one container */
-        REGISTRY_SAMPLE_MEMORY = 8 << 20, /* arena of one sample */
+        REGISTRY_HIERARCHIES_SPARE = 4,     /* that may be mounted later */
+        REGISTRY_NAME_MAX = 4000,           /* bytes of a group's path */
+        REGISTRY_TEXTS_MAX = 64 * 1024,     /* bytes of one container's labels and the like */
+        REGISTRY_ENVS_MAX = 64,             /* variables kept of one container */
+        REGISTRY_SAMPLE_MEMORY = 8 << 20,   /* arena of one sample */
+        REGISTRY_EXIT_DIRECTORIES_MAX = 16, /* one a user who runs podman */
+        REGISTRY_EXITS_KEPT = 64,           /* statuses whose container's group is still there */
         REGISTRY_PROBES_MAX = 2000 /* files that stay open, of all containers; half of what the process may open */
 };
 
@@ -102,6 +104,16 @@ struct command_line { /* of a process that may be the victim of an OOM kill soon
 };
 enum { COMMAND_LINES_MAX = 32 };
 
+struct exit_directory {
+        int wd;
+        uint32_t owner_uid;
+};
+
+struct kept_exit {
+        char id[80]; /* "": free */
+        int status;
+};
+
 struct registry {
         const struct metrics_options *options;
         struct loop *loop;
@@ -155,6 +167,11 @@ struct registry {
         struct deletion *deletions; /* that wait to be told, oldest first */
         size_t deletion_count;
         loop_id deletions_timer;
+        int exits_inotify; /* -1: none */
+        loop_id exits_id;
+        struct exit_directory exit_directories[REGISTRY_EXIT_DIRECTORIES_MAX];
+        size_t exit_directory_count, exit_next;
+        struct kept_exit exits[REGISTRY_EXITS_KEPT];
         struct command_line *commands; /* COMMAND_LINES_MAX, made when the first is needed */
         struct oom_watch *oom;
         struct container_identity identity; /* what container_identity gave last */
@@ -200,6 +217,14 @@ void deletion_tell(struct container *container);
 /* A container of this name comes: what waits to be told of one of that name is told now. */
 void deletions_tell_before(struct registry *registry, struct sv name);
 void deletions_forget(struct registry *registry);
+
+/* ---- exits.c: with which status podman's containers ended ---- */
+
+/* Watches where its status will be written, if it is one of podman's. */
+void exits_watch(const struct container *container);
+/* The status that was written last for it, once. */
+bool exits_take(struct registry *registry, const char *id, int *ret);
+void exits_forget(struct registry *registry);
 
 /* ---- identity.c ---- */
 

@@ -21,7 +21,7 @@ struct deletion {
         char id[];
 };
 
-/* podman does too, but takes its file away before the group goes. */
+/* podman's are known before, or never: exits.c. */
 static bool notes_ends(enum container_engine engine)
 {
         return engine == CONTAINER_DOCKER || engine == CONTAINER_CRIO;
@@ -95,7 +95,8 @@ static struct deletion *deletion_new(const struct container *container)
         deletion->engine = container->engine;
         deletion->owner_uid = identity->owner_uid;
         deletion->exit_code = -1;
-        deletion->known = !notes_ends(container->engine) || !*container->ref.id;
+        deletion->known = exits_take(container->registry, container->ref.id, &deletion->exit_code) ||
+                          !notes_ends(container->engine) || !*container->ref.id;
         memcpy(deletion->id, container->ref.id, id_size);
         deletion->name = deletion->id + id_size;
         memcpy(deletion->name, container->name, container->name_size + 1);
@@ -120,10 +121,12 @@ void deletion_tell(struct container *container)
 {
         struct registry *registry = container->registry;
         struct deletion *deletion = NULL;
+        int status = -1;
         if (registry->deletions || notes_ends(container->engine))
                 deletion = deletion_new(container);
         if (!deletion) {
-                tell(registry, container->name, registry_unix_ns(registry), -1);
+                exits_take(registry, container->ref.id, &status);
+                tell(registry, container->name, registry_unix_ns(registry), status);
                 return;
         }
         if (registry->deletion_count == DELETIONS_MAX)

@@ -191,6 +191,7 @@ static void take_state(struct container *container, const struct container_state
         read_environment(container->registry, state->pid > 0 ? state->pid : pid, arena, &names);
         if (container->engine == CONTAINER_KUBERNETES || container->engine == CONTAINER_OCI)
                 container->engine = (uint8_t)state->engine;
+        exits_watch(container);
         if (state->sandbox)
                 container->shares_network = false;
         if (state->created_ns)

@@ -346,7 +346,7 @@ struct registry *registry_new_with(const struct metrics_options *options, struct
         registry->loop = loop;
         registry->hooks = hooks ? *hooks : (struct registry_hooks){ 0 };
         registry->seams = *seams;
-        registry->inotify = -1;
+        registry->inotify = registry->exits_inotify = -1;
         arena_init(&registry->mounts_arena, 4 << 20);
         arena_init(&registry->machine_arena, MACHINE_MEMORY);
         arena_init(&registry->filesystems_arena, 4 << 20);
@@ -383,6 +383,7 @@ void registry_free(struct registry *registry)
                 return;
         oom_stop(registry);
         deletions_forget(registry);
+        exits_forget(registry);
         discovery_stop(registry);
         loop_remove(registry->loop, registry->machine_timer);
         loop_remove(registry->loop, registry->housekeeping_timer);
