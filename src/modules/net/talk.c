@@ -29,7 +29,8 @@ struct talk_element {
 static const struct field talk_params_fields[] = {
         FIELD_STRING(P, target, .metavar = "HOST[:PORT]", .required = true, .positional = true,
                 .max_length = TALK_TARGET_MAX,
-                .help = "whom to talk to, or an http:// or https:// address; without a port 80 for http, 443 with TLS, "
+                .help = "whom to talk to, or an http:// or https:// address; without a port 80 for http, 443 for "
+                        "https, "
                         "17 for qotd"),
         FIELD_ENUM(P, kind, talk_kinds, .json = "as", .flag = 'a', .positional = true, .metavar = "KIND", .def = "tcp",
                 .help = "how to talk: bytes over TCP or UDP, an HTTP GET, or a quote of the day over UDP"),

@@ -129,7 +129,7 @@ int tls_read_certificate(struct sv der, struct arena *arena, struct tls_certific
 int64_t tls_days_left(int64_t not_after_ns, int64_t now_ns)
 {
         int64_t left = not_after_ns - now_ns;
-        return left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY);
+        return left >= 0 ? left / DAY : (left + 1) / DAY - 1;
 }
 
 struct reasons {
