@@ -19,8 +19,8 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 
 @pytest.fixture
 def victim():
-    """A process that would run for ten minutes."""
-    process = subprocess.Popen(['sleep', '600'])
+    """A process that would run for ten minutes, and takes every signal: shells start what is in the background deaf to SIGINT."""
+    process = subprocess.Popen(['env', '--default-signal', 'sleep', '600'])
     yield process
     process.kill()
     process.wait()
