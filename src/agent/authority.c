@@ -130,6 +130,18 @@ static enum role local_role(const struct agent *agent, uid_t uid, const char *na
         return role;
 }
 
+static void be_local(const struct agent *agent, uid_t uid, struct caller *ret)
+{
+        /* names come from /etc/passwd alone: a lookup over the network must not hold the agent up */
+        const struct passwd *user = NULL;
+        cleanup(fclose) FILE *file = fopen("/etc/passwd", "re");
+        while (file && (user = fgetpwent(file)) && user->pw_uid != uid)
+                continue;
+        const char *name = user ? user->pw_name : "?";
+        *ret = (struct caller){ .role = local_role(agent, uid, name) };
+        snprintf(ret->identity, sizeof(ret->identity), "uid %u (%.64s)", uid, name);
+}
+
 int authority_of_connection(struct agent *agent, int fd, const char *accepted, struct caller *ret, struct error *err)
 {
         struct sockaddr_un at = { 0 };
@@ -144,14 +156,40 @@ int authority_of_connection(struct agent *agent, int fd, const char *accepted, s
         size = sizeof(peer);
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return fail_errno(err, "SO_PEERCRED");
-        /* names come from /etc/passwd alone: a lookup over the network must not hold the agent up */
-        const struct passwd *user = NULL;
-        cleanup(fclose) FILE *file = fopen("/etc/passwd", "re");
-        while (file && (user = fgetpwent(file)) && user->pw_uid != peer.uid)
-                continue;
-        const char *name = user ? user->pw_name : "?";
-        *ret = (struct caller){ .role = local_role(agent, peer.uid, name) };
-        snprintf(ret->identity, sizeof(ret->identity), "uid %u (%.64s)", peer.uid, name);
+        be_local(agent, peer.uid, ret);
+        return 0;
+}
+
+static int be_token(struct agent *agent, const char *name, struct caller *ret, struct error *err)
+{
+        *ret = (struct caller){ .remote = true };
+        snprintf(ret->identity, sizeof(ret->identity), "token %.100s", name);
+        if (agent->authority->admin[0] && strcmp(name, "admin.token") == 0) {
+                ret->role = ROLE_ADMIN;
+                return 0;
+        }
+        list_foreach (known, &agent->config->tokens) {
+                if (strcmp(known->name, name) != 0)
+                        continue;
+                ret->role = (enum role)(known->role + 1);
+                ret->granted = &known->modules;
+                return 0;
+        }
+        return fail(err, E_PERMISSION, "token %.100s is not known any more", name);
+}
+
+int authority_of_identity(struct agent *agent, const char *identity, struct caller *ret, struct error *err)
+{
+        uint64_t uid;
+        struct sv rest = sv_of(identity), number;
+        if (sv_starts(rest, SV("token ")))
+                return be_token(agent, identity + 6, ret, err);
+        if (!sv_starts(rest, SV("uid ")))
+                return fail(err, E_PERMISSION, "nobody knows who \"%.100s\" was", identity);
+        rest = sv_n(rest.p + 4, rest.n - 4);
+        if (!sv_split(&rest, ' ', &number) || !sv_parse_u64(number, 10, &uid) || uid > UINT32_MAX - 1)
+                return fail(err, E_PERMISSION, "nobody knows who \"%.100s\" was", identity);
+        be_local(agent, (uid_t)uid, ret);
         return 0;
 }
 

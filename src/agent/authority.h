@@ -23,6 +23,12 @@ int authority_of_token(struct agent *agent, const char *token, struct caller *re
  * has to have been accepted on, or NULL: a peer that was connected to is not one that asks. */
 int authority_of_connection(struct agent *agent, int fd, const char *accepted, struct caller *ret, struct error *err);
 
+/* Who an identity of the past is today, by the configuration in effect: "token NAME", "uid 1000 (ann)". A token's
+ * rights are those of its name: its secret may have been changed since. E_PERMISSION when there is nobody of this kind
+ * any more.
+ */
+int authority_of_identity(struct agent *agent, const char *identity, struct caller *ret, struct error *err);
+
 /* E_PERMISSION when the caller's role is too low. */
 int authority_check(const struct caller *caller, enum role needed, struct error *err);
 /* The same for a module, with its rule about local-only ones. */

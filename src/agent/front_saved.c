@@ -1,6 +1,7 @@
 /* Saved runs: listed, saved, removed and run. Who saves one must have the role of its module, since the scheduler will
- * run it without asking again; who replaces or removes one that of its module before, too. */
+ * run it in their name (saved_rights.h); who replaces or removes one that of its module before, too. */
 #include "agent/front_internal.h"
+#include "agent/saved_rights.h"
 #include "agent/schedule.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -12,6 +13,10 @@ static void write_one(struct agent *agent, const struct saved *saved, struct jso
 {
         struct error ignored;
         struct saved shown = *saved;
+        struct error why;
+        bool by_clock = saved->run.every_ns || saved->run.cron;
+        if (by_clock && saved_check_rights(agent, saved, &why) < 0)
+                shown.suspended = why.message;
         const struct catalog_entry *entry = catalog_find(agent->catalog, saved->run.module, &ignored);
         if (!entry)
                 shown.run.parameters = NULL;

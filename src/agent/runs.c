@@ -505,6 +505,15 @@ int runs_cancel(struct agent *agent, const char *id, const char *why, struct err
         return 0;
 }
 
+bool runs_cancel_queued(struct agent *agent, const char *id, const char *why)
+{
+        struct run_entry *run = find(agent, id);
+        if (!run || run->started)
+                return false;
+        cancel(run, why);
+        return true;
+}
+
 void runs_cancel_all(struct agent *agent, const char *why)
 {
         for (size_t i = agent->runs.count; i-- > 0;)

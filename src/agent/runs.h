@@ -25,6 +25,8 @@ int runs_start(struct agent *agent, const struct run_request *request, char *ret
 
 /* Stops a run; what it has so far is its result. E_NOT_FOUND when it is not running. */
 int runs_cancel(struct agent *agent, const char *run, const char *why, struct error *err);
+/* The same for one that only waits for its turn; one that runs goes on. True: it was cancelled. */
+bool runs_cancel_queued(struct agent *agent, const char *run, const char *why);
 void runs_cancel_all(struct agent *agent, const char *why);
 
 /* Is it queued or running? A follower then waits for more of its file. */

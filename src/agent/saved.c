@@ -47,6 +47,18 @@ static const struct field saved_fields[] = {
         FIELD_TIME(struct saved, saved_ns, .json = "saved_at", .help = "when"),
 };
 
+static const struct field shown_fields[] = {
+        FIELD_STRING(struct saved, run.name, .json = "name", .required = true, .help = "its name"),
+        SAVED_REQUEST_FIELDS,
+        FIELD_STRING(struct saved, saved_by, .help = "who saved it"),
+        FIELD_TIME(struct saved, saved_ns, .json = "saved_at", .help = "when"),
+        FIELD_STRING(struct saved, suspended, .omit_empty = true,
+                .help = "why it is not run by the clock: who saved it may not any more"),
+};
+
+static const struct record shown_record = { shown_fields, sizeof(shown_fields) / sizeof(shown_fields[0]),
+        sizeof(struct saved), "saved" };
+
 static const struct record saved_record = { saved_fields, sizeof(saved_fields) / sizeof(saved_fields[0]),
         sizeof(struct saved), "saved" };
 
@@ -313,5 +325,5 @@ void saved_write(const struct saved *saved, const struct record *params, struct 
         if (params)
                 record_hide(params, parameters);
         shown.run.parameters = parameters ? parameters : json_null();
-        record_write(writer, &saved_record, &shown, 0);
+        record_write(writer, &shown_record, &shown, 0);
 }

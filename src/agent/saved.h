@@ -20,6 +20,7 @@ struct saved {
         char *description;
         char *saved_by; /* identity of who did */
         int64_t saved_ns;
+        char *suspended;    /* why the scheduler does not run it; only where it is shown, never in the file */
         struct arena arena; /* owns all of it */
 };
 
@@ -48,5 +49,5 @@ int saved_put(struct saved_store *store, const char *name, const json_t *entry, 
 /* E_NOT_FOUND. */
 int saved_remove(struct saved_store *store, const char *name, struct error *err);
 
-/* {"name","module","parameters",…}. params (may be NULL): of its module, whose secrets are hidden. */
+/* {"name","module","parameters",…,"suspended"}. params (may be NULL): of its module, whose secrets are hidden. */
 void saved_write(const struct saved *saved, const struct record *params, struct json_writer *writer);

@@ -57,7 +57,9 @@ static json_t *make_row(const json_t *saved)
         char when[256];
         const char *every = json_string_value(json_object_get(saved, "every"));
         const char *cron = json_string_value(json_object_get(saved, "cron"));
-        const char *off = json_is_true(json_object_get(saved, "enabled")) ? "" : " (off)";
+        bool enabled = json_is_true(json_object_get(saved, "enabled"));
+        bool suspended = json_string_value(json_object_get(saved, "suspended"));
+        const char *off = !enabled ? " (off)" : suspended ? " (suspended)" : "";
         if (every)
                 snprintf(when, sizeof(when), "every %.100s%s", every, off);
         else

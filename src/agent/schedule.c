@@ -1,6 +1,7 @@
 #include "agent/schedule.h"
 
 #include "agent/runs.h"
+#include "agent/saved_rights.h"
 #include "base/log.h"
 #include "schema/json_writer.h"
 
@@ -17,6 +18,7 @@ struct entry {
         int64_t next_ns; /* INT64_MAX: never */
         unsigned running;
         char run[RUN_ID_MAX];
+        char suspended[256]; /* why it is not run: who saved it may not any more; "" = it is */
 };
 
 struct schedule {
@@ -50,6 +52,25 @@ static const struct config_schedule *configured(const struct agent *agent, const
 {
         const struct config_schedule *entry = schedule_of_config(agent, name);
         return entry ? entry : saved_schedule(agent->saved, name);
+}
+
+/* What was saved runs in the name of who saved it; what the file says, in that of the file. False: it is suspended. */
+static bool may_run(struct schedule *schedule, struct entry *entry)
+{
+        struct agent *agent = schedule->agent;
+        struct error why;
+        const struct saved *saved =
+                schedule_of_config(agent, entry->name) ? NULL : saved_find(agent->saved, entry->name);
+        bool allowed = !saved || saved_check_rights(agent, saved, &why) == 0;
+        bool told = entry->suspended[0];
+        if (!allowed && !told)
+                log_warning("saved run %s is suspended: %s", entry->name, why.message);
+        if (allowed && told)
+                log_notice("saved run %s is scheduled again", entry->name);
+        snprintf(entry->suspended, sizeof(entry->suspended), "%.250s", allowed ? "" : why.message);
+        if (!allowed && entry->running && runs_cancel_queued(agent, entry->run, "who saved it may not run it any more"))
+                log_warning("saved run %s: the run that waited for its turn is cancelled", entry->name);
+        return allowed;
 }
 
 static void plan(struct schedule *schedule);
@@ -97,7 +118,7 @@ static void look(struct schedule *schedule)
         for (size_t i = 0; i < schedule->entries.count; i++) {
                 struct entry *entry = schedule->entries.items[i];
                 const struct config_schedule *config = configured(agent, entry->name);
-                if (!config || entry->next_ns > now)
+                if (!config || entry->suspended[0] || entry->next_ns > now || !may_run(schedule, entry))
                         continue;
                 int64_t due = entry->next_ns;
                 if (entry->running) {
@@ -129,7 +150,7 @@ static void plan(struct schedule *schedule)
         int64_t next = INT64_MAX;
         int64_t now = schedule->now_ns();
         for (size_t i = 0; i < schedule->entries.count; i++)
-                if (schedule->entries.items[i]->next_ns < next &&
+                if (schedule->entries.items[i]->next_ns < next && !schedule->entries.items[i]->suspended[0] &&
                         configured(schedule->agent, schedule->entries.items[i]->name))
                         next = schedule->entries.items[i]->next_ns;
         if (next == INT64_MAX) {
@@ -154,6 +175,10 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
         char identity[96];
         struct entry *entry = find(schedule, config->name);
         if (entry) {
+                bool was_suspended = entry->suspended[0];
+                /* what was due while it was suspended is not made up for */
+                if (may_run(schedule, entry) && was_suspended && entry->last_ns)
+                        entry->last_ns = schedule->now_ns();
                 entry->next_ns = schedule_due(config, entry->last_ns, schedule->now_ns(), agent->config->local_time);
                 return 0;
         }
@@ -175,6 +200,7 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
                 agent->counters.schedule_missed++;
                 entry->next_ns = now;
         }
+        may_run(schedule, entry);
         return 0;
 }
 
@@ -283,7 +309,10 @@ void schedule_write(const struct agent *agent, struct json_writer *writer)
                 json_field(writer, "enabled", json_put_bool, config->enabled);
                 json_field(writer, "saved", json_put_bool, !schedule_of_config(agent, entry->name));
                 put_time(writer, "last", entry->last_ns);
-                put_time(writer, "next", entry->next_ns);
+                if (entry->suspended[0])
+                        json_field(writer, "suspended", json_put_text, entry->suspended);
+                else
+                        put_time(writer, "next", entry->next_ns);
                 json_field(writer, "running", json_put_bool, entry->running > 0);
                 if (entry->run[0])
                         json_field(writer, "run", json_put_text, entry->run);

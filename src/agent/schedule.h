@@ -19,7 +19,7 @@ int schedule_reload(struct agent *agent, struct error *err);
 /* The configuration's entry of this name, or NULL. */
 const struct config_schedule *schedule_of_config(const struct agent *agent, const char *name);
 
-/* "schedule": [{name, module, enabled, saved, last, next, running, run}] */
+/* "schedule": [{name, module, enabled, saved, last, next or suspended, running, run}] */
 void schedule_write(const struct agent *agent, struct json_writer *writer);
 
 /* When an entry that ran last at last_ns (0 = never) is due; now_ns tells what "never" means. INT64_MAX = never. Pure.

@@ -179,8 +179,12 @@ static int show_status(const json_t *status, const struct term *term, struct err
         size_t index;
         json_t *item;
         json_array_foreach(json_object_get(status, "schedule"), index, item)
-                style_markup(&out, term, "%s<key>schedule</> %s: <command>%s</>, next <dim>%s</>\n", index ? "" : "\n",
-                        text_at(item, "name"), text_at(item, "module"), text_at(item, "next"));
+        {
+                const char *suspended = text_at(item, "suspended");
+                style_markup(&out, term, "%s<key>schedule</> %s: <command>%s</>, %s <dim>%s</>\n", index ? "" : "\n",
+                        text_at(item, "name"), text_at(item, "module"), suspended[0] ? "suspended:" : "next",
+                        suspended[0] ? suspended : text_at(item, "next"));
+        }
         return pager_show(term, sv_n(buf_text(&out), out.len), err);
 }
 
@@ -209,8 +213,12 @@ static int print_status(const struct buf *text, struct error *err)
         size_t index;
         json_t *item;
         json_array_foreach(json_object_get(status, "services"), index, item) print_service(item);
-        json_array_foreach(json_object_get(status, "schedule"), index, item) printf(
-                "  schedule %s: %s, next %s\n", text_at(item, "name"), text_at(item, "module"), text_at(item, "next"));
+        json_array_foreach(json_object_get(status, "schedule"), index, item)
+        {
+                const char *suspended = text_at(item, "suspended");
+                printf("  schedule %s: %s, %s %s\n", text_at(item, "name"), text_at(item, "module"),
+                        suspended[0] ? "suspended:" : "next", suspended[0] ? suspended : text_at(item, "next"));
+        }
         return 0;
 }
 

@@ -2,11 +2,12 @@
 import json
 import os
 import signal
+import tempfile
 
 import jsonschema
 import pytest
 from agent_harness import Agent, Refused, wait_for
-from test_api import CONFIG, TOKENS, Api
+from test_api import CONFIG, SLOW, TOKENS, Api
 
 NIGHTLY = {'module': 'example', 'parameters': {'gethostname': True}, 'description': 'who is this', 'cron': '30 3 * * *'}
 FULL = {**CONFIG, 'schedule': [{'name': 'of-the-file', 'module': 'example', 'cron': '0 0 1 1 *'}]}
@@ -279,3 +280,118 @@ def test_parameters_for_a_module_that_is_gone_are_not_shown(tmp_path):
     with Agent(tmp_path / 'agent', FULL) as agent:
         shown = Api(agent).get('/v1/saved')
     assert shown['saved'][0]['name'] == 'old' and 'a-secret-word' not in json.dumps(shown)
+
+
+def reload(agent, config):
+    before = agent.log().count('configuration reloaded')
+    agent.write(config)
+    agent.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: agent.log().count('configuration reloaded') > before, 'the reload')
+
+
+def without(name, **changes):
+    """The configuration without a token, or with another one in its place."""
+    tokens = [dict(token, **changes) if token['name'] == name else token for token in FULL['tokens']
+              if changes or token['name'] != name]
+    return {**FULL, 'tokens': tokens}
+
+
+def test_a_token_that_is_withdrawn_takes_its_runs_along(tmp_path):
+    with Agent(tmp_path / 'agent', FULL) as agent:
+        api = Api(agent)
+        put(api, 'often', {'module': 'example', 'every': '1s'}, tcp=True, token=TOKENS['investigator'])
+        put(api, 'mine', {'module': 'example', 'every': '1s'})
+        wait_for(lambda: runs_of(api, 'schedule often'))
+        reload(agent, without('investigator'))
+        assert 'saved run often is suspended: token investigator is not known any more' in agent.log()
+        one = api.get('/v1/saved/often')
+        assert one['suspended'] == 'token investigator is not known any more' and one['enabled']
+        entry = scheduled(api, 'often')
+        assert entry['suspended'] == one['suspended'] and 'next' not in entry
+        assert 'suspended' not in api.get('/v1/saved/mine') and scheduled(api, 'mine')['next']
+        assert '(suspended)' in agent.tarsier('saved').stdout
+        assert 'schedule often: example, suspended: token investigator' in agent.tarsier('status').stdout
+        ran = len(runs_of(api, 'schedule often'))
+        others = len(runs_of(api, 'schedule mine'))
+        wait_for(lambda: len(runs_of(api, 'schedule mine')) >= others + 3, 'three more of the other one')
+        assert len(runs_of(api, 'schedule often')) == ran
+        # by hand it runs with the rights of who asks
+        status, fields, text = api.ask('POST', '/v1/saved/often/run')
+        assert status == 202
+        # over a restart too
+        assert agent.stop() == 0
+        with agent:
+            again = Api(agent)
+            assert scheduled(again, 'often')['suspended'] and len(runs_of(again, 'schedule often')) == ran
+            # another secret under the same name is the same holder
+            reload(agent, without('investigator', sha256='0' * 64))
+            assert 'saved run often is scheduled again' in agent.log()
+            wait_for(lambda: len(runs_of(again, 'schedule often')) > ran, 'it goes on')
+            assert 'suspended' not in again.get('/v1/saved/often')
+
+
+@pytest.mark.parametrize('entry, by, change, why', [
+    ({'module': 'kill', 'parameters': {'pid': 1}}, 'admin', {'role': 'investigator'},
+     'token admin has the role investigator; this needs admin'),
+    ({'module': 'example'}, 'investigator', {'role': 'viewer'}, 'token investigator has the role viewer; this needs investigator'),
+])
+def test_a_role_that_is_lowered(tmp_path, entry, by, change, why):
+    with Agent(tmp_path / 'agent', FULL) as agent:
+        api = Api(agent)
+        put(api, 'it', {**entry, 'cron': '0 0 1 1 *'}, tcp=True, token=TOKENS[by])
+        reload(agent, without(by, **change))
+        assert api.get('/v1/saved/it')['suspended'] == why and scheduled(api, 'it')['suspended'] == why
+        # who has the rights takes it over
+        put(api, 'it', {**entry, 'cron': '0 0 1 1 *'}, 200)
+        assert 'suspended' not in api.get('/v1/saved/it') and scheduled(api, 'it')['next']
+
+
+def test_a_grant_that_is_withdrawn(tmp_path):
+    """A module that is run locally only, and the token it was granted to."""
+    local = {'module': 'listen', 'parameters': {'kind': 'tcp'}, 'cron': '0 0 1 1 *'}
+    with Agent(tmp_path / 'agent', without('admin', modules=['listen'])) as agent:
+        api = Api(agent)
+        put(api, 'it', local, tcp=True, token=TOKENS['admin'])
+        assert 'suspended' not in api.get('/v1/saved/it')
+        reload(agent, FULL)
+        assert 'it is run here, or with a token that names it' in api.get('/v1/saved/it')['suspended']
+
+
+def test_the_first_token_ends_the_token_of_the_file(tmp_path):
+    """admin.token holds while no token is configured; what it saved is suspended with it."""
+    bare = {key: value for key, value in FULL.items() if key != 'tokens'}
+    with Agent(tmp_path / 'agent', bare) as agent:
+        api = Api(agent)
+        token = open(os.path.join(agent.state, 'admin.token')).read().strip()
+        put(api, 'it', NIGHTLY, tcp=True, token=token)
+        assert api.get('/v1/saved/it')['saved_by'] == 'token admin.token' and scheduled(api, 'it')['next']
+        reload(agent, FULL)
+        assert api.get('/v1/saved/it')['suspended'] == 'token admin.token is not known any more'
+        reload(agent, bare)
+        assert 'suspended' not in api.get('/v1/saved/it')
+
+
+@pytest.fixture
+def slow_modules():
+    with tempfile.TemporaryDirectory() as modules:
+        os.chmod(modules, 0o755)
+        path = os.path.join(modules, 'slow')
+        with open(path, 'w') as script:
+            script.write(SLOW)
+        os.chmod(path, 0o755)
+        yield {'TARSIER_MODULES_DIR': modules}
+
+
+def test_what_waits_for_its_turn_is_cancelled(tmp_path, slow_modules):
+    """One place for runs, which is taken: the scheduled one waits, and does not come to its turn without rights."""
+    config = {**FULL, 'limits': {'runs': 1}}
+    with Agent(tmp_path / 'agent', config, environment=slow_modules) as agent:
+        api = Api(agent)
+        blocker = json.loads(api.ask('POST', '/v1/runs', {'module': 'slow', 'parameters': {}})[2])['run']
+        put(api, 'it', {'module': 'example', 'every': '1h'}, tcp=True, token=TOKENS['investigator'])
+        wait_for(lambda: api.get('/v1/status')['runs']['queued'] == 1, 'it waits')
+        reload(agent, {**config, 'tokens': without('investigator')['tokens']})
+        wait_for(lambda: api.get('/v1/status')['runs']['queued'] == 0, 'its end')
+        assert api.get('/v1/status')['runs']['running'] == 1  # who runs goes on
+        assert 'the run that waited for its turn is cancelled' in agent.log()
+        api.ask('DELETE', f'/v1/runs/{blocker}')
