@@ -122,10 +122,23 @@ static bool day_matches(const struct cron *cron, const struct tm *time)
         return cron->any_day || cron->any_weekday ? day && weekday : day || weekday;
 }
 
+/* A minute that comes twice is the first of the two: which one mktime(3) takes is its own affair. Clocks are set back
+ * by an hour, on Lord Howe Island by half of one. */
 static int64_t to_seconds(struct tm time, bool local)
 {
+        static const int64_t shifts[] = { 3600, 1800 };
         time.tm_isdst = -1;
-        return local ? mktime(&time) : timegm(&time);
+        if (!local)
+                return timegm(&time);
+        int64_t found = mktime(&time); /* and time is what that is */
+        for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+                struct tm before;
+                time_t at = (time_t)(found - shifts[i]);
+                if (localtime_r(&at, &before) && before.tm_hour == time.tm_hour && before.tm_min == time.tm_min &&
+                        before.tm_mday == time.tm_mday)
+                        return found - shifts[i];
+        }
+        return found;
 }
 
 /* The matching minute of a wall clock day at or behind (hour, minute); false: none. */

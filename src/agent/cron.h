@@ -22,5 +22,5 @@ int cron_parse(const char *text, struct cron *ret, struct error *err);
 
 /* The first time after `after` (seconds since 1970) that matches, or -1 when there is none within eight years ("31 2"
  * is never). local: the process's time zone. A time that daylight saving skips runs at the next minute that exists; one
- * that comes twice runs once. */
+ * that comes twice runs once, at the first. */
 int64_t cron_next(const struct cron *cron, int64_t after, bool local);

@@ -7,6 +7,7 @@
 
 /* The wall clock may be set while we wait: we look at least this often. */
 #define LOOK_NS (60 * SECOND)
+#define SET_BACK_NS (3 * HOUR)
 
 /* Those that are gone stay while a run of theirs is under way. */
 enum { ENTRIES_MAX = 2 * (CONFIG_SCHEDULES_MAX + SAVED_MAX) };
@@ -111,6 +112,18 @@ static void begin(struct schedule *schedule, struct entry *entry, const struct c
         free(parameters);
 }
 
+/* The last run lies in the future: the clock was set back since. An interval goes on from now. Points in time that have
+ * been are not run twice when it was some hours; more is a correction of the clock, and what it says now counts, as in
+ * cron(8). */
+static void look_back(struct schedule *schedule, struct entry *entry, const struct config_schedule *config, int64_t now)
+{
+        if (entry->last_ns <= now || (!config->every_ns && entry->last_ns - now <= SET_BACK_NS))
+                return;
+        log_notice("schedule %s: the clock was set back", entry->name);
+        entry->last_ns = now;
+        entry->next_ns = schedule_due(config, now, now, schedule->agent->config->local_time);
+}
+
 static void look(struct schedule *schedule)
 {
         struct agent *agent = schedule->agent;
@@ -118,6 +131,8 @@ static void look(struct schedule *schedule)
         for (size_t i = 0; i < schedule->entries.count; i++) {
                 struct entry *entry = schedule->entries.items[i];
                 const struct config_schedule *config = configured(agent, entry->name);
+                if (config)
+                        look_back(schedule, entry, config, now);
                 if (!config || entry->suspended[0] || entry->next_ns > now || !may_run(schedule, entry))
                         continue;
                 int64_t due = entry->next_ns;
@@ -196,6 +211,7 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
                 return -1;
         int64_t now = schedule->now_ns();
         entry->next_ns = schedule_due(config, entry->last_ns, now, agent->config->local_time);
+        look_back(schedule, entry, config, now);
         if (entry->last_ns && entry->next_ns <= now) {
                 agent->counters.schedule_missed++;
                 entry->next_ns = now;

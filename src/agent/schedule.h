@@ -1,6 +1,8 @@
 /* Runs by the clock, of the configuration and those that were saved: every so often, or at cron's points in time. What
  * was missed while the agent was down runs once; a run that is still under way makes the next one be skipped, and
- * counted. */
+ * counted. A clock that is set forward or a host that slept is seen within a minute; what became due runs once. After a
+ * clock was set back an interval goes on from then; points in time come again only when it was more than three hours.
+ */
 #pragma once
 
 #include "agent/agent.h"
