@@ -214,7 +214,8 @@ static int64_t stop_ms(const struct execution *execution)
         return own_ns ? own_ns / MILLISECOND : EXECUTION_KILL_MS;
 }
 
-/* Whether the worker wants a CPU now, and the CPU time that it had so far; no: it rests, or is not to be seen. */
+/* Whether the worker wants a CPU now or reads from a disk, and the CPU time that it had so far; no: it rests, or is not
+ * to be seen. */
 static bool wants_cpu(const struct execution *execution, int64_t *ret_cpu_ns)
 {
         struct error err;
@@ -226,17 +227,22 @@ static bool wants_cpu(const struct execution *execution, int64_t *ret_cpu_ns)
         bool seen = process_read_stat(&process, &stat, &err) == 0;
         process_close(&process);
         *ret_cpu_ns = (int64_t)(stat.utime + stat.stime) * (SECOND / sysconf(_SC_CLK_TCK));
-        return seen && stat.state == 'R';
+        return seen && (stat.state == 'R' || stat.state == 'D');
 }
 
 static void end_soon(struct execution *execution, int64_t ms);
 
-/* A worker that the host gave no CPU to since it was asked has had no chance to obey: it gets the time once more. */
+/* A worker that the host gave too little CPU since it was asked has had no chance to obey: it gets the time once more.
+ * One that did not stop though it had all of it has used about as much CPU, which is counted in ticks. */
 static bool was_starved(struct execution *execution, int64_t grace_ms)
 {
         int64_t cpu_ns = 0;
-        if (!execution->reason[0] || execution->spared_ms + grace_ms > SPARED_MS_MAX ||
-                !wants_cpu(execution, &cpu_ns) || cpu_ns - execution->stop_cpu_ns > grace_ms * MILLISECOND / 2)
+        if (!execution->reason[0] || execution->spared_ms + grace_ms > SPARED_MS_MAX)
+                return false;
+        /* in the handshake it may rest because we were given none */
+        if (!wants_cpu(execution, &cpu_ns) && !execution->ready_id)
+                return false;
+        if (cpu_ns - execution->stop_cpu_ns > grace_ms * MILLISECOND * 3 / 4)
                 return false;
         execution->spared_ms += grace_ms;
         return true;
