@@ -94,6 +94,11 @@ static int64_t begin_part(struct feed *feed, enum feed_part part)
         return look->span_ns;
 }
 
+bool feed_unwanted(const struct feed *feed)
+{
+        return feed->source.unwanted && feed->source.unwanted(feed->source.cookie);
+}
+
 void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t freshness_ns)
 {
         feed->look++;

@@ -165,6 +165,10 @@ struct feed_source {
         int root, proc, sys;       /* open */
         struct registry *registry; /* NULL: nothing is told of containers */
         int64_t boot_unix_ns;      /* 0: of the clocks now. Starts of processes are told by it */
+        /* Asked between two processes or containers; true: nobody wants the picture any more, the look ends half-way
+         * and what was collected must not be told. NULL: never. */
+        bool (*unwanted)(void *cookie);
+        void *cookie;
 };
 
 struct feed *feed_new(const struct feed_source *source, struct error *err);

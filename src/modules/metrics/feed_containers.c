@@ -193,7 +193,7 @@ void feed_containers_look(struct feed *feed)
         struct registry *registry = feed->source.registry;
         const size_t count = registry ? registry_count(registry) : 0;
         feed_table_begin(&feed->containers);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && !feed_unwanted(feed); i++) {
                 struct container *container = registry_at(registry, i);
                 struct feed_container record;
                 bool fresh;
@@ -206,5 +206,7 @@ void feed_containers_look(struct feed *feed)
                 put_identity(feed, row, container, fresh, &record);
                 feed_table_set(&feed->containers, row, &record, feed->look);
         }
+        if (feed_unwanted(feed))
+                return;
         feed_table_sweep(&feed->containers, feed->look, &feed->graves);
 }

@@ -186,6 +186,7 @@ void feed_containers_look(struct feed *feed);
 /* feed_processes.c */
 void feed_processes_init(struct feed *feed);
 void feed_processes_look(struct feed *feed, int64_t span_ns);
+bool feed_unwanted(const struct feed *feed); /* source.unwanted */
 uint64_t feed_processes_count(const struct feed *feed);
 void feed_processes_done(struct feed *feed);
 

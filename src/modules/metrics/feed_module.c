@@ -35,6 +35,12 @@ static void end(struct feeding *feeding, bool failed)
         loop_stop(feeding->loop);
 }
 
+static bool is_stopped(void *cookie)
+{
+        struct feeding *feeding = cookie;
+        return run_checkpoint(feeding->run);
+}
+
 /* A container's sample serves up to half the time since the last look. What is to be told goes out at once: while
  * nobody reads it, it is not looked, and the next picture tells the newest. */
 static void look(struct feeding *feeding, bool tell)
@@ -42,6 +48,10 @@ static void look(struct feeding *feeding, bool tell)
         const int64_t interval_ns = feeding->params->interval_ns;
         const int64_t span_ns = feeding->reader.pictures || interval_ns < FEED_FIRST_NS ? interval_ns : FEED_FIRST_NS;
         feed_collect(feeding->feed, feeding->reader.parts, time_monotonic_ns(), span_ns / 2);
+        if (run_stopped(feeding->run)) {
+                end(feeding, false);
+                return;
+        }
         if (tell && feed_tell(feeding->feed, &feeding->reader, emit, feeding) < 0) {
                 end(feeding, true);
                 return;
@@ -128,15 +138,18 @@ static int feed_run(struct run *run, struct error *err)
         if (!feeding.element || !feeding.loop)
                 return feeding.loop ? fail(err, E_NO_MEMORY, "feed") : -1;
         int status = open_options(run, &options, err);
-        if (status == 0 && feeding.reader.parts & WITH_REGISTRY) {
+        if (status == 0 && feeding.reader.parts & WITH_REGISTRY && !run_checkpoint(run)) {
                 adjust(&options, &feeding);
                 registry = registry_new(&options, feeding.loop, NULL, err);
                 status = registry ? 0 : -1;
         }
         if (status == 0) {
-                const struct feed_source source = {
-                        .root = options.root, .proc = options.proc, .sys = options.sys, .registry = registry
-                };
+                const struct feed_source source = { .root = options.root,
+                        .proc = options.proc,
+                        .sys = options.sys,
+                        .registry = registry,
+                        .unwanted = is_stopped,
+                        .cookie = &feeding };
                 feeding.feed = feed_new(&source, err);
                 status = feeding.feed ? feed_loop(&feeding, err) : -1;
         }

@@ -355,8 +355,10 @@ void feed_processes_look(struct feed *feed, int64_t span_ns)
         feed_groups_begin(feed);
         feed_sockets_look(feed);
         feed_table_begin(&feed->processes);
-        while (entries && next_process(entries, &pid))
+        while (entries && !feed_unwanted(feed) && next_process(entries, &pid))
                 look_at_process(feed, pid, span_ns);
+        if (feed_unwanted(feed))
+                return;
         feed_table_sweep(&feed->processes, feed->look, &feed->graves);
         feed_groups_sweep(feed);
         feed_stats_sweep(feed);
