@@ -29,10 +29,13 @@ static void families_make(struct exposition *out, bool by_pid, struct program_fa
         };
 }
 
-static void put_row(const struct program_families *families, struct exposition_label labels[PROGRAM_LABELS],
-        size_t count, const struct process_counters *row)
+/* of: the labels of the container. */
+static void put_row(const struct program_families *families, const struct exposition_label *of, size_t count,
+        const struct process_counters *row)
 {
+        struct exposition_label labels[PROGRAM_LABELS];
         char pid[16];
+        memcpy(labels, of, count * sizeof(*labels));
         labels[count++] = (struct exposition_label){ "comm", row->comm };
         if (row->pid) {
                 snprintf(pid, sizeof(pid), "%d", row->pid);
