@@ -178,6 +178,8 @@ static bool csi_tilde(struct input *input, const struct csi *csi, unsigned extra
         unsigned number = csi_parameter(csi, 0, 0);
         struct key key = { .modifiers = modifiers_of(csi_parameter(csi, 1, 1)) | extra };
         if (number == 200) {
+                if (extra) /* nobody pastes with Alt */
+                        key_send(fn, cookie, (struct key){ .code = KEYSYM_ESCAPE });
                 input->pasting = true;
                 input->paste_length = 0;
                 return true;
@@ -383,8 +385,11 @@ static enum taken take_open(struct input *input, input_fn *fn, void *cookie)
                 return take_csi(input, bytes + 2, count - 2, extra, fn, cookie);
         if (bytes[1] == 'O')
                 return take_ss3(bytes + 2, count - 2, extra, fn, cookie);
-        if (bytes[1] == BYTE_ESCAPE)
-                return TAKEN_BAD;
+        if (extra) { /* the first one was a key of its own */
+                key_send(fn, cookie, (struct key){ .code = KEYSYM_ESCAPE });
+                memmove(input->bytes, input->bytes + 1, --input->count);
+                return bytes[1] == BYTE_ESCAPE ? TAKEN_NOTHING : take_open(input, fn, cookie);
+        }
         if (opens_string(bytes[1]))
                 return TAKEN_NOTHING;
         return take_letter(bytes + 1, count - 1, KEY_ALT, fn, cookie);
@@ -500,6 +505,9 @@ void input_timeout(struct input *input, input_fn *fn, void *cookie)
         } else if (input->bytes[0] == BYTE_ESCAPE && count == 2) {
                 /* Alt and a letter that also introduces sequences: [ O P ] … */
                 key_send(fn, cookie, key_of_byte(input->bytes[1], KEY_ALT));
+        } else if (input->bytes[0] == BYTE_ESCAPE && count == 3 && input->bytes[1] == BYTE_ESCAPE) {
+                key_send(fn, cookie, (struct key){ .code = KEYSYM_ESCAPE });
+                key_send(fn, cookie, key_of_byte(input->bytes[2], KEY_ALT));
         } else {
                 input->dropped += count;
         }

@@ -6,6 +6,7 @@
 #define VIEWS "Views"
 #define ROWS "Rows"
 #define SHOW "What is shown"
+#define REPLAY "Replay"
 #define ACT "Acting"
 #define PROGRAM "The program"
 
@@ -59,6 +60,16 @@ const struct binding bindings[] = {
         { "K", "kernel", .views = "processes", .help = "threads of the kernel too, or not", .section = SHOW },
         { "c", "connections", .views = "network", .help = "the connections of this moment", .section = SHOW },
         { "z", "all", .views = "alerts", .help = "acknowledged and muted ones too, or not", .section = SHOW },
+
+        { ",", "picture-back", .help = "back by a picture", .section = REPLAY },
+        { ".", "picture-forward", .help = "forward by a picture", .section = REPLAY },
+        { "{", "minute-back", .help = "back by a minute", .section = REPLAY },
+        { "}", "minute-forward", .help = "forward by a minute", .section = REPLAY },
+        { "(", "replay-start", .help = "the first picture of the recording", .section = REPLAY },
+        { ")", "replay-end", .help = "the last picture of the recording", .section = REPLAY },
+        { "", "time", "TIME",
+                .help = "what was at that time: 12:34:56, 2026-11-22T12:34:56Z; +90s and -5m go by so much",
+                .section = REPLAY },
 
         { "x F9", "kill", "SIGNAL", .views = "processes", .help = "a signal to the marked ones, or to the row",
                 .section = ACT, .acts = true },

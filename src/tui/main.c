@@ -156,6 +156,16 @@ static void on_record(struct sv record, void *cookie)
         tui_send(app->tui, &(struct message){ .kind = MESSAGE_SOURCE, .record = record });
 }
 
+static void on_reset(void *cookie)
+{
+        top_reset(((struct app *)cookie)->top);
+}
+
+static void on_sought(void *cookie)
+{
+        tui_send(((struct app *)cookie)->tui, &(struct message){ .kind = MESSAGE_USER });
+}
+
 static void print_line(struct app *app, struct commands *commands)
 {
         cleanup(buf_done) struct buf line;
@@ -242,9 +252,12 @@ static int open_sources(struct app *app, struct error *err)
 {
         char token[TOKEN_MAX];
         if (app->flags.replay) {
-                struct player_options options = {
-                        .loop = app->loop, .speed = app->flags.speed, .on_record = on_record, .cookie = app
-                };
+                struct player_options options = { .loop = app->loop,
+                        .speed = app->flags.speed,
+                        .on_record = on_record,
+                        .on_reset = on_reset,
+                        .on_sought = on_sought,
+                        .cookie = app };
                 app->player = player_new(app->flags.replay, &options, err);
                 if (!app->player)
                         return -1;

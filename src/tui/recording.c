@@ -76,7 +76,11 @@ struct player {
         int64_t since_ns, since_at_ns; /* loop's time and place when the speed was set */
         double speed;
         loop_id timer;
-        bool ended;
+        bool ended, paused;
+        uint64_t pictures; /* played since the beginning */
+        enum { NOWHERE, TO_PICTURE, TO_PLACE } goal;
+        uint64_t goal_picture;
+        int64_t goal_ns;
         uint64_t bad_lines;
 };
 
@@ -150,20 +154,65 @@ static int64_t loop_time_of(const struct player *player, int64_t at_ns)
 static void play_one(struct player *player)
 {
         player->at_ns = player->due_ns;
+        player->pictures += sv_starts(player->record, SV("{\"tick\""));
         player->options.on_record(player->record, player->options.cookie);
         (void)read_next(player);
+}
+
+static void play_due(struct loop *loop, loop_id id, void *cookie);
+
+static void schedule(struct player *player)
+{
+        struct error ignored;
+        int64_t at = player->goal ? loop_now_ns(player->options.loop) : loop_time_of(player, player->due_ns);
+        bool idle = !player->goal && (player->paused || player->due_ns < 0);
+        if (player->timer && idle) {
+                (void)loop_remove(player->options.loop, player->timer);
+                player->timer = 0;
+        } else if (player->timer) {
+                (void)loop_rearm_timer_at(player->options.loop, player->timer, at);
+        } else if (!idle) {
+                (void)loop_add_timer_at(player->options.loop, at, 0, play_due, player, &player->timer, &ignored);
+        }
+}
+
+static bool is_there(const struct player *player)
+{
+        if (player->due_ns < 0)
+                return true;
+        if (player->goal == TO_PICTURE)
+                return player->pictures >= player->goal_picture;
+        return player->due_ns > player->goal_ns && player->pictures > 0; /* before the first there is nothing to see */
+}
+
+/* As fast as it goes; some at a time, so that keys are heard. */
+static void go_there(struct player *player)
+{
+        for (int i = 0; i < BATCH_MAX && !is_there(player); i++)
+                play_one(player);
+        if (!is_there(player))
+                return;
+        bool between = player->goal == TO_PLACE && player->due_ns >= 0 && player->goal_ns > player->at_ns;
+        player->since_at_ns = between ? player->goal_ns : player->at_ns;
+        player->since_ns = loop_now_ns(player->options.loop);
+        player->goal = NOWHERE;
+        if (player->options.on_sought)
+                player->options.on_sought(player->options.cookie);
 }
 
 static void play_due(struct loop *loop, loop_id id, void *cookie)
 {
         struct player *player = cookie;
         int64_t now = loop_now_ns(loop);
-        for (int i = 0; i < BATCH_MAX && player->due_ns >= 0 && loop_time_of(player, player->due_ns) <= now; i++)
-                play_one(player);
-        if (player->due_ns >= 0)
-                (void)loop_rearm_timer_at(loop, id, loop_time_of(player, player->due_ns));
+        (void)id;
+        player->timer = 0;
+        if (player->goal)
+                go_there(player);
         else
-                player->timer = 0;
+                for (int i = 0; i < BATCH_MAX && player->due_ns >= 0 && loop_time_of(player, player->due_ns) <= now;
+                        i++)
+                        play_one(player);
+        schedule(player);
 }
 
 int player_start(struct player *player, struct error *err)
@@ -195,22 +244,34 @@ static double speed_of(void *cookie)
 
 static int64_t place_of(const struct player *player)
 {
-        int64_t now = loop_now_ns(player->options.loop);
+        int64_t now = player->paused ? player->since_ns : loop_now_ns(player->options.loop);
         int64_t place = player->since_at_ns + (int64_t)((double)(now - player->since_ns) * player->speed);
-        if (player->ended || place < player->at_ns)
+        if (player->ended || player->goal || place < player->at_ns)
                 return player->at_ns;
         return player->due_ns >= 0 && place > player->due_ns ? player->due_ns : place;
+}
+
+/* From here on, by the clock of now. */
+static void set_out(struct player *player)
+{
+        player->since_at_ns = place_of(player);
+        player->since_ns = loop_now_ns(player->options.loop);
 }
 
 static void set_speed(void *cookie, double speed)
 {
         struct player *player = cookie;
-        int64_t place = place_of(player);
-        player->since_ns = loop_now_ns(player->options.loop);
-        player->since_at_ns = place;
+        set_out(player);
         player->speed = speed;
-        if (player->timer && player->due_ns >= 0)
-                (void)loop_rearm_timer_at(player->options.loop, player->timer, loop_time_of(player, player->due_ns));
+        schedule(player);
+}
+
+static void set_paused(void *cookie, bool paused)
+{
+        struct player *player = cookie;
+        set_out(player);
+        player->paused = paused;
+        schedule(player);
 }
 
 static int64_t unix_of(void *cookie)
@@ -219,12 +280,78 @@ static int64_t unix_of(void *cookie)
         return player->unix_ns + (player->options.loop ? place_of(player) : player->at_ns);
 }
 
+static int64_t begin_of(void *cookie)
+{
+        return ((struct player *)cookie)->unix_ns;
+}
+
 static bool has_ended(void *cookie)
 {
-        return ((struct player *)cookie)->ended;
+        const struct player *player = cookie;
+        return player->ended && !player->goal;
+}
+
+static bool is_seeking(void *cookie)
+{
+        return ((struct player *)cookie)->goal != NOWHERE;
+}
+
+/* Records change what those before them told, so the way back begins at the beginning. */
+static int rewind_player(struct player *player)
+{
+        if (fseeko(player->file, 0, SEEK_SET) < 0 || getline(&player->line, &player->line_room, player->file) <= 0)
+                return -1;
+        player->at_ns = 0;
+        player->pictures = 0;
+        player->ended = false;
+        if (player->options.on_reset)
+                player->options.on_reset(player->options.cookie);
+        (void)read_next(player);
+        return 0;
+}
+
+static int64_t added(int64_t place, int64_t by)
+{
+        int64_t sum;
+        if (__builtin_add_overflow(place, by, &sum))
+                return by > 0 ? INT64_MAX : 0;
+        return sum > 0 ? sum : 0;
+}
+
+static int seek(void *cookie, struct top_seek where)
+{
+        struct player *player = cookie;
+        /* keys that come on the way go on from where it leads */
+        int64_t place = player->goal == TO_PLACE ? player->goal_ns : place_of(player);
+        uint64_t picture = player->goal == TO_PICTURE ? player->goal_picture : player->pictures;
+        bool pictures = where.kind == GO_PICTURES || where.kind == GO_START;
+        if (where.kind == GO_PICTURES)
+                picture = where.by < 0 && picture <= (uint64_t)-where.by ? 1 : picture + (uint64_t)where.by;
+        else if (where.kind == GO_START)
+                picture = 1;
+        else if (where.kind == GO_BY)
+                place = added(place, where.by);
+        else
+                place = where.kind == GO_END ? INT64_MAX : added(where.by, -player->unix_ns);
+        bool back = pictures ? picture <= player->pictures : place < player->at_ns;
+        if (back && rewind_player(player) < 0)
+                return -1;
+        player->goal = pictures ? TO_PICTURE : TO_PLACE;
+        player->goal_picture = picture;
+        player->goal_ns = place;
+        schedule(player);
+        return 0;
 }
 
 struct top_replay player_doors(struct player *player)
 {
-        return (struct top_replay){ player, speed_of, set_speed, unix_of, has_ended };
+        return (struct top_replay){ .cookie = player,
+                .speed = speed_of,
+                .set_speed = set_speed,
+                .unix_ns = unix_of,
+                .begin_ns = begin_of,
+                .ended = has_ended,
+                .set_paused = set_paused,
+                .seek = seek,
+                .seeking = is_seeking };
 }

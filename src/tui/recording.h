@@ -23,6 +23,8 @@ struct player_options {
         struct loop *loop;
         double speed; /* 2: twice as fast */
         void (*on_record)(struct sv record, void *cookie);
+        void (*on_reset)(void *cookie);  /* it is read from the beginning again */
+        void (*on_sought)(void *cookie); /* a place that was asked for is reached */
         void *cookie;
 };
 

@@ -61,7 +61,7 @@ struct grid *top_grid(struct top *top)
 static void take_record(struct top *top, struct sv record)
 {
         int64_t now = top_now_unix_ns(top);
-        if (!top->paused) {
+        if (!top->paused || (top->replay && top->replay->seeking(top->replay->cookie))) {
                 top->stale = true;
                 model_apply(top->model, record, now);
                 return;
@@ -115,6 +115,14 @@ static void pace_frames(struct sv record, struct commands *commands)
                 command_late_frame(commands);
 }
 
+void top_reset(struct top *top)
+{
+        model_clear(top->model);
+        buf_clear(&top->waiting);
+        top->pictures = 0;
+        top->stale = true;
+}
+
 /* ---- update ---- */
 
 static void take_mouse(struct top *top, const struct mouse *mouse, struct commands *commands)
@@ -143,6 +151,38 @@ static void take_mouse(struct top *top, const struct mouse *mouse, struct comman
                 top_run_command(top, "open", "", commands);
 }
 
+static void take_key(struct top *top, const struct key *key, struct commands *commands)
+{
+        if (top->prompt_kind != PROMPT_NONE)
+                top_prompt_key(top, key, commands);
+        else if (top->overlay != OVERLAY_NONE)
+                top_dialog_key(top, key, commands);
+        else
+                top_run_key(top, key, commands);
+}
+
+/* A terminal says Alt by an Esc before the key. Where no key with Alt means anything, Esc and the key were typed (or
+ * sent) so fast that they came as one. In a line that is typed Alt and a letter is more likely a slip of the hand. */
+static bool is_esc_and_key(const struct top *top, const struct key *key)
+{
+        bool byte = key->code <= KEYSYM_ESCAPE;
+        bool typing = top->prompt_kind != PROMPT_NONE || (top->overlay != OVERLAY_NONE && top->overlay != OVERLAY_HELP);
+        return key->modifiers == KEY_ALT && byte && (!typing || key->code == KEYSYM_ESCAPE) &&
+               !binding_of_key(key, top_view(top)->name, top->options.readonly);
+}
+
+static void take_keys(struct top *top, const struct key *key, struct commands *commands)
+{
+        if (!is_esc_and_key(top, key)) {
+                take_key(top, key, commands);
+                return;
+        }
+        const struct key plain = { .code = key->code, .rune = key->rune };
+        take_key(top, &(struct key){ .code = KEYSYM_ESCAPE }, commands);
+        top_freshen(top);
+        take_key(top, &plain, commands);
+}
+
 static void update(void *model, const struct message *message, struct commands *commands)
 {
         struct top *top = model;
@@ -151,12 +191,7 @@ static void update(void *model, const struct message *message, struct commands *
                 top_freshen(top);
         switch (message->kind) {
         case MESSAGE_KEY:
-                if (top->prompt_kind != PROMPT_NONE)
-                        top_prompt_key(top, &message->key, commands);
-                else if (top->overlay != OVERLAY_NONE)
-                        top_dialog_key(top, &message->key, commands);
-                else
-                        top_run_key(top, &message->key, commands);
+                take_keys(top, &message->key, commands);
                 break;
         case MESSAGE_PASTE:
                 top_prompt_paste(top, message->paste);
@@ -170,6 +205,8 @@ static void update(void *model, const struct message *message, struct commands *
                         top->picture_ns = top->now_ns;
                 top->pictures = top->model->ticks;
                 pace_frames(message->record, commands);
+                if (top->replay && top->replay->seeking(top->replay->cookie))
+                        command_no_frame(commands); /* what is passed on the way is not shown */
                 break;
         case MESSAGE_TICK:
                 if (message->tick == TICK_SAY && message->now_ns - top->said_ns >= SAY_NS)

@@ -2,6 +2,8 @@
 
 #include "base/cleanup.h"
 
+#include <time.h>
+
 static const int64_t intervals[TOP_INTERVALS] = { 250 * MILLISECOND, 500 * MILLISECOND, SECOND, 2 * SECOND, 5 * SECOND,
         10 * SECOND, 30 * SECOND, MINUTE };
 enum { SPEED_MOST = 1000 };
@@ -171,8 +173,78 @@ static void filter_command(struct top *top, const char *argument)
 static void pause_command(struct top *top)
 {
         top->paused = !top->paused;
+        if (top->replay)
+                top->replay->set_paused(top->replay->cookie, top->paused);
         if (!top->paused)
                 top_catch_up(top);
+}
+
+/* ---- places of a recording ---- */
+
+/* "12:34:56" or "12:34", in local time as all times are shown, of the day that is shown, or of the next where the
+ * recording began later. */
+static bool parse_time_of_day(struct top *top, const char *text, int64_t *ret_ns)
+{
+        unsigned hour, minute, second = 0;
+        int used = 0, more = 0;
+        struct tm parts;
+        const time_t shown = (time_t)(top_now_unix_ns(top) / SECOND);
+        if (sscanf(text, "%2u:%2u%n:%2u%n", &hour, &minute, &used, &second, &more) < 2 ||
+                text[more ? more : used] != '\0' || hour > 23 || minute > 59 || second > 60 ||
+                !localtime_r(&shown, &parts))
+                return false;
+        parts.tm_hour = (int)hour;
+        parts.tm_min = (int)minute;
+        parts.tm_sec = (int)second;
+        parts.tm_isdst = -1;
+        *ret_ns = (int64_t)mktime(&parts) * SECOND;
+        if (*ret_ns >= top->replay->begin_ns(top->replay->cookie) / SECOND * SECOND)
+                return true;
+        parts.tm_mday++;
+        *ret_ns = (int64_t)mktime(&parts) * SECOND;
+        return true;
+}
+
+static bool parse_seek(struct top *top, const char *text, struct top_seek *ret)
+{
+        if (*text == '+' || *text == '-') {
+                ret->kind = GO_BY;
+                if (!duration_parse(sv_of(text + 1), &ret->by) || ret->by > 3650 * DAY)
+                        return false;
+                ret->by = *text == '-' ? -ret->by : ret->by;
+                return true;
+        }
+        ret->kind = GO_TO;
+        return parse_time_of_day(top, text, &ret->by) || time_parse(sv_of(text), &ret->by);
+}
+
+static bool replay_command(struct top *top, const char *command, const char *argument)
+{
+        static const struct {
+                const char *command;
+                struct top_seek seek;
+        } places[] = {
+                { "picture-back", { GO_PICTURES, -1 } },
+                { "picture-forward", { GO_PICTURES, 1 } },
+                { "minute-back", { GO_BY, -MINUTE } },
+                { "minute-forward", { GO_BY, MINUTE } },
+                { "replay-start", { GO_START, 0 } },
+                { "replay-end", { GO_END, 0 } },
+                { "time", { GO_TO, 0 } },
+        };
+        size_t i = 0, count = sizeof(places) / sizeof(places[0]);
+        while (i < count && strcmp(places[i].command, command) != 0)
+                i++;
+        if (i == count)
+                return false;
+        struct top_seek seek = places[i].seek;
+        if (!top->replay)
+                top_say(top, ROLE_WARNING, "only a replay can go to another time (--replay FILE)");
+        else if (seek.kind == GO_TO && !parse_seek(top, argument, &seek))
+                top_say(top, ROLE_WARNING, "a time is 12:34:56, 2026-11-22T12:34:56Z, +90s or -5m");
+        else if (top->replay->seek(top->replay->cookie, seek) < 0)
+                top_say(top, ROLE_WARNING, "this recording cannot be read a second time: there is no way back");
+        return true;
 }
 
 static bool screen_command(struct top *top, const char *command, struct commands *commands)
@@ -225,7 +297,7 @@ static bool own_command(struct top *top, const char *command, const char *argume
         else if (strcmp(command, "clear-filter") == 0)
                 top_grid(top) ? (void)grid_set_filter(top_grid(top), NULL, NULL) : (void)0;
         else
-                return screen_command(top, command, commands);
+                return replay_command(top, command, argument) || screen_command(top, command, commands);
         return true;
 }
 

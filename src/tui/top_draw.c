@@ -131,6 +131,13 @@ static int draw_lateness(const struct top *top, struct area line, int column)
                 why ? ": " : "", why ? feed->message : "");
 }
 
+static const char *replay_word(const struct top_replay *replay)
+{
+        if (replay->seeking(replay->cookie))
+                return "SEEKING";
+        return replay->ended(replay->cookie) ? "END OF REPLAY" : "REPLAY";
+}
+
 static void draw_status(struct top *top, struct area line)
 {
         cleanup(buf_done) struct buf trail;
@@ -140,8 +147,7 @@ static void draw_status(struct top *top, struct area line)
         if (top->paused)
                 column = put_word(line, column, ROLE_WARNING, "PAUSED");
         if (top->replay)
-                column = put_word(line, column, ROLE_INFO, "%s x%g",
-                        top->replay->ended(top->replay->cookie) ? "END OF REPLAY" : "REPLAY",
+                column = put_word(line, column, ROLE_INFO, "%s x%g", replay_word(top->replay),
                         top->replay->speed(top->replay->cookie));
         if (top->has_said) {
                 area_text(line, 0, column, top->said_role, sv_of(top->said));

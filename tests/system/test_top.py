@@ -281,6 +281,73 @@ def test_keys_do_what_they_say(recording):
         tmux.ended(0)
 
 
+def test_places_of_a_recording(tmp_path):
+    """Back and forward by pictures, minutes and to a time, playing and standing still, in every view."""
+    path = tmp_path / "long.rec"
+    begin = 1700000000  # 22:13:20 UTC
+    lines = [{"tarsier-top": 1, "time": begin * 10**9}]
+    for minute in range(5):
+        at = minute * 60 * 10**9
+        for record in ({"host": {"cpu": minute, "hostname": f"minute{minute}"}},
+                       {"process": {"pid": 100 + minute, "start": str(minute), "name": f"made{minute}", "cpu": 1}},
+                       {"event": {"type": "exec", "process": {"pid": 100 + minute, "name": f"made{minute}"}}},
+                       {"tick": {"time": begin + minute * 60}}):
+            lines.append({"at": at, "record": record})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with Tmux(120, 30) as tmux:
+        tmux.top("--replay", str(path), "--speed", "1000", "--view", "processes", ready="END OF REPLAY", TZ="UTC")
+        tmux.shows("made0", "made4", "22:17:20")
+        tmux.keys("(")
+        tmux.wait(lambda: "made4" in tmux.text() and "END OF REPLAY" in tmux.text(), "played from the beginning again")
+        tmux.keys("p", "(")  # it stands still now
+        tmux.shows("made0", "22:13:20", "PAUSED")
+        tmux.lacks("made1")
+        tmux.keys(".", ".")
+        tmux.shows("made2", "22:15:20")
+        tmux.lacks("made3")
+        tmux.keys(",")
+        tmux.shows("made1", "22:14:20")
+        tmux.lacks("made2")
+        tmux.keys("Enter", ",")  # details of a process that is not there yet
+        tmux.shows("22:13:20")
+        tmux.keys("Escape", "}", "}", "}")
+        tmux.shows("made3", "22:16:20")
+        tmux.keys("{")
+        tmux.shows("22:15:20")
+        for word, clock in (("22:14:50", "22:14:50"), ("22:16", "22:16:00"), ("-90s", "22:14:30"), ("+1m", "22:15:30"),
+                            ("2023-11-14T22:13:25Z", "22:13:25"), ("23:59:59", "22:17:20"), ("10:00", "22:17:20")):
+            tmux.keys(":")
+            tmux.type("time " + word)
+            tmux.keys("Enter")
+            tmux.shows(clock)
+        tmux.shows("END OF REPLAY")
+        for word in ("25:00", "noon", "1:2:3:4", "+", "-x"):
+            tmux.keys(":")
+            tmux.type("time " + word)
+            tmux.keys("Enter")
+            tmux.shows("a time is 12:34:56")
+        for number in range(1, 8):
+            tmux.keys(str(number), "(", "Enter", ")", ",", "Escape", "{", ".", ")", "Escape")
+        tmux.keys("?")
+        tmux.shows("any other key closes")
+        tmux.keys("z", "Q")
+        tmux.ended(0)
+        assert tmux.restored()
+
+
+def test_a_recording_without_a_way_back(recording, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with Tmux(100, 20) as tmux:
+        writer = subprocess.Popen(["sh", "-c", 'exec cat "$1" > "$2"', "sh", str(recording), str(fifo)])
+        tmux.top("--replay", str(fifo), "--speed", "1000", "--view", "processes", ready="END OF REPLAY")
+        assert writer.wait(timeout=60) == 0
+        tmux.keys("(")
+        tmux.shows("there is no way back", "nginx")
+        tmux.keys("Q")
+        tmux.ended(0)
+
+
 def test_down_and_back(recording):
     """From a container to its processes and back; q leaves step by step."""
     with Tmux(120, 30) as tmux:

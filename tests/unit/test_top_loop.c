@@ -188,6 +188,124 @@ static void test_replay(void **state)
         buf_done(&played.text);
 }
 
+/* ---- places of a recording ---- */
+
+struct seeking {
+        struct loop *loop;
+        struct player *player;
+        struct top_replay doors;
+        struct loop_fake_clock clock;
+        struct buf text; /* letters of the records, "<" for a new beginning, "!" where a place is reached */
+};
+
+static void seeking_record(struct sv record, void *cookie)
+{
+        struct seeking *seeking = cookie;
+        buf_putc(&seeking->text, sv_starts(record, SV("{\"tick\"")) ? 't' : record.p[2]);
+}
+
+static void seeking_reset(void *cookie)
+{
+        buf_putc(&((struct seeking *)cookie)->text, '<');
+}
+
+static void seeking_sought(void *cookie)
+{
+        buf_putc(&((struct seeking *)cookie)->text, '!');
+}
+
+/* Goes there; what was told on the way. */
+static const char *seek_to(struct seeking *seeking, enum top_seek_kind kind, int64_t by)
+{
+        struct error err;
+        buf_clear(&seeking->text);
+        assert_int_equal(seeking->doors.seek(seeking->player, (struct top_seek){ kind, by }), 0);
+        for (int i = 0; i < 10 && seeking->doors.seeking(seeking->player); i++)
+                assert_true(loop_run_once(seeking->loop, 0, &err) >= 0);
+        assert_false(seeking->doors.seeking(seeking->player));
+        return buf_text(&seeking->text);
+}
+
+/* Seconds since the recording's begin that the clock of what is shown tells. */
+static int seek_clock(struct seeking *seeking)
+{
+        return (int)((seeking->doors.unix_ns(seeking->player) - INT64_C(1700000000000000000)) / SECOND);
+}
+
+static void test_seek(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct error err;
+        struct seeking seeking = { 0 };
+        close(mkstemp(path));
+        write_file(path, "{\"tarsier-top\":1,\"time\":1700000000000000000}\n"
+                         "{\"at\":0,\"record\":{\"a\":1}}\n"
+                         "{\"at\":0,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":60000000000,\"record\":{\"b\":1}}\n"
+                         "{\"at\":60000000000,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":70000000000,\"record\":{\"e\":1}}\n"
+                         "{\"at\":200000000000,\"record\":{\"c\":1}}\n"
+                         "{\"at\":200000000000,\"record\":{\"tick\":{}}}\n");
+        fake_clock_init(&seeking.clock, 0);
+        seeking.loop = loop_new(&(struct loop_options){ .clock = &seeking.clock.clock }, &err);
+        buf_init(&seeking.text, 4096);
+        struct player_options options = { .loop = seeking.loop,
+                .speed = 1,
+                .on_record = seeking_record,
+                .on_reset = seeking_reset,
+                .on_sought = seeking_sought,
+                .cookie = &seeking };
+        seeking.player = player_new(path, &options, &err);
+        assert_non_null(seeking.player);
+        seeking.doors = player_doors(seeking.player);
+        assert_int_equal(player_start(seeking.player, &err), 0);
+        seeking.doors.set_paused(seeking.player, true);
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, 1), "at!");
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, 1), "bt!");
+        assert_int_equal(seek_clock(&seeking), 60);
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, -1), "<at!");
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, -1), "<at!"); /* there is none before the first */
+        assert_string_equal(seek_to(&seeking, GO_BY, 65 * SECOND), "bt!");
+        assert_int_equal(seek_clock(&seeking), 65);
+        assert_string_equal(seek_to(&seeking, GO_BY, -MINUTE), "<at!");
+        assert_int_equal(seek_clock(&seeking), 5);
+        assert_string_equal(seek_to(&seeking, GO_BY, -MINUTE), "!"); /* the same picture, earlier */
+        assert_int_equal(seek_clock(&seeking), 0);
+        assert_string_equal(seek_to(&seeking, GO_TO, INT64_C(1700000070000000000)), "bte!");
+        assert_string_equal(seek_to(&seeking, GO_TO, 0), "<at!"); /* long before it began */
+        assert_string_equal(seek_to(&seeking, GO_END, 0), "btect!");
+        assert_true(seeking.doors.ended(seeking.player));
+        assert_int_equal(seek_clock(&seeking), 200);
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, 1), "!"); /* nor behind the last */
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, -1), "<atbt!");
+        assert_false(seeking.doors.ended(seeking.player));
+        assert_string_equal(seek_to(&seeking, GO_START, 0), "<at!");
+        assert_string_equal(seek_to(&seeking, GO_TO, INT64_MAX), "btect!");
+        assert_string_equal(seek_to(&seeking, GO_BY, INT64_MIN + 1), "<at!");
+
+        /* stands still until it goes on, and then plays to the end by itself */
+        buf_clear(&seeking.text);
+        fake_clock_advance(&seeking.clock, HOUR);
+        assert_true(loop_run_once(seeking.loop, 0, &err) >= 0);
+        assert_string_equal(buf_text(&seeking.text), "");
+        assert_int_equal(seek_clock(&seeking), 0);
+        seeking.doors.set_paused(seeking.player, false);
+        while (!seeking.doors.ended(seeking.player))
+                assert_true(loop_run_once(seeking.loop, LOOP_NEVER, &err) >= 0);
+        assert_string_equal(buf_text(&seeking.text), "btect");
+        /* and after the end again */
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, -2), "<at!");
+        buf_clear(&seeking.text);
+        while (!seeking.doors.ended(seeking.player))
+                assert_true(loop_run_once(seeking.loop, LOOP_NEVER, &err) >= 0);
+        assert_string_equal(buf_text(&seeking.text), "btect");
+        player_free(seeking.player);
+        loop_free(seeking.loop);
+        buf_done(&seeking.text);
+        unlink(path);
+}
+
 static void test_recording(void **state)
 {
         (void)state;
@@ -232,6 +350,7 @@ int main(void)
                 WITH_BENCH(test_terminal_breaks_in_a_frame),
                 WITH_BENCH(test_signals),
                 cmocka_unit_test(test_replay),
+                cmocka_unit_test(test_seek),
                 cmocka_unit_test(test_recording),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,6 +297,27 @@ static void keys_behind_a_pause(void **state)
         assert_lacks(bench, "nginx");
 }
 
+/* Esc and a key that came as one, which a terminal sends for Alt. */
+static void esc_and_a_key(void **state)
+{
+        struct bench *bench = *state;
+        tell_picture(bench);
+        press(bench, "3 Enter");
+        assert_shows(bench, "ancestry");
+        press(bench, "M-S");
+        assert_lacks(bench, "ancestry");
+        press(bench, "Enter M-Esc"); /* twice: there is nothing to leave at the second */
+        assert_lacks(bench, "ancestry");
+        press(bench, "? M-1"); /* the list of keys closes, and the view is another */
+        assert_shows(bench, "Memory");
+        press(bench, "3 / n g M-x"); /* a slip in a line that is typed */
+        assert_int_equal(bench->top->prompt_kind, PROMPT_FILTER);
+        press(bench, "M-Esc");
+        assert_int_equal(bench->top->prompt_kind, PROMPT_NONE);
+        press(bench, "M-Up M-F5"); /* keys of their own */
+        assert_lacks(bench, "ancestry");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -311,6 +332,7 @@ int main(void)
                 WITH_BENCH(test_mouse),
                 WITH_BENCH(keys_between_a_record_and_its_picture),
                 WITH_BENCH(keys_behind_a_pause),
+                WITH_BENCH(esc_and_a_key),
                 WITH_BENCH(a_picture_that_does_not_come),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

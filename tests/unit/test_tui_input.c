@@ -64,6 +64,17 @@ static void test_letters(void **state)
         assert_keys("\033a\033\xc3\xa9\033\r", "M-a M-\xc3\xa9 M-Enter");
 }
 
+/* What comes as one is more than one key where it cannot be one. */
+static void test_esc_and_more(void **state)
+{
+        (void)state;
+        assert_keys("\033\033a", "Esc M-a");
+        assert_keys("\033\033\xc3\xa9", "Esc M-\xc3\xa9");
+        assert_keys("\033\033\033a", "Esc Esc M-a");
+        assert_keys("\033\033\033\033[A", "Esc Esc M-Up");
+        assert_keys("\033\033[200~one\033[201~", "Esc paste(one)");
+}
+
 static void test_cursor_keys(void **state)
 {
         (void)state;
@@ -232,6 +243,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_letters),
+                cmocka_unit_test(test_esc_and_more),
                 cmocka_unit_test(test_cursor_keys),
                 cmocka_unit_test(test_function_keys),
                 cmocka_unit_test(test_modify_other_keys),

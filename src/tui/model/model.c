@@ -132,6 +132,29 @@ void model_free(struct model *model)
         free(model);
 }
 
+void model_clear(struct model *model)
+{
+        forget_rows(model);
+        host_done(&model->host);
+        memset(&model->host, 0, sizeof(model->host));
+        model->have_host = false;
+        model_drop_events(model);
+        model_drop_alerts(model);
+        model_drop_connections(model);
+        model->event_first = 0;
+        model->events_dropped = model->events_missed = model->alerts_refused = 0;
+        memset(model->execs, 0, sizeof(model->execs));
+        model->execs_second = 0;
+        model->containers_moved = true;
+        model->sweeping = false;
+        memset(model->sources, 0, sizeof(model->sources));
+        model->source_count = 0;
+        model->ticks = 0;
+        model->time_ns = model->now_ns = 0;
+        model->interval_ns = NAN;
+        model->changes++;
+}
+
 /* ---- keys ---- */
 
 enum { KEY_MAX = MODEL_TEXT_MAX };

@@ -191,6 +191,9 @@ struct model *model_new(struct error *err);
 void model_free(struct model *model);
 DEFINE_CLEANUP(struct model *, model_free);
 
+/* As new, but for the numbers of rows, which are never given twice. */
+void model_clear(struct model *model);
+
 /* Takes one record, which came at unix_ns. What is none is counted in `malformed`, a kind that is not known in
  * `unknown`. */
 void model_apply(struct model *model, struct sv record, int64_t unix_ns);
