@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from metrics_harness import Groups, Metrics, until
+from agent_harness import Agent, wait_for
+from metrics_harness import Groups, Metrics, parse, until
+from test_metrics_agent import MetricsAgent
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 
@@ -90,3 +92,25 @@ def test_each_process(tarsier):
 def test_pids_of_nothing_are_refused(tarsier):
     done = tarsier('metrics', '--process_pids', '--duration=1ms')
     assert done.returncode != 0 and 'process_series says how many' in done.stderr
+
+
+@pytest.mark.parametrize('privacy', [False, True])
+def test_programs_in_the_agent(tmp_path, privacy):
+    config = ('modules:\n  api: {listen: {http: 127.0.0.1:0}}\n  metrics:\n    cadvisor: {process_series: 2, process_pids: true}\n'
+              + ('privacy: true\n' if privacy else ''))
+    with Groups('tarsier-programs') as groups, Agent(tmp_path / 'state', config) as agent:
+        path = groups.make('web')
+        metrics = MetricsAgent(agent).up()
+        sleeper = go(groups, start(groups, 'web', 'sleep', '600'))
+        try:
+            wait_for(lambda: f'id="{path}"' in metrics.ask('/prometheus')[1], 'the group')
+            if privacy:  # names of programs are not told
+                assert 'tarsier_process' not in metrics.ask('/prometheus')[1]
+                return
+            wait_for(lambda: ('tarsier_process_cpu_seconds_total', tuple(sorted(
+                {'id': path, 'name': '', 'comm': 'sleep', 'pid': str(sleeper.pid)}.items()))) in parse(metrics.ask('/prometheus')[1]),
+                     'its process')
+            status = metrics.json('/status')
+            assert status['process_series'] > 0 and status.get('process_series_refused', 0) == 0
+        finally:
+            end(sleeper)
