@@ -2,6 +2,7 @@
 //   node build.mjs            writes dist/
 //   node build.mjs --check    fails when dist/ is not what the sources make, or is too large
 //   node build.mjs --watch    writes dist/ at each change, with a source map
+//   node build.mjs --once DIR writes to DIR what --watch would write now
 //   node build.mjs --sizes    tells what of the sources takes how much of app.js, before it is gzipped
 import { build, context } from "esbuild";
 import { mkdir, mkdtemp, readFile, readdir, rm, copyFile, writeFile } from "node:fs/promises";
@@ -93,6 +94,9 @@ try {
     await check();
   } else if (mode === "--sizes") {
     await shares();
+  } else if (mode === "--once") {
+    await copies(process.argv[3]);
+    await build(options(process.argv[3], true));
   } else if (mode === "--watch") {
     await copies(join(here, "dist"));
     await (await context(options("dist", true))).watch();

@@ -1,7 +1,8 @@
-// An esbuild plugin that leaves out of uPlot what no chart of this page uses: bars, steps and splines, scales that are not
-// linear, its own legend, texts of dates, joining of tables. uPlot is one closure, which no bundler shakes: what is never true
-// for our options (src/ui/chart.tsx) is written as false, and functions that are then never called lose their bodies. Each
-// cut must be found where it was, or the build fails: a new uPlot has to be looked at.
+// An esbuild plugin that leaves out of uPlot what no chart of this page uses: bars, steps and splines, bands, points of lines,
+// scales that are not linear, its own legend, its own steps and texts of time, dragging up and down, joining of tables. uPlot is
+// one closure, which no bundler shakes: what is never true for our options (src/ui/chart.tsx) is written as false, and functions
+// that are then never called lose their bodies. Each cut must be found where it was, or the build fails: a new uPlot has to be
+// looked at.
 import { readFile } from "node:fs/promises";
 
 const NEVER_CALLED = [

@@ -156,6 +156,7 @@ flow("a mute ends at any time that is chosen", async ({ open, host, assert, acce
   await mute.getByRole("button", { name: "End …" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
   await mute.getByText("over").waitFor();
+  await until(() => page.evaluate(() => document.activeElement?.matches(".details-body")), "the focus in the list of mutes");
   assert.equal(await page.getByRole("dialog").count(), 0);
 }, { allow: /400/ });
 

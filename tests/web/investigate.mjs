@@ -133,6 +133,7 @@ scenario("a run is kept with a time, run by hand, and removed", async ({ open, a
   await card.waitFor();
   await card.getByRole("button", { name: "Remove …" }).click();
   await question.getByRole("button", { name: "Remove" }).click();
+  await until(() => page.evaluate(() => document.activeElement?.id === "main"), "the focus in the page when its button is gone");
   await card.waitFor({ state: "detached" });
   await page.goto(`${page.url().split("#")[0]}#/agent?tab=schedule`);
   await page.getByRole("heading", { level: 1, name: "Agent" }).waitFor();

@@ -95,7 +95,7 @@ scenario("paused and opened again, the tiles show the time that is paused", asyn
   await until(async () => (await query("load"))?.time < Date.now() / 1000 - 20, "a history of 20 s");
   const { time, value } = await query("load");
   const again = await open(`#/?paused=${new Date((time + 1) * 1000).toISOString()}`);
-  const tile = (title) => again.locator(".tile", { hasText: title });
+  const tile = (title) => again.locator(".tile").filter({ has: again.locator("dt", { hasText: title }) });
   await again.getByText(/^Figures of/).waitFor();
   const told = (await tile("Load").locator("b").innerText()).trim();
   await until(async () => /^\d/.test(await tile("Load").locator("b").innerText()), "a load");
@@ -133,7 +133,7 @@ scenario("I/O wait, steal, load and forks have a past; executions say that they 
   const execs = page.locator("figure", { hasText: "Executions a second" });
   if (await execs.count()) {
     assert(asked.includes("forks"));
-    await execs.getByText("executions: since this page is open").waitFor();
+    await execs.getByText("executions, from now on").waitFor();
   }
 });
 

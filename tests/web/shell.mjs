@@ -1,4 +1,9 @@
 // What every page has around it: login, keys, themes, time, connection.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { run, scenario, skip, until } from "./browser.mjs";
 import { changed, drag, focused, hash, inAddress, notInAddress, query, rowOf, rows, slash, sleeper, unique } from "./steps.mjs";
 
@@ -337,6 +342,50 @@ scenario("who may not is told so, and what runs not is named", async ({ open }) 
   await page.getByRole("navigation", { name: "Pages" }).getByText("Events").waitFor({ state: "detached" });
   await page.goto(`${page.url().split("#")[0]}#/events`);
   await page.getByText("does not run here").waitFor();
+});
+
+scenario("the bundle of npm run watch says what the small one says", async ({ open, assert }) => {
+  const folder = mkdtempSync(join(tmpdir(), "tarsier-watch-"));
+  try {
+    execFileSync(process.execPath, [fileURLToPath(new URL("../../web/build.mjs", import.meta.url)), "--once", folder]);
+    const script = readFileSync(join(folder, "app.js"), "utf8");
+    const said = [];
+    for (const own of [false, true]) {
+      const page = await open("about:blank");
+      if (own) await page.route("**/app.js", (route) => route.fulfill({ body: script, contentType: "text/javascript" }));
+      await page.goto(`${process.env.PAGE_URL}/#/investigate`);
+      await page.locator(".modules a").first().waitFor();
+      await page.getByLabel("Time range").selectOption("choose");
+      const dialog = page.getByRole("dialog");
+      const text = () => dialog.evaluate((box) => box.textContent);
+      const words = [await text()];
+      await dialog.locator("input").nth(0).fill("2026-01-02T03:04:05");
+      await dialog.locator("input").nth(1).fill("2026-01-01T03:04:05");
+      await page.keyboard.press("Enter");
+      await dialog.getByText("The end must be later").waitFor();
+      said.push([...words, await text()]);
+    }
+    assert.deepEqual(said[1], said[0]);
+    assert.match(said[0][0], /From.*To.*Local time.*Cancel.*Show/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+scenario("a time range is named as people read it", async ({ open, assert }) => {
+  const page = await open("#/investigate?range=3h");
+  const shown = page.locator("header select option:checked");
+  await until(async () => (await shown.innerText()) === "3 h", "three hours");
+  for (const [words, name] of [
+    ["from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", "01-01 00:00 – 01-02 00:00"],
+    ["from=2026-01-01T03:04:00Z&to=2026-01-01T05:04:00Z", "01-01 03:04 – 01-01 05:04"],
+    ["from=2026-01-01T03:04:00Z&to=2026-01-01T03:05:00Z", "01-01 03:04:00 – 01-01 03:05:00"],
+    ["range=24h", "24 h"],
+  ]) {
+    await page.evaluate((to) => (location.hash = `#/investigate?${to}`), words);
+    await until(async () => (await shown.innerText()) === name, name);
+  }
+  assert.equal(await page.locator("header select option", { hasText: "15 min" }).count(), 1);
 });
 
 await run();

@@ -77,7 +77,7 @@ export function Histogram({ title, bars, onBrush }: Props) {
             .filter(Boolean)
             .join(", ") || "none"
         }`;
-  const summary = all ? `${count(all)} from ${time(0)} to ${time(length)}, at most ${count(top)} in ${text(step)} at ${time(busiest)}` : `None from ${time(0)} to ${time(length)}`;
+  const summary = all ? `${count(all)} from ${time(0)} to ${time(length)}, at most ${count(top)} in ${lengthOf(step)} at ${time(busiest)}` : `None from ${time(0)} to ${time(length)}`;
   const barAt = (event: PointerEvent) => {
     const place = box.current!.getBoundingClientRect();
     return Math.max(0, Math.min(length - 1, Math.floor(((event.clientX - place.left) / place.width) * length)));
@@ -207,5 +207,6 @@ export function Histogram({ title, bars, onBrush }: Props) {
   );
 }
 
-const text = (step: number): string =>
+/** A length of seconds: "1.5 h". */
+export const lengthOf = (step: number): string =>
   step < 60 ? `${step} s` : step < 3600 ? `${step / 60} min` : step < 86_400 ? `${step / 3600} h` : `${step / 86_400} d`;

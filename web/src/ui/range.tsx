@@ -4,10 +4,10 @@ import { clock } from "../lib/format";
 import { now, pause, paused, range, RANGES, setFixed, setNow, setSpan, span, seconds } from "../lib/time";
 import { route } from "../lib/route";
 import { Dialog } from "./dialog";
+import { lengthOf } from "./histogram";
 import { Icon } from "./icon";
 
-const WORDS: Record<string, string> = { s: "s", m: " min", h: " h", d: " d" };
-const readable = (text: string) => text.replace(/[smhd]$/, (unit) => WORDS[unit]!);
+const readable = (text: string) => text.replace("m", " min").replace(/[hd]/, " $&");
 
 /** datetime-local wants local time without a zone. */
 const local = (time: number) => clock(time, true).slice(0, 19).replace(" ", "T");
@@ -60,7 +60,9 @@ export function RangePicker() {
   const chosen = fixed ? "fixed" : own || RANGES.find((text) => seconds(text) === span.value)!;
   const ends = () => {
     const { from, to } = range.value;
-    const text = (time: number) => (to - from > 86_400 ? clock(time, true).slice(5, 16) : clock(time).slice(0, to - from < 600 ? 8 : 5));
+    const day = (time: number) => clock(time, true).slice(0, 10);
+    const today = day(from) === day(to) && day(to) === day(Date.now() / 1000);
+    const text = (time: number) => clock(time, true).slice(today ? 11 : 5, to - from < 600 ? 19 : 16);
     return `${text(from)} – ${text(to)}`;
   };
   return (
@@ -76,7 +78,7 @@ export function RangePicker() {
           } else if (value !== "fixed") setSpan(value);
         }}
       >
-        {own && !fixed ? <option value={own}>{readable(own)}</option> : null}
+        {own && !fixed ? <option value={own}>{lengthOf(span.value)}</option> : null}
         {fixed ? <option value="fixed">{ends()}</option> : null}
         {RANGES.map((text) => (
           <option value={text}>{readable(text)}</option>

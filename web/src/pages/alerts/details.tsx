@@ -114,6 +114,7 @@ export function Mutes({ turn, onClose }: { turn: number; onClose: () => void }) 
     try {
       await request(`${BASE}/mutes/${mute.id}`, { method: "DELETE" });
       toast("The mute has ended", "good");
+      document.querySelector<HTMLElement>(".details-body")?.focus({ preventScroll: true }); // the button goes
       all.again();
     } catch (error) {
       toastError(error, "Not ended");

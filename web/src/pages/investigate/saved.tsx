@@ -63,7 +63,11 @@ export function SavedList() {
   };
   const remove = async (name: string) => {
     const text = "It is not run by the clock any more. What its runs found stays in the run log.";
-    if (await confirm({ title: `Remove ${name}?`, text, action: "Remove", danger: true })) await act(`/v1/saved/${name}`, "DELETE", () => toast(`${name} was removed`));
+    if (await confirm({ title: `Remove ${name}?`, text, action: "Remove", danger: true }))
+      await act(`/v1/saved/${name}`, "DELETE", () => {
+        toast(`${name} was removed`);
+        document.getElementById("main")?.focus({ preventScroll: true }); // its card goes, with what had the focus
+      });
   };
   if (!value?.saved?.length) return null;
   return (

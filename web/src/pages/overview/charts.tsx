@@ -6,6 +6,7 @@ import { besides, host, hostTrace, traceContainer } from "../../lib/feed";
 import { percent } from "../../lib/format";
 import { useLoad } from "../../lib/load";
 import { hrefOf } from "../../lib/route";
+import { paused } from "../../lib/time";
 import { Charts } from "../../ui/chart";
 import { SeriesChart } from "../../ui/series";
 
@@ -31,14 +32,10 @@ function Execs() {
       title="Executions a second"
       unit="count"
       of={[
-        ["executions", "execs", ""],
+        ["executions, from now on", "execs", ""],
         ["forks, threads too", "forks", "forks"],
       ]}
-      note={
-        <>
-          executions: since this page is open; <a href={hrefOf("events", "", { type: "exec" })}>events</a>
-        </>
-      }
+      note={<a href={hrefOf("events", "", { type: "exec" })}>events</a>}
     />
   );
 }
@@ -119,7 +116,7 @@ export function VitalCharts({ children }: { children?: ComponentChildren }) {
           ["5 min", "load5", "load5"],
           ["15 min", "load15", "load15"],
         ]}
-        note={`${percent(((now?.load1 ?? 0) / cpus) * 100)} of the CPUs`}
+        note={paused.value ? "" : `${percent(((now?.load1 ?? 0) / cpus) * 100)} of the CPUs`}
       />
       {children}
     </Charts>
