@@ -185,17 +185,21 @@ static void pause_command(struct top *top)
  * recording began later. */
 static bool parse_time_of_day(struct top *top, const char *text, int64_t *ret_ns)
 {
-        unsigned hour, minute, second = 0;
-        int used = 0, more = 0;
+        static const uint64_t most[] = { 23, 59, 60 };
+        uint64_t numbers[3] = { 0 };
+        size_t count = 0;
+        struct sv rest = sv_of(text), part;
         struct tm parts;
         const time_t shown = (time_t)(top_now_unix_ns(top) / SECOND);
-        if (sscanf(text, "%2u:%2u%n:%2u%n", &hour, &minute, &used, &second, &more) < 2 ||
-                text[more ? more : used] != '\0' || hour > 23 || minute > 59 || second > 60 ||
-                !localtime_r(&shown, &parts))
+        for (; sv_split(&rest, ':', &part); count++)
+                if (count == 3 || part.n > 2 || !sv_parse_u64(part, 10, &numbers[count]) ||
+                        numbers[count] > most[count])
+                        return false;
+        if (count < 2 || !localtime_r(&shown, &parts))
                 return false;
-        parts.tm_hour = (int)hour;
-        parts.tm_min = (int)minute;
-        parts.tm_sec = (int)second;
+        parts.tm_hour = (int)numbers[0];
+        parts.tm_min = (int)numbers[1];
+        parts.tm_sec = (int)numbers[2];
         parts.tm_isdst = -1;
         *ret_ns = (int64_t)mktime(&parts) * SECOND;
         if (*ret_ns >= top->replay->begin_ns(top->replay->cookie) / SECOND * SECOND)

@@ -233,7 +233,7 @@ static void check_losses(struct look *look, struct finding *finding)
         uint64_t received = number_of(json_object_get(watch, "watch"), "received");
         if (lost && lost >= received / 100) /* who hides between them has a chance */
                 finding_show(finding, REPORT_MEDIUM, "watch: %llu of %llu events are missing", (unsigned long long)lost,
-                        (unsigned long long)(received + lost));
+                        received + (unsigned long long)lost);
         if (finding->evidence_count)
                 finding_say(finding, REPORT_INFO, "The agent has not seen or not kept everything since it started");
 }
