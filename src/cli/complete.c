@@ -149,13 +149,10 @@ int cmd_complete(int argc, char **argv)
         buf_init(&out, CANDIDATES_MAX);
         if (line.at > line.count)
                 return 0;
-        if (line.at == 0) {
+        bool command = skip_common(&line, &out); /* else it is a value of what stands before it */
+        if (command && (line.at == 0 || !line.count)) {
                 complete_first(typed(&line), &out);
-        } else if (!skip_common(&line, &out)) {
-                ; /* a value of what stands before the command */
-        } else if (line.at == 0 || !line.count) {
-                complete_first(typed(&line), &out);
-        } else {
+        } else if (command) {
                 const struct verb *verb = cli_find_verb(line.words[0]);
                 const struct catalog_entry *sub = verb ? NULL : sub_command(&line);
                 const struct catalog_entry *entry =

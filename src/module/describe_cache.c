@@ -72,7 +72,7 @@ bool describe_cache_get(
                 return false;
         cleanup(free) char *text = malloc((size_t)st.st_size);
         ssize_t size = text ? read_all(fd, text, (size_t)st.st_size, &ignored) : -1;
-        if (size <= (ssize_t)key.len || memcmp(text, buf_text(&key), key.len) != 0)
+        if (!text || size <= (ssize_t)key.len || memcmp(text, buf_text(&key), key.len) != 0)
                 return false;
         buf_append(ret_text, text + key.len, (size_t)size - key.len);
         return !ret_text->failed;
