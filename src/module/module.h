@@ -71,7 +71,8 @@ struct module {
         bool stream;     /* a list without an end: rows are shown as they come and not kept; --json is one row a line */
         const char *asks; /* standard: where this persistent module runs in an agent, the run is a query of it (service
                              set); else it is a run of its own */
-        const char *const *agent_paths;      /* standard: paths of the API, NULL-terminated. What the agent of this host
+        const char *const
+                *agent_paths;                /* standard: paths of the API, NULL-terminated. What the agent of this host
                                                 answers      to a GET of each is in the run (run.h); the worker asks before it
                                                 locks      itself and looks at the answers afterwards, so it needs no socket */
         const struct module *const *queries; /* persistent: the modules that ask it, NULL-terminated */

@@ -365,7 +365,7 @@ static void services_on_all_addresses(void **state)
 }
 
 #define BOUND(number, address, inode)                                                                                  \
-        "   " number ": " address " 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 " inode            \
+        "   " number ": " address " 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 " inode     \
         " 2 0 0\n"
 
 static void services_over_udp(void **state)

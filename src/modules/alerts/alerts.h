@@ -286,7 +286,7 @@ enum {
         TICK_S = 30,
         WARN_S = 300,
         FOLLOWERS_MAX = 64,
-        COUNTINGS_MAX = 32, /* requests for counts at one time */
+        COUNTINGS_MAX = 32,           /* requests for counts at one time */
         FOLLOWER_BYTES_MAX = 1 << 20, /* that wait for a slow reader */
         ANSWER_MAX = 32 << 20,
         BODY_TEXT_MAX = 64 << 10, /* of a request */
@@ -395,7 +395,7 @@ void followers_end(struct alerts *alerts);
 void handle_list(struct service *service, struct request *request);
 void handle_stream(struct service *service, struct request *request);
 
-/* alerts_counts.c */
+/* alerts_histogram.c */
 void handle_counts(struct service *service, struct request *request);
 void countings_end(struct alerts *alerts);
 
