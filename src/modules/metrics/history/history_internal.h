@@ -75,7 +75,7 @@ struct history {
         size_t scratch;
         char **label_names;
         size_t label_name_count;
-        struct buf text; /* scratch */
+        struct buf text;          /* scratch */
         struct history_host host; /* for the next sample of "/" */
         struct history_counters counters;
         struct error problem;
