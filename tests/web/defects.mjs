@@ -1,6 +1,6 @@
 // What was wrong once: addresses typed by hand, tokens, hidden pages, streams that break, texts of the host.
-import { run, scenario, until } from "./browser.mjs";
-import { rows } from "./steps.mjs";
+import { run, scenario, skip, until } from "./browser.mjs";
+import { rowOf, rows, unique } from "./steps.mjs";
 
 const title = (page) => page.locator("main h1").first();
 
@@ -102,6 +102,20 @@ scenario("one step on within a page the focus is in what came", async ({ open })
   await page.keyboard.press("Enter");
   await page.locator(".crumbs").waitFor();
   await until(() => page.evaluate(() => document.activeElement?.id === "main"), "the focus in the page");
+});
+
+scenario("what comes between an empty list and its stream is there", async ({ open, host }) => {
+  if (!(await host("is_root"))) skip("root, for the rules of watch");
+  const name = unique("between");
+  const page = await open("about:blank");
+  let held = false;
+  await page.route("**/alerts/stream?**", async (route) => {
+    if (!held) await host("run_from_temp", { name }); // before the stream is open
+    held = true;
+    await route.continue();
+  });
+  await page.goto(`${process.env.PAGE_URL}/#/alerts?q=${name}`);
+  await rowOf(page, name).first().waitFor();
 });
 
 await run();

@@ -94,7 +94,7 @@ scenario("paused and opened again, the tiles show the time that is paused", asyn
   };
   await until(async () => (await query("load"))?.time < Date.now() / 1000 - 20, "a history of 20 s");
   const { time, value } = await query("load");
-  const again = await open(`#/?paused=${new Date((time + 1) * 1000).toISOString()}`);
+  const again = await open(`#/?paused=${new Date(time * 1000).toISOString()}`);
   const tile = (title) => again.locator(".tile").filter({ has: again.locator("dt", { hasText: title }) });
   await again.getByText(/^Figures of/).waitFor();
   const told = (await tile("Load").locator("b").innerText()).trim();

@@ -132,8 +132,24 @@ export abstract class Log<Row extends { id: number }> {
           this.timer ||= setTimeout(() => this.flush(), FLUSH);
         }
       },
-      state: (error) => (this.cut.value = error?.message ?? ""),
+      state: (error) => {
+        this.cut.value = error?.message ?? "";
+        if (!error && !this.rows.peek().length) void this.fill();
+      },
     });
+  }
+
+  /** An empty list has no last row behind which the stream could go on: what came before it was open is asked for. */
+  private async fill(): Promise<void> {
+    const signal = this.abort.signal;
+    const answer = await this.ask(this.size).catch(() => null);
+    if (!answer || signal.aborted) return;
+    this.flush();
+    const rows = this.rows.peek();
+    const known = new Set(rows.map(({ id }) => id));
+    const missing = answer.rows.filter(({ id }) => !known.has(id));
+    if (missing.length) this.rows.value = [...rows, ...missing].sort((a, b) => b.id - a.id);
+    this.more.value ||= answer.more;
   }
 
   private flush(): void {
