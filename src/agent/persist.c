@@ -200,7 +200,7 @@ static void advance(struct persist *persist)
                 return;
         }
         watch(persist);
-        if (verdict && state == WORKER_READY)
+        if (verdict && state == WORKER_READY && !persist->stopping) /* killed as it came up: its end follows */
                 set_up(persist);
 }
 
