@@ -281,7 +281,8 @@ void reload_advance(struct agent *agent)
 {
         size_t nodes[GRAPH_NODES_MAX];
         size_t count;
-        while ((count = graph_leavable(&agent->graph, nodes)) > 0)
+        /* each round moves one at least: the bound is for a fault, which is not to hold the agent for ever */
+        for (size_t round = 0; round < GRAPH_NODES_MAX && (count = graph_leavable(&agent->graph, nodes)) > 0; round++)
                 for (size_t i = 0; i < count; i++) {
                         struct persist *persist = supervise_node(agent, nodes[i]);
                         if (persist)

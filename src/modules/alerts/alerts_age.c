@@ -1,7 +1,7 @@
 /* The time that retention goes by, and what the module does with it. */
 #include "modules/alerts/alerts_age.h"
 
-#include "alerts.h"
+#include "modules/alerts/alerts.h"
 
 #include <time.h>
 
