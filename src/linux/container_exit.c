@@ -50,7 +50,10 @@ static int read_docker(const struct lookup *lookup, int64_t since_ns, int *ret, 
         const json_t *now = json_object_get(json, "State");
         const json_t *status = json_object_get(now, "ExitCode");
         const int64_t finished_ns = state_time(state_member(lookup, now, "FinishedAt"));
-        if (json_is_true(json_object_get(now, "Running")) || finished_ns < since_ns || !json_is_integer(status))
+        /* one that its restart policy will start again counts as running (daemon/container: SetRestarting) */
+        const bool runs =
+                json_is_true(json_object_get(now, "Running")) && !json_is_true(json_object_get(now, "Restarting"));
+        if (runs || finished_ns < since_ns || !json_is_integer(status))
                 return fail(err, E_UNAVAILABLE, "Docker has not noted the end of %s yet", lookup->identity->id);
         json_int_t value = json_integer_value(status);
         if (value < 0 || value > INT32_MAX)

@@ -5,19 +5,25 @@
 #include "base/timefmt.h"
 #include "linux/container_state.h"
 
+#include <sys/ioctl.h>
+
 #define ID "4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d4a5b6c7d"
 
-static void put_docker(const struct fixture *fixture, bool running, int64_t finished_ns, const char *status)
+static void put_docker_state(const struct fixture *fixture, const char *state, int64_t finished_ns, const char *status)
 {
         char text[512];
         char when[TIME_TEXT_MAX];
         time_format_rfc3339(finished_ns, when);
         snprintf(text, sizeof(text),
-                "{\"ID\":\"" ID
-                "\",\"Name\":\"/web\",\"State\":{\"Running\":%s,\"Pid\":0,\"ExitCode\":%s,\"FinishedAt\":\"%s\"},"
+                "{\"ID\":\"" ID "\",\"Name\":\"/web\",\"State\":{%s,\"Pid\":0,\"ExitCode\":%s,\"FinishedAt\":\"%s\"},"
                 "\"Config\":{\"Image\":\"nginx\"}}",
-                running ? "true" : "false", status, when);
+                state, status, when);
         put(fixture, "var/lib/docker/containers/" ID "/config.v2.json", text);
+}
+
+static void put_docker(const struct fixture *fixture, bool running, int64_t finished_ns, const char *status)
+{
+        put_docker_state(fixture, running ? "\"Running\":true" : "\"Running\":false", finished_ns, status);
 }
 
 static void begin_docker(struct fixture *fixture)
@@ -122,6 +128,20 @@ static void one_that_starts_again_at_once(void **state)
         end(&fixture);
 }
 
+/* A restart policy: Docker says that it runs, and is about to start it again. */
+static void one_that_its_engine_will_start_again(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        put_docker_state(&fixture, "\"Running\":true,\"Restarting\":true", unix_now(&fixture), "7");
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 1);
+        assert_int_equal(fixture.told[0].exit_code, 7);
+        end(&fixture);
+}
+
 static void plain_groups_do_not_wait(void **state)
 {
         (void)state;
@@ -166,6 +186,146 @@ static void a_file_that_is_there_for_a_moment(void **state)
         remove_below(&fixture, "run/libpod/exits"); /* the directory goes, with what is kept of it */
         drain(&fixture);
         assert_int_equal(fixture.registry->exit_directory_count, 0);
+        end(&fixture);
+}
+
+#define OF_USER "5b6c7d8e5b6c7d8e5b6c7d8e5b6c7d8e5b6c7d8e5b6c7d8e5b6c7d8e5b6c7d8e"
+
+static uid_t some_user(void)
+{
+        return getuid() ? getuid() : 1000;
+}
+
+static void give_to_user(const struct fixture *fixture, const char *path)
+{
+        char full[512];
+        snprintf(full, sizeof(full), "%s/%s", fixture->root, path);
+        assert_int_equal(lchown(full, some_user(), (gid_t)-1), 0);
+}
+
+static void put_of_user(const struct fixture *fixture, const char *path, const char *text)
+{
+        put(fixture, path, text);
+        give_to_user(fixture, path);
+}
+
+/* The system's podman has ID, a user's has OF_USER; the user's directory of statuses is at `exits`. */
+static void begin_two_podmans(struct fixture *fixture, char exits[128], char group[200])
+{
+        char text[256];
+        const unsigned uid = some_user();
+        begin(fixture);
+        make_group(fixture, "/libpod_parent");
+        make_group(fixture, "/user.slice");
+        snprintf(group, 200, "/user.slice/user-%u.slice", uid);
+        make_group(fixture, group);
+        snprintf(group, 200, "/user.slice/user-%u.slice/libpod-" OF_USER ".scope", uid);
+        snprintf(text, sizeof(text), "user:x:%u:%u::/home/user:/bin/sh\n", uid, uid);
+        put(fixture, "etc/passwd", text);
+        put(fixture, "var/lib/containers/storage/overlay-containers/containers.json",
+                "[{\"id\":\"" ID "\",\"names\":[\"job\"]}]");
+        put_of_user(fixture, "home/user/.local/share/containers/storage/overlay-containers/containers.json",
+                "[{\"id\":\"" OF_USER "\",\"names\":[\"theirs\"]}]");
+        snprintf(exits, 128, "run/user/%u/libpod/tmp/exits", uid);
+        put(fixture, "run/libpod/exits/other", "1");
+}
+
+static void a_user_tells_of_no_one_elses_containers(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        char exits[128];
+        char path[256];
+        char group[200];
+        begin_two_podmans(&fixture, exits, group);
+        snprintf(path, sizeof(path), "%s/other", exits);
+        put_of_user(&fixture, path, "1");
+        give_to_user(&fixture, exits);
+        start(&fixture);
+        make_group(&fixture, group);
+        make_group(&fixture, "/libpod_parent/libpod-" ID);
+        make_group(&fixture, "/docker");
+        make_group(&fixture, "/docker/" ID);
+        put_docker(&fixture, false, unix_now(&fixture), "3");
+        run_for(&fixture, 3 * SECOND);
+        assert_int_equal(fixture.registry->exit_directory_count, 2);
+        fixture.events = 0;
+        put(&fixture, "run/libpod/exits/" ID, "9");
+        drain(&fixture);
+        snprintf(path, sizeof(path), "%s/" ID, exits);
+        put_of_user(&fixture, path, "0"); /* not theirs */
+        snprintf(path, sizeof(path), "%s/" OF_USER, exits);
+        put_of_user(&fixture, path, "5");
+        drain(&fixture);
+        remove_group(&fixture, "/libpod_parent/libpod-" ID);
+        remove_group(&fixture, group);
+        remove_group(&fixture, "/docker/" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.events, 3);
+        for (size_t i = 0; i < 3; i++) {
+                const char *name = fixture.told[i].container;
+                const int wanted = strcmp(name, group) == 0 ? 5 : strcmp(name, "/docker/" ID) == 0 ? 3 : 9;
+                assert_int_equal(fixture.told[i].exit_code, wanted);
+        }
+        end(&fixture);
+}
+
+static void a_users_link_leads_nowhere(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        char exits[128];
+        char path[256];
+        char group[200];
+        if (getuid() != 0)
+                skip(); /* needs root: else all files are the same user's */
+        begin_two_podmans(&fixture, exits, group);
+        snprintf(path, sizeof(path), "run/user/%u/libpod/other", some_user());
+        put(&fixture, path, "");
+        snprintf(path, sizeof(path), "%s/run/user/%u/libpod/tmp", fixture.root, some_user());
+        assert_int_equal(symlink("../../../libpod", path), 0);
+        start(&fixture);
+        make_group(&fixture, group);
+        run_for(&fixture, 3 * SECOND);
+        assert_non_null(named(&fixture, group));
+        assert_int_equal(fixture.registry->exit_directory_count, 0);
+        make_group(&fixture, "/libpod_parent/libpod-" ID);
+        run_for(&fixture, 3 * SECOND);
+        fixture.events = 0;
+        put(&fixture, "run/libpod/exits/" ID, "9");
+        drain(&fixture);
+        remove_group(&fixture, "/libpod_parent/libpod-" ID);
+        drain(&fixture);
+        assert_int_equal(fixture.told[0].exit_code, 9);
+        end(&fixture);
+}
+
+/* Who writes without an end is served by the piece. */
+static void many_statuses_do_not_hold_the_loop(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        int waiting = 0;
+        begin(&fixture);
+        make_group(&fixture, "/libpod_parent");
+        put(&fixture, "var/lib/containers/storage/overlay-containers/containers.json",
+                "[{\"id\":\"" ID "\",\"names\":[\"job\"]}]");
+        put(&fixture, "run/libpod/exits/other", "1");
+        start(&fixture);
+        make_group(&fixture, "/libpod_parent/libpod-" ID);
+        run_for(&fixture, 3 * SECOND);
+        for (int i = 0; i < 600; i++) {
+                char path[128];
+                snprintf(path, sizeof(path), "run/libpod/exits/%060d", i);
+                put(&fixture, path, "1");
+        }
+        fixture.clock.manual = true;
+        assert_true(loop_run_once(fixture.loop, 0, NULL) > 0);
+        assert_int_equal(ioctl(fixture.registry->exits_inotify, FIONREAD, &waiting), 0);
+        assert_true(waiting > 0);
+        drain(&fixture);
+        assert_int_equal(ioctl(fixture.registry->exits_inotify, FIONREAD, &waiting), 0);
+        assert_int_equal(waiting, 0);
         end(&fixture);
 }
 
@@ -217,7 +377,10 @@ int main(void)
                 cmocka_unit_test(a_status_that_comes_a_moment_later), cmocka_unit_test(a_status_that_never_comes),
                 cmocka_unit_test(a_container_whose_files_are_gone), cmocka_unit_test(one_that_starts_again_at_once),
                 cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_conmon_writes),
-                cmocka_unit_test(a_file_that_is_there_for_a_moment) };
+                cmocka_unit_test(one_that_its_engine_will_start_again),
+                cmocka_unit_test(a_file_that_is_there_for_a_moment),
+                cmocka_unit_test(a_user_tells_of_no_one_elses_containers), cmocka_unit_test(a_users_link_leads_nowhere),
+                cmocka_unit_test(many_statuses_do_not_hold_the_loop) };
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ enum {
         REGISTRY_ENVS_MAX = 64,             /* variables kept of one container */
         REGISTRY_SAMPLE_MEMORY = 8 << 20,   /* arena of one sample */
         REGISTRY_EXIT_DIRECTORIES_MAX = 16, /* one a user who runs podman */
-        REGISTRY_EXITS_KEPT = 64,           /* statuses whose container's group is still there */
+        REGISTRY_EXITS_KEPT = 32,           /* statuses a user whose container's group is still there */
         REGISTRY_PROBES_MAX = 2000 /* files that stay open, of all containers; half of what the process may open */
 };
 
@@ -104,14 +104,16 @@ struct command_line { /* of a process that may be the victim of an OOM kill soon
 };
 enum { COMMAND_LINES_MAX = 32 };
 
-struct exit_directory {
-        int wd;
-        uint32_t owner_uid;
-};
-
 struct kept_exit {
         char id[80]; /* "": free */
         int status;
+};
+
+struct exit_directory {
+        int wd;
+        uint32_t owner_uid; /* whose containers it tells of, and of no others: whoever owns it writes what he likes */
+        size_t next;
+        struct kept_exit kept[REGISTRY_EXITS_KEPT];
 };
 
 struct registry {
@@ -170,8 +172,7 @@ struct registry {
         int exits_inotify; /* -1: none */
         loop_id exits_id;
         struct exit_directory exit_directories[REGISTRY_EXIT_DIRECTORIES_MAX];
-        size_t exit_directory_count, exit_next;
-        struct kept_exit exits[REGISTRY_EXITS_KEPT];
+        size_t exit_directory_count;
         struct command_line *commands; /* COMMAND_LINES_MAX, made when the first is needed */
         struct oom_watch *oom;
         struct container_identity identity; /* what container_identity gave last */
@@ -222,8 +223,8 @@ void deletions_forget(struct registry *registry);
 
 /* Watches where its status will be written, if it is one of podman's. */
 void exits_watch(const struct container *container);
-/* The status that was written last for it, once. */
-bool exits_take(struct registry *registry, const char *id, int *ret);
+/* The status that its podman wrote last for it, once. */
+bool exits_take(const struct container *container, int *ret);
 void exits_forget(struct registry *registry);
 
 /* ---- identity.c ---- */
@@ -263,7 +264,7 @@ static inline bool sample_has_hinted_mounts(const struct container *container)
 void sample_rates(const struct container_stats *before, struct container_stats *stats, uint64_t *per_cpu);
 
 /* Of a group in which nothing ran since `stats` was read: what others may have changed meanwhile, into stats. That is
- * memory, by reclaim; pressure that falls; I/O while pages are written back; packets. */
+ * memory, by reclaim; pressure; I/O while pages are written back or swapped; packets. */
 int sample_read_changes(
         struct container *container, struct arena *arena, struct container_stats *stats, struct error *err);
 /* What of a group is read: bits of cgroup_read_flags. */

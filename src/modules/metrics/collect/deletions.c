@@ -95,8 +95,8 @@ static struct deletion *deletion_new(const struct container *container)
         deletion->engine = container->engine;
         deletion->owner_uid = identity->owner_uid;
         deletion->exit_code = -1;
-        deletion->known = exits_take(container->registry, container->ref.id, &deletion->exit_code) ||
-                          !notes_ends(container->engine) || !*container->ref.id;
+        deletion->known =
+                exits_take(container, &deletion->exit_code) || !notes_ends(container->engine) || !*container->ref.id;
         memcpy(deletion->id, container->ref.id, id_size);
         deletion->name = deletion->id + id_size;
         memcpy(deletion->name, container->name, container->name_size + 1);
@@ -125,7 +125,7 @@ void deletion_tell(struct container *container)
         if (registry->deletions || notes_ends(container->engine))
                 deletion = deletion_new(container);
         if (!deletion) {
-                exits_take(registry, container->ref.id, &status);
+                exits_take(container, &status);
                 tell(registry, container->name, registry_unix_ns(registry), status);
                 return;
         }
