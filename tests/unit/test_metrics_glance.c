@@ -133,11 +133,90 @@ static void pressure_that_falls_is_read(void **state)
         end(&fixture);
 }
 
+static void put_waiting(const struct fixture *fixture, const char *text)
+{
+        put(fixture, "sys/fs/cgroup/web/io.pressure", text);
+}
+
+/* All its processes wait for a device that does not answer: that takes no CPU time. */
+static void pressure_that_rises_is_read(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct arena arena;
+        begin(&fixture);
+        arena_init(&arena, 1 << 20);
+        make_group(&fixture, "/web");
+        put_waiting(&fixture, "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
+        fixture.options.kinds |= 1u << METRIC_PRESSURE;
+        fixture.options.interval_ns = fixture.options.max_interval_ns = HOUR;
+        start(&fixture);
+        for (int i = 0; i < 12; i++) {
+                look(&fixture);
+                run_for(&fixture, 11 * SECOND);
+        }
+        put_waiting(&fixture, "some avg10=99.00 avg60=17.00 avg300=3.00 total=11000000\n");
+        named(&fixture, "/web")->whole_ns = loop_now_ns(fixture.loop);
+        look(&fixture);
+        assert_true(newest(&fixture, &arena).cgroup.io_pressure.some.avg10 > 98);
+        assert_int_equal(newest(&fixture, &arena).cgroup.io_pressure.some.total_ns, 11 * SECOND);
+        arena_done(&arena);
+        end(&fixture);
+}
+
+static uint64_t written(const struct container_stats *stats)
+{
+        const struct cgroup_io_table *table = &stats->cgroup.io[CGROUP_IO_SERVICE_BYTES];
+        return table->count ? table->rows[0].values[CGROUP_IO_WRITE] : 0;
+}
+
+/* Others push its pages out, or write back what it left: its I/O goes on without it. */
+static void io_of_its_pages_is_read(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        struct arena arena;
+        begin(&fixture);
+        arena_init(&arena, 1 << 20);
+        make_group(&fixture, "/web");
+        put(&fixture, "sys/fs/cgroup/web/io.stat", "8:0 rbytes=0 wbytes=100 rios=0 wios=1 dbytes=0 dios=0\n");
+        put(&fixture, "sys/fs/cgroup/web/memory.swap.current", "0\n");
+        fixture.options.kinds |= 1u << METRIC_DISK_IO;
+        fixture.options.interval_ns = fixture.options.max_interval_ns = HOUR;
+        start(&fixture);
+        for (int i = 0; i < 12; i++) {
+                look(&fixture);
+                run_for(&fixture, 11 * SECOND);
+        }
+        struct container_stats stats = newest(&fixture, &arena);
+        assert_int_equal(written(&stats), 100);
+        put(&fixture, "sys/fs/cgroup/web/io.stat", "8:0 rbytes=0 wbytes=900 rios=0 wios=2 dbytes=0 dios=0\n");
+        named(&fixture, "/web")->whole_ns = loop_now_ns(fixture.loop);
+        look(&fixture);
+        stats = newest(&fixture, &arena);
+        assert_int_equal(written(&stats), 100); /* nothing says that it moved: once a minute */
+        run_for(&fixture, 11 * SECOND);
+        put(&fixture, "sys/fs/cgroup/web/memory.swap.current", "800\n");
+        look(&fixture);
+        stats = newest(&fixture, &arena);
+        assert_int_equal(written(&stats), 900);
+        /* a file that cannot be read says nothing: no counter falls */
+        run_for(&fixture, 11 * SECOND);
+        put(&fixture, "sys/fs/cgroup/web/memory.swap.current", "0\n");
+        remove_below(&fixture, "sys/fs/cgroup/web/io.stat");
+        look(&fixture);
+        stats = newest(&fixture, &arena);
+        assert_int_equal(written(&stats), 900);
+        arena_done(&arena);
+        end(&fixture);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(memory_is_read_and_the_rest_kept),
                 cmocka_unit_test(all_is_read_once_a_minute), cmocka_unit_test(one_that_ran_is_read_whole),
-                cmocka_unit_test(pressure_that_falls_is_read) };
+                cmocka_unit_test(pressure_that_falls_is_read), cmocka_unit_test(pressure_that_rises_is_read),
+                cmocka_unit_test(io_of_its_pages_is_read) };
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

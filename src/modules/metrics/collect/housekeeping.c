@@ -420,6 +420,13 @@ static void tell_repeated(const struct container *container)
         arena_done(&arena);
 }
 
+static void rates_are_zero(struct container *container)
+{
+        container->rate_total = container->rate_user = container->rate_system = 0;
+        if (container->per_cpu)
+                memset(container->per_cpu, 0, container->per_cpu_count * sizeof(*container->per_cpu));
+}
+
 static int repeat(struct container *container, int64_t time_ns)
 {
         struct registry *registry = container->registry;
@@ -432,9 +439,7 @@ static int repeat(struct container *container, int64_t time_ns)
                 return -1;
         keep_below_memory_limit(registry);
         container->latest_ns = time_ns;
-        container->rate_total = container->rate_user = container->rate_system = 0;
-        if (container->per_cpu)
-                memset(container->per_cpu, 0, container->per_cpu_count * sizeof(*container->per_cpu));
+        rates_are_zero(container);
         registry->counters.samples++;
         registry->counters.samples_repeated++;
         tell_repeated(container);
@@ -454,6 +459,7 @@ static int glance(struct container *container, struct arena *arena, bool *ret_sa
 {
         struct registry *registry = container->registry;
         struct container_stats stats;
+        rates_are_zero(container); /* of the sample that is told */
         if (!container_latest(container, arena, &stats))
                 return fail(err, E_NOT_FOUND, "no sample");
         if (sample_read_changes(container, arena, &stats, err) < 0)
@@ -462,9 +468,6 @@ static int glance(struct container *container, struct arena *arena, bool *ret_sa
         if (keep(container, &stats, ret_same, err) < 0)
                 return -1;
         container->latest_ns = stats.time_ns;
-        container->rate_total = container->rate_user = container->rate_system = 0;
-        if (container->per_cpu)
-                memset(container->per_cpu, 0, container->per_cpu_count * sizeof(*container->per_cpu));
         registry->counters.samples++;
         if (registry->hooks.sampled)
                 registry->hooks.sampled(container, &stats, registry->hooks.cookie);
@@ -478,7 +481,7 @@ int housekeeping_glance(struct container *container, bool *ret, struct error *er
         struct arena arena;
         bool same = false;
         *ret = container->whole_ns && now_ns - container->whole_ns < WHOLE_NS && container->has_rate &&
-               !names_are_due(container, now_ns) && ran_nothing(container);
+               !names_are_due(container, now_ns) && !sample_has_hinted_mounts(container) && ran_nothing(container);
         if (!*ret)
                 return 0;
         int64_t before_ns = cpu_now_ns(registry);

@@ -77,7 +77,7 @@ bool container_latest(const struct container *container, struct arena *arena, st
 int registry_refresh(struct registry *registry, struct container *container, int64_t max_age_ns, struct error *err);
 /* The same, but a group whose CPU time stands still since its newest sample was read is left as it is, for 10 s at
  * most: *ret_still is true then, and the sample tells what is now. After that only what others may have changed in it
- * is read (memory, falling pressure, I/O of pages that are written back, packets), and all of it once a minute. */
+ * is read (memory, pressure, I/O of pages that are written back, packets), and all of it once a minute. */
 int registry_look(
         struct registry *registry, struct container *container, int64_t max_age_ns, bool *ret_still, struct error *err);
 /* When the newest sample that was read, not repeated, was read: the loop's clock; 0: never. */

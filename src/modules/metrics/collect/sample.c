@@ -240,27 +240,6 @@ static void read_load(struct container *container, const struct cgroup_dirs *dir
         stats->load_d_average = (int32_t)(container->load_d * 1000);
 }
 
-static bool is_under_pressure(const struct pressure *pressure)
-{
-        const struct pressure_line *const lines[] = { &pressure->some, &pressure->full };
-        for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
-                if (lines[i]->avg10 > 0 || lines[i]->avg60 > 0 || lines[i]->avg300 > 0)
-                        return true;
-        return false;
-}
-
-static unsigned flags_of_changes(const struct registry *registry, const struct cgroup_stats *before)
-{
-        const unsigned all = sample_group_flags(registry);
-        unsigned flags = all & CGROUP_READ_MEMORY ? CGROUP_READ_MEMORY_BRIEF : 0;
-        if (is_under_pressure(&before->cpu_pressure) || is_under_pressure(&before->memory_pressure) ||
-                is_under_pressure(&before->io_pressure))
-                flags |= all & CGROUP_READ_PRESSURE;
-        if (before->memory.dirty || before->memory.writeback || !before->has_memory)
-                flags |= all & CGROUP_READ_IO;
-        return flags;
-}
-
 static void take_memory_changes(struct cgroup_memory *memory, const struct cgroup_memory *read)
 {
         const struct cgroup_memory before = *memory;
@@ -284,30 +263,59 @@ static void take_memory_changes(struct cgroup_memory *memory, const struct cgrou
         memory->hierarchical_node_count = before.hierarchical_node_count;
 }
 
+/* Is there I/O though nothing ran: pages are written back, or were, or are swapped out? */
+static bool writes_pages(const struct cgroup_stats *before, const struct cgroup_stats *now)
+{
+        return !now->has_memory || before->memory.dirty || before->memory.writeback || now->memory.dirty ||
+               now->memory.writeback || now->memory.swap != before->memory.swap;
+}
+
+static void take_changes(struct cgroup_stats *stats, const struct cgroup_stats *now)
+{
+        if (now->has_memory)
+                take_memory_changes(&stats->memory, &now->memory);
+        if (!now->has_pressure)
+                return;
+        stats->cpu_pressure = now->cpu_pressure;
+        stats->memory_pressure = now->memory_pressure;
+        stats->io_pressure = now->io_pressure;
+}
+
+static int read_group_changes(const struct registry *registry, const struct cgroup_dirs *dirs, struct arena *arena,
+        unsigned flags, struct cgroup_stats *stats, struct error *err)
+{
+        const int root = registry->options->root;
+        struct cgroup_stats now;
+        struct cgroup_stats io;
+        if (cgroup_stats_read(root, &registry->mounts, dirs, false, flags & ~CGROUP_READ_IO, arena, &now, err) < 0)
+                return -1;
+        if (flags & CGROUP_READ_IO && writes_pages(stats, &now)) {
+                if (cgroup_stats_read(root, &registry->mounts, dirs, false, CGROUP_READ_IO, arena, &io, err) < 0)
+                        return -1;
+                if (io.has_io)
+                        memcpy(stats->io, io.io, sizeof(io.io));
+        }
+        take_changes(stats, &now);
+        return 0;
+}
+
 int sample_read_changes(
         struct container *container, struct arena *arena, struct container_stats *stats, struct error *err)
 {
         struct registry *registry = container->registry;
-        const int root = registry->options->root;
-        const unsigned flags = flags_of_changes(registry, &stats->cgroup);
-        struct cgroup_stats read;
+        const unsigned all = sample_group_flags(registry);
+        /* pressure rises too while all processes wait for a device that does not answer */
+        const unsigned flags = (all & (CGROUP_READ_PRESSURE | CGROUP_READ_IO)) |
+                               (all & CGROUP_READ_MEMORY ? CGROUP_READ_MEMORY_BRIEF : 0);
         struct cgroup_dirs dirs;
         if (flags) {
-                if (cgroup_dirs_open_for(root, &registry->mounts, container->name, flags, &dirs, err) < 0)
+                if (cgroup_dirs_open_for(
+                            registry->options->root, &registry->mounts, container->name, flags, &dirs, err) < 0)
                         return -1;
-                int status = cgroup_stats_read(root, &registry->mounts, &dirs, false, flags, arena, &read, err);
+                int status = read_group_changes(registry, &dirs, arena, flags, &stats->cgroup, err);
                 cgroup_dirs_close(&dirs);
                 if (status < 0)
                         return -1;
-                if (read.has_memory)
-                        take_memory_changes(&stats->cgroup.memory, &read.memory);
-                if (flags & CGROUP_READ_PRESSURE) {
-                        stats->cgroup.cpu_pressure = read.cpu_pressure;
-                        stats->cgroup.memory_pressure = read.memory_pressure;
-                        stats->cgroup.io_pressure = read.io_pressure;
-                }
-                if (flags & CGROUP_READ_IO)
-                        memcpy(stats->cgroup.io, read.io, sizeof(read.io));
         }
         /* its first process is still there: to end takes CPU time */
         if (stats->has_net && container->pid > 0) {
