@@ -1,4 +1,5 @@
 """talk over TLS, with openssl, GnuTLS and Python as servers; certificates are made for the run."""
+import ctypes
 import datetime
 import json
 import shutil
@@ -217,6 +218,34 @@ def test_a_server_that_closes_or_says_nothing(tarsier):
     with python_server(lambda connection: connection.recv(1000) and connection.recv(1000)) as port:
         result = talk(tarsier, f'127.0.0.1:{port}', '--tls', '--timeout', '200ms')
     assert not result['success'] and result['errors'] == ['127.0.0.1: the handshake timed out']
+
+
+@pytest.mark.parametrize('what', ['warnings', 'requests'])
+def test_a_server_that_only_warns(tarsier, pki, what):
+    """Over TLS 1.2, after the handshake: it must not hold the run, which no silence ends."""
+    try:
+        gnutls = ctypes.CDLL('libgnutls.so.30')
+    except OSError:
+        pytest.skip('needs libgnutls')
+    credentials = ctypes.c_void_p()
+    gnutls.gnutls_certificate_allocate_credentials(ctypes.byref(credentials))
+    assert gnutls.gnutls_certificate_set_x509_key_file(credentials, *(str(path).encode() for path in pki.good), 1) == 0
+
+    def warn(connection):
+        session = ctypes.c_void_p()
+        connection.settimeout(None)
+        gnutls.gnutls_init(ctypes.byref(session), 1)
+        gnutls.gnutls_priority_set_direct(session, b'NORMAL:-VERS-ALL:+VERS-TLS1.2', None)
+        gnutls.gnutls_credentials_set(session, 1, credentials)
+        gnutls.gnutls_transport_set_int2(session, connection.fileno(), connection.fileno())
+        status = gnutls.gnutls_handshake(session)
+        while status >= 0:
+            status = gnutls.gnutls_alert_send(session, 1, 112) if what == 'warnings' else gnutls.gnutls_rehandshake(session)
+        gnutls.gnutls_deinit(session)
+    with python_server(warn) as port:
+        result = talk(tarsier, f'127.0.0.1:{port}', '--tls', '--ca', pki.ca)
+    assert not result['success'] and result['errors'] == ['127.0.0.1: the server sends warnings without end']
+    assert result['elements']['tls']['verified']
 
 
 def test_no_version_in_common(tarsier, pki):

@@ -7,7 +7,10 @@
 #include <arpa/inet.h>
 #include <poll.h>
 
-enum { BEGINNING_MAX = 40 }; /* bytes of a peer that does not speak TLS which are shown */
+enum {
+        BEGINNING_MAX = 40, /* bytes of a peer that does not speak TLS which are shown */
+        WARNINGS_MAX = 100, /* of one session: a peer that sends nothing else would hold the run past its time */
+};
 
 struct talk_tls {
         struct talker *talker;
@@ -20,6 +23,7 @@ struct talk_tls {
         bool broken; /* the socket takes no more */
         char beginning[BEGINNING_MAX];
         size_t beginning_size;
+        unsigned warnings;
         char why[512]; /* talker->ended may point here */
 };
 
@@ -211,6 +215,8 @@ static void explain_end(struct talk_tls *client, int status)
         int errnum = errno;
         if (!speaks_tls(client))
                 explain_plain_text(client);
+        else if (!tls.gnutls_error_is_fatal(status))
+                snprintf(client->why, sizeof(client->why), "the server sends warnings without end");
         else if (status == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR || status == GNUTLS_E_CERTIFICATE_ERROR)
                 snprintf(client->why, sizeof(client->why), "the certificate is not verified: %s",
                         client->row->reason ? client->row->reason : "it cannot be read");
@@ -233,7 +239,7 @@ static bool handshake_step(struct talk_tls *client, int64_t started_ns)
                 int status = tls.gnutls_handshake(client->session);
                 if (status == GNUTLS_E_AGAIN)
                         return false;
-                if (status < 0 && !tls.gnutls_error_is_fatal(status))
+                if (status < 0 && !tls.gnutls_error_is_fatal(status) && ++client->warnings <= WARNINGS_MAX)
                         continue; /* GNUTLS_E_INTERRUPTED, a warning */
                 if (status < 0) {
                         explain_end(client, status);
@@ -300,8 +306,8 @@ ssize_t talk_tls_recv(struct talker *talker, void *bytes, size_t size)
                 }
                 if (got >= 0)
                         return got;
-                if (!tls.gnutls_error_is_fatal((int)got))
-                        continue; /* a warning, a request to shake hands anew, a session ticket */
+                if (!tls.gnutls_error_is_fatal((int)got) && ++talker->tls->warnings <= WARNINGS_MAX)
+                        continue; /* a warning, a request to shake hands anew */
                 explain_end(talker->tls, (int)got);
                 errno = 0;
                 return -1;
