@@ -16,6 +16,7 @@ struct entry {
         struct schedule *schedule;
         char name[72];
         int64_t last_ns; /* wall clock of the last intent, or of what was skipped in its place; 0 = never */
+        int64_t from_ns; /* wall clock when next_ns was made */
         int64_t next_ns; /* INT64_MAX: never */
         unsigned running;
         char run[RUN_ID_MAX];
@@ -112,16 +113,34 @@ static void begin(struct schedule *schedule, struct entry *entry, const struct c
         free(parameters);
 }
 
+static void set_next(struct schedule *schedule, struct entry *entry, const struct config_schedule *config, int64_t now)
+{
+        entry->from_ns = now;
+        entry->next_ns = schedule_due(config, entry->last_ns, now, schedule->agent->config->local_time);
+}
+
 /* The last run lies in the future: the clock was set back since. An interval goes on from now. Points in time that have
  * been are not run twice when it was some hours; more is a correction of the clock, and what it says now counts, as in
  * cron(8). */
 static void look_back(struct schedule *schedule, struct entry *entry, const struct config_schedule *config, int64_t now)
 {
-        if (entry->last_ns <= now || (!config->every_ns && entry->last_ns - now <= SET_BACK_NS))
+        int64_t last = entry->last_ns ? entry->last_ns : entry->from_ns;
+        if (last <= now || (!config->every_ns && last - now <= SET_BACK_NS))
                 return;
         log_notice("schedule %s: the clock was set back", entry->name);
-        entry->last_ns = now;
-        entry->next_ns = schedule_due(config, now, now, schedule->agent->config->local_time);
+        if (entry->last_ns)
+                entry->last_ns = now;
+        set_next(schedule, entry, config, now);
+}
+
+/* Rights may come back by themselves, when a user is known again. What was due meanwhile is not made up for. */
+static void look_again(
+        struct schedule *schedule, struct entry *entry, const struct config_schedule *config, int64_t now)
+{
+        bool was_suspended = entry->suspended[0];
+        if (may_run(schedule, entry) && was_suspended && entry->last_ns)
+                entry->last_ns = now;
+        set_next(schedule, entry, config, now);
 }
 
 static void look(struct schedule *schedule)
@@ -133,6 +152,8 @@ static void look(struct schedule *schedule)
                 const struct config_schedule *config = configured(agent, entry->name);
                 if (config)
                         look_back(schedule, entry, config, now);
+                if (config && entry->suspended[0] && now - entry->from_ns >= LOOK_NS)
+                        look_again(schedule, entry, config, now);
                 if (!config || entry->suspended[0] || entry->next_ns > now || !may_run(schedule, entry))
                         continue;
                 int64_t due = entry->next_ns;
@@ -146,7 +167,7 @@ static void look(struct schedule *schedule)
                  */
                 bool late = config->every_ns && now - due >= config->every_ns;
                 entry->last_ns = config->every_ns && !late ? due : now;
-                entry->next_ns = schedule_due(config, entry->last_ns, now, agent->config->local_time);
+                set_next(schedule, entry, config, now);
         }
         plan(schedule);
 }
@@ -164,10 +185,13 @@ static void plan(struct schedule *schedule)
 {
         int64_t next = INT64_MAX;
         int64_t now = schedule->now_ns();
-        for (size_t i = 0; i < schedule->entries.count; i++)
-                if (schedule->entries.items[i]->next_ns < next && !schedule->entries.items[i]->suspended[0] &&
-                        configured(schedule->agent, schedule->entries.items[i]->name))
-                        next = schedule->entries.items[i]->next_ns;
+        for (size_t i = 0; i < schedule->entries.count; i++) {
+                const struct entry *entry = schedule->entries.items[i];
+                bool never = entry->next_ns == INT64_MAX || !configured(schedule->agent, entry->name);
+                int64_t at = entry->suspended[0] ? entry->from_ns + LOOK_NS : entry->next_ns;
+                if (!never && at < next)
+                        next = at;
+        }
         if (next == INT64_MAX) {
                 loop_rearm_timer_at(schedule->agent->loop, schedule->timer, LOOP_NEVER);
                 return;
@@ -190,11 +214,7 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
         char identity[96];
         struct entry *entry = find(schedule, config->name);
         if (entry) {
-                bool was_suspended = entry->suspended[0];
-                /* what was due while it was suspended is not made up for */
-                if (may_run(schedule, entry) && was_suspended && entry->last_ns)
-                        entry->last_ns = schedule->now_ns();
-                entry->next_ns = schedule_due(config, entry->last_ns, schedule->now_ns(), agent->config->local_time);
+                look_again(schedule, entry, config, schedule->now_ns());
                 return 0;
         }
         entry = calloc(1, sizeof(*entry));
@@ -210,7 +230,7 @@ static int add(struct schedule *schedule, const struct config_schedule *config, 
         if (runlog_last_intent(agent->log, identity, &entry->last_ns, err) < 0)
                 return -1;
         int64_t now = schedule->now_ns();
-        entry->next_ns = schedule_due(config, entry->last_ns, now, agent->config->local_time);
+        set_next(schedule, entry, config, now);
         look_back(schedule, entry, config, now);
         if (entry->last_ns && entry->next_ns <= now) {
                 agent->counters.schedule_missed++;

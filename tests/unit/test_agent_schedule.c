@@ -2,6 +2,7 @@
 #include "agent/runs.h"
 #include "agent/schedule.h"
 #include "base/cleanup.h"
+#include "schema/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -313,6 +314,48 @@ static void a_clock_that_is_set_back(void **state)
         assert_true(run_of("ten", runs_of("ten") - 1) <= at("2025-03-02T12:12:00Z"));
 }
 
+/* A host whose clock was years ahead when the agent came up first: nothing has run yet that would show it. */
+static void a_clock_that_was_wrong_from_the_first(void **state)
+{
+        (void)state;
+        points("night", "30 3 * * *");
+        begin("2036-03-02T12:00:00Z");
+        turn();
+        set_wall("2026-03-02T01:00:00Z");
+        pass(3 * HOUR, SECOND);
+        assert_int_equal(runs_of("night"), 1);
+        assert_int_equal(run_of("night", 0), at("2026-03-02T03:30:00Z"));
+}
+
+/* Who saved it is no user any more, or cannot be looked up, and is one again: no reload tells of that. */
+static void rights_that_come_back(void **state)
+{
+        char *users[] = { (char[]){ "4242" } }, *roles[] = { (char[]){ "admin" } };
+        bool created;
+        struct error err;
+        (void)state;
+        cleanup(json_decref) json_t *entry = json_pack("{s:s, s:s}", "module", "example", "every", "10m");
+        assert_int_equal(
+                saved_put(agent.saved, "mine", entry, "uid 4242 (ann)", at("2026-03-02T00:00:00Z"), &created, &err), 0);
+        config.local_roles.keys = users;
+        config.local_roles.items = roles;
+        begin("2026-03-02T00:00:00Z");
+        turn();
+        pass(HOUR, SECOND);
+        assert_int_equal(runs_of("mine"), 0);
+        config.local_roles.count = 1;
+        pass(MINUTE, SECOND);
+        assert_int_equal(runs_of("mine"), 1);
+        config.local_roles.count = 0;
+        pass(HOUR, SECOND);
+        assert_int_equal(runs_of("mine"), 1);
+        config.local_roles.count = 1;
+        pass(10 * MINUTE, SECOND); /* what was due meanwhile is not made up for */
+        assert_int_equal(runs_of("mine"), 1);
+        pass(MINUTE, SECOND);
+        assert_int_equal(runs_of("mine"), 2);
+}
+
 /* CLOCK_MONOTONIC stands while the host sleeps (clock_gettime(2)), so the loop's timers have not moved. */
 static void what_was_due_while_the_host_slept(void **state)
 {
@@ -412,6 +455,8 @@ int main(void)
                 TEST(a_run_longer_than_its_interval),
                 TEST(a_clock_that_is_set_forward),
                 TEST(a_clock_that_is_set_back),
+                TEST(a_clock_that_was_wrong_from_the_first),
+                TEST(rights_that_come_back),
                 TEST(what_was_due_while_the_host_slept),
                 TEST(daylight_saving),
                 TEST(the_hour_that_comes_twice),
