@@ -215,16 +215,25 @@ int graph_follow(struct graph *fresh, const struct graph *old, struct error *err
         return 0;
 }
 
+/* Does it wait, over however many others, for one that is down? */
+static bool held_up(const struct graph *graph, size_t node)
+{
+        const struct graph_need *need;
+        while (graph->nodes[node].state == GRAPH_IDLE && (need = graph_waits_for(graph, node))) {
+                if (graph->nodes[need->on].failed_once)
+                        return true;
+                node = need->on;
+        }
+        return false;
+}
+
 bool graph_settled(const struct graph *graph)
 {
         for (size_t i = 0; i < graph->count; i++) {
                 const struct graph_node *node = &graph->nodes[i];
-                if (node->state == GRAPH_READY || node->state == GRAPH_COMPLETED || node->state == GRAPH_STOPPED ||
-                        node->failed_once)
-                        continue;
-                /* what waits for one that is down settles with it */
-                const struct graph_need *need = node->state == GRAPH_IDLE ? graph_waits_for(graph, i) : NULL;
-                if (!need || !graph->nodes[need->on].failed_once)
+                bool settled = node->state == GRAPH_READY || node->state == GRAPH_COMPLETED ||
+                               node->state == GRAPH_STOPPED || node->failed_once;
+                if (!settled && !held_up(graph, i)) /* what waits for one that is down settles with it */
                         return false;
         }
         return true;

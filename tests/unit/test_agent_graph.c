@@ -99,6 +99,21 @@ static void one_that_is_down_holds_up_only_its_own(void **state)
         assert_true(graph_settled(&graph));
 }
 
+/* However far away it is. */
+static void a_chain_behind_one_that_is_down(void **state)
+{
+        static const char *const chain[][2] = { { "a", "log" }, { "b", "a" }, { "last", "b" }, { NULL, NULL } };
+        (void)state;
+        build(names, chain, GRAPH_ON_READY);
+        graph_set(&graph, 0, GRAPH_STARTING);
+        assert_false(graph_settled(&graph));
+        graph_set(&graph, 0, GRAPH_DOWN);
+        assert_true(graph_settled(&graph));
+        graph_set(&graph, 0, GRAPH_READY);
+        graph_set(&graph, 1, GRAPH_STARTING);
+        assert_false(graph_settled(&graph));
+}
+
 static void the_end_is_the_order_turned_round(void **state)
 {
         size_t nodes[GRAPH_NODES_MAX];
@@ -239,6 +254,7 @@ int main(void)
                 cmocka_unit_test(what_is_ready_lets_others_start_together),
                 cmocka_unit_test(completed_is_more_than_ready),
                 cmocka_unit_test(one_that_is_down_holds_up_only_its_own),
+                cmocka_unit_test(a_chain_behind_one_that_is_down),
                 cmocka_unit_test(the_end_is_the_order_turned_round),
                 cmocka_unit_test(wrong_declarations_are_refused),
         };
