@@ -22,7 +22,7 @@ struct spawn_flags {
         struct string_list program;
 };
 
-enum spawn_flag { CONFIG, SECRET_FILE, TIMEOUT, EXTRA_FILE, SEED_PROTOCOL, NO_PROTOCOL, PROGRAM };
+enum spawn_flag { CONFIG, SECRET_FILE, TIMEOUT, EXTRA_FILE, SEED_PROTOCOL, NO_PROTOCOL, PROGRAM, HELP = PROGRAM };
 
 static const struct field spawn_fields[] = {
         [CONFIG] = FIELD_STRING(struct spawn_flags, config, .metavar = "KEY=VALUE",
@@ -55,6 +55,7 @@ struct spawn_options {
         int64_t timeout_ns;
         bool seed_form;
         bool plain;
+        bool help;
 };
 
 static void options_done(struct spawn_options *options)
@@ -122,6 +123,10 @@ static int take_flag(struct spawn_options *options, int flag, const char *value,
         case NO_PROTOCOL:
                 options->plain = true;
                 return 0;
+        case HELP:
+        case 'h':
+                options->help = true;
+                return 0;
         case ':':
                 return fail(err, E_INVALID, "an option lacks its value; `tarsier spawn --help`");
         default:
@@ -132,7 +137,7 @@ static int take_flag(struct spawn_options *options, int flag, const char *value,
 /* The index of the program in argv, or -1. */
 static int parse(struct spawn_options *options, int argc, char **argv, struct error *err)
 {
-        struct option flags[PROGRAM + 1] = { 0 };
+        struct option flags[HELP + 2] = { [HELP] = { "help", no_argument, NULL, HELP } };
         for (int i = 0; i < PROGRAM; i++) {
                 const struct field *field = &spawn_fields[i];
                 flags[i].name = field->option ? field->option : field_json_name(field);
@@ -142,10 +147,10 @@ static int parse(struct spawn_options *options, int argc, char **argv, struct er
         opterr = 0;
         optind = 0;
         int flag;
-        while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1)
+        while ((flag = getopt_long(argc, argv, "+:h", flags, NULL)) != -1)
                 if (take_flag(options, flag, optarg, err) < 0)
                         return -1;
-        if (optind >= argc)
+        if (optind >= argc && !options->help)
                 return fail(err, E_INVALID, "no program; `tarsier spawn --help`");
         return optind;
 }
@@ -251,26 +256,18 @@ static int run(const struct spawn_options *options, char **argv)
         return end.signal ? EXIT_SIGNAL_BASE + end.signal : end.status;
 }
 
-/* Before the program: what stands behind it is its own. */
-static bool is_help(int argc, char **argv)
-{
-        for (int i = 1; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++)
-                if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-                        return true;
-        return false;
-}
-
 int cmd_spawn(int argc, char **argv)
 {
         struct error err = { 0 };
         struct spawn_options options = { .config = tarsier_config_new(), .timeout_ns = 30 * SECOND };
-        int program = -1;
-        if (is_help(argc, argv)) {
-                options_done(&options);
-                return cli_verb_help("spawn", 2, (char *[]){ argv[0], (char[]){ "--help" }, NULL }) ? 0 : 2;
-        }
-        program = options.config ? parse(&options, argc, argv, &err) : fail(&err, E_NO_MEMORY, "configuration");
-        int status = program < 0 ? cli_fail(&err) : run(&options, argv + program);
+        int program = options.config ? parse(&options, argc, argv, &err) : fail(&err, E_NO_MEMORY, "configuration");
+        int status = 0;
+        if (program < 0)
+                status = cli_fail(&err);
+        else if (options.help)
+                cli_verb_help("spawn", 2, (char *[]){ argv[0], (char[]){ "--help" }, NULL });
+        else
+                status = run(&options, argv + program);
         options_done(&options);
         return status;
 }

@@ -107,3 +107,12 @@ def test_through_bash(tarsier):
     done = subprocess.run(['bash', '--norc', '-c', script], capture_output=True, text=True, cwd=tarsier.source,
                           env={'PATH': '/usr/bin:/bin', 'TARSIER_PROGRAM': tarsier.path})
     assert done.stdout.split() == ['error', 'warning', 'notice', 'info', 'debug', '--theme'], done.stderr
+
+
+def test_help_of_spawn_behind_its_options(tarsier):
+    """Everywhere before the program, whose own words are left alone."""
+    page = tarsier('spawn', '--help').stdout
+    assert '--timeout' in page
+    for words in (['-h'], ['--timeout', '5s', '--help'], ['--no-protocol', '--config', 'a=b', '-h']):
+        assert tarsier('spawn', *words).stdout == page, words
+    assert tarsier('spawn', '--no-protocol', '--', 'echo', 'x', '--help').stdout == 'x --help\n'
