@@ -2,6 +2,7 @@
 
 #include "agent/authority.h"
 #include "agent/front.h"
+#include "agent/runs.h"
 #include "agent/schedule.h"
 #include "agent/supervise.h"
 #include "base/cleanup.h"
@@ -76,7 +77,7 @@ static int plan_step(struct agent *agent, const struct agent_config *old, struct
 {
         const char *name = step->entry->module->name;
         struct config_module part;
-        step->persist = supervise_find(agent, name);
+        step->persist = supervise_any(agent, name);
         if (!step->persist) { /* its settings are right, or it could not start */
                 if (config_module(agent->config, step->entry->module, &part, err) < 0)
                         return -1;
@@ -129,6 +130,8 @@ static void end_others(struct agent *agent, const struct plan *plan, unsigned *c
                 const struct module *module = persist_module(persist);
                 int node = graph_find(&plan->graph, module->name);
                 if (node < 0) { /* it ended, after an earlier reload or before its first start */
+                        if (module->takes_alerts)
+                                alerts_receiver(&agent->alerts, module->name, false);
                         vec_swap_remove(&agent->modules, i);
                         persist_free(persist);
                         continue;
@@ -274,6 +277,7 @@ int agent_reload(struct agent *agent, struct error *err)
         agent->reload.problem[0] = '\0';
         agent->counters.reloads++;
         agent_advance(agent);
+        runs_start_waiting(agent);
         return 0;
 }
 

@@ -177,8 +177,6 @@ static void free_run(struct run_entry *run)
         free(run);
 }
 
-static void start_waiting(struct agent *agent);
-
 static void finish_later(struct loop *loop, void *cookie)
 {
         struct run_entry *run = cookie;
@@ -195,7 +193,7 @@ static void finish_later(struct loop *loop, void *cookie)
                 results_prune(agent);
         if (agent->runs.count == 0)
                 malloc_trim(0);
-        start_waiting(agent);
+        runs_start_waiting(agent);
         if (agent->stopping)
                 agent_advance(agent);
 }
@@ -208,6 +206,9 @@ static void finish(struct run_entry *run, struct result *result)
         if (run->over)
                 return;
         run->over = true;
+        if (run->module) /* a reload may free it before this run is */
+                persist_forget(run->module, &run->query);
+        run->module = NULL;
         close_file(run, result);
         struct run_summary summary = { .result = result, .ended_by = run->stop[0] ? run->stop : NULL };
         if (run->execution) {
@@ -367,7 +368,7 @@ static void start_run(struct run_entry *run)
                 fail_run(run, &err);
 }
 
-static void start_waiting(struct agent *agent)
+void runs_start_waiting(struct agent *agent)
 {
         size_t running = runs_running(agent);
         for (size_t i = 0; i < agent->runs.count && running < (size_t)agent->config->limits.runs && !agent->stopping;
@@ -472,7 +473,7 @@ int runs_start(struct agent *agent, const struct run_request *request, char *ret
         run->request.parameters = (struct sv){ 0 };
         run->request.caller = NULL;
         snprintf(ret_run, RUN_ID_MAX, "%s", run->id);
-        start_waiting(agent);
+        runs_start_waiting(agent);
         return 0;
 failed:
         free_run(run);

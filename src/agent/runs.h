@@ -23,6 +23,9 @@ struct run_request {
  * full, agent stops). Roles are the caller's business (authority_check_module). */
 int runs_start(struct agent *agent, const struct run_request *request, char *ret_run, struct error *err);
 
+/* Those that wait for their turn and may have it now: limits.runs was raised. */
+void runs_start_waiting(struct agent *agent);
+
 /* Stops a run; what it has so far is its result. E_NOT_FOUND when it is not running. */
 int runs_cancel(struct agent *agent, const char *run, const char *why, struct error *err);
 /* The same for one that only waits for its turn; one that runs goes on. True: it was cancelled. */

@@ -209,7 +209,8 @@ static void on_hangup(struct loop *loop, loop_id id, const struct signalfd_sigin
         notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(time_monotonic_ns() / MICROSECOND));
         if (agent_reload(agent, &err) < 0)
                 log_error("the configuration was not reloaded: %s", err.message);
-        notify_send("READY=1");
+        if (agent->ready_ns) /* else say_ready says so, when it is true */
+                notify_send("READY=1");
 }
 
 static void on_watchdog(struct loop *loop, loop_id id, void *cookie)

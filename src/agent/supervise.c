@@ -3,12 +3,19 @@
 #include "agent/front.h"
 #include "base/log.h"
 
-struct persist *supervise_find(const struct agent *agent, const char *name)
+struct persist *supervise_any(const struct agent *agent, const char *name)
 {
         for (size_t i = 0; i < agent->modules.count; i++)
                 if (strcmp(persist_module(agent->modules.items[i])->name, name) == 0)
                         return agent->modules.items[i];
         return NULL;
+}
+
+struct persist *supervise_find(const struct agent *agent, const char *name)
+{
+        struct persist *persist = supervise_any(agent, name);
+        bool ended = persist && agent->graph.nodes[persist_node(persist)].state == GRAPH_STOPPED;
+        return ended ? NULL : persist;
 }
 
 struct persist *supervise_node(const struct agent *agent, size_t node)

@@ -23,8 +23,10 @@ struct persist *supervise_add(struct agent *agent, const struct catalog_entry *e
 /* All of the agent's configuration, at its start. What a later one changes: reload.h. */
 int supervise_declare(struct agent *agent, struct error *err);
 
-/* The module by name, NULL when it is not enabled. */
+/* The module by name, NULL when it is not enabled, or a reload ended it. */
 struct persist *supervise_find(const struct agent *agent, const char *name);
+/* The same, also one that has ended. */
+struct persist *supervise_any(const struct agent *agent, const char *name);
 struct persist *supervise_node(const struct agent *agent, size_t node);
 
 /* A module came up or went down: api hears of it, waiting alerts go out. */

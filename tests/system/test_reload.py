@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
+import socket
 import tempfile
 
 import pytest
@@ -427,10 +427,112 @@ def test_the_end_in_the_middle(agent, places):
     config = configuration(places)
     config["modules"]["dispatch"]["environment"] = "new"
     config["modules"]["fswatch"]["settle"] = "30ms"
+    workers = set(pids(agent).values())
     stopped = pids(agent)["fswatch"]
     os.kill(stopped, signal.SIGSTOP)
     reload(agent, config)
+    workers |= set(pids(agent).values())
     agent.process.send_signal(signal.SIGTERM)
     os.kill(stopped, signal.SIGCONT)
     assert agent.process.wait(PATIENCE) == 0
-    assert subprocess.run(["pgrep", "-s", str(agent.process.pid)], capture_output=True).stdout == b""
+    assert len(workers) >= 4 and not [pid for pid in workers if state_of(pid) not in "ZX-"]
+
+
+def state_of(pid):
+    """As proc(5) has it; "-" when there is no such process."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "-"
+
+
+def test_a_query_under_way_when_its_module_goes(agent, places):
+    """The module's end and a second reload come in one turn of the agent's loop."""
+    worker = pids(agent)["example-persist"]
+    os.kill(worker, signal.SIGSTOP)
+    front = agent.front()
+    front.start("example-persist", {"string": "x"}, follow=True)
+    config = configuration(places)
+    del config["modules"]["example-persist"]
+    reload(agent, config)
+    mark = len(agent.log())
+    agent.process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: state_of(agent.process.pid) == "T", "the agent's stop")
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: state_of(worker) in "ZX-", "the worker's end")
+    agent.process.send_signal(signal.SIGHUP)
+    agent.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: "configuration reloaded" in agent.log()[mark:], "the second reload")
+    done = json.loads(front.rest(7)[-1][1])
+    assert not done["success"] and done["partial"] == "module went away"
+    assert services(agent).get("example-persist", {"state": "stopped"})["state"] == "stopped"
+
+
+def test_what_a_reload_ended_is_as_if_it_had_never_run(agent, places):
+    """A query of it says that it is not enabled; a module that may ask it runs by itself."""
+    config = configuration(places)
+    config["modules"]["alerts"] = {}
+    reload(agent, config)
+    wait_for(lambda: all_ready(agent, "alerts", *NAMES), "all services")
+    reload(agent, {"modules": {"dispatch": config["modules"]["dispatch"]}})
+    wait_for(lambda: {services(agent)[n]["state"] for n in ("alerts", "example-persist")} == {"stopped"}, "their end")
+    _, frames = agent.front().run("alerts-list")
+    assert any(b"no agent with the module alerts" in payload for _, payload in frames), frames  # its own words
+    _, frames = agent.front().run("example-persist", {"string": "x"})
+    assert any(b"is not enabled in the configuration" in payload for _, payload in frames), frames
+    reload(agent, config)
+    wait_for(lambda: all_ready(agent, "alerts", *NAMES), "all services")
+    _, frames = agent.front().run("example-persist", {"string": "x"})
+    assert json.loads(frames[-1][1])["success"], frames
+
+
+def test_one_that_never_started_gets_no_more_alerts(places):
+    """dispatch waits for api, which cannot listen; when it is taken away alerts go to the log."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        agent = Agent(places / "state", {"services": {"dispatch": ["api"]}, "modules": {
+            "dispatch": configuration(places)["modules"]["dispatch"], "example-persist": {"interval": "100ms"}}})
+        agent.listen = "127.0.0.1:%d" % taken.getsockname()[1]
+        agent.start(ready=False)
+        try:
+            wait_for(lambda: "tarsier: ready" in agent.log(), "ready")  # of what can be
+            assert services(agent)["dispatch"]["waits_for"] == "api"
+            assert services(agent)["example-persist"]["waits_for"] == "dispatch"
+            reload(agent, {"modules": {"example-persist": {"interval": "100ms"}}})
+            wait_for(lambda: "alert of example-persist" in agent.log(), "an alert in the log")
+            assert status(agent)["alerts_waiting"] == 0
+            assert agent.stop() == 0
+        finally:
+            agent.__exit__()
+
+
+def test_systemd_is_told_that_it_is_ready_when_it_is(places):
+    """A reload in its first moment, which is there before its loop, is no sign of that."""
+    def hang_up():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    path = str(places / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(path)
+        notified.settimeout(PATIENCE)
+        agent = Agent(places / "state", configuration(places), environment={"NOTIFY_SOCKET": path}, preexec_fn=hang_up)
+        with agent:
+            told = [notified.recv(4096)]
+            while b"READY=1" not in told[-1]:
+                told.append(notified.recv(4096))
+            assert b"RELOADING=1" in told[0] and b"STATUS=ready" in told[-1], told
+            assert agent.stop() == 0
+
+
+def test_more_places_for_runs(places, modules):
+    config = {"limits": {"runs": 1}}
+    with Agent(places / "state", config, environment=modules) as agent:
+        front = agent.front()
+        for _ in range(3):
+            front.start("patient")
+        assert [status(agent)["runs"][n] for n in ("running", "queued")] == [1, 2]
+        reload(agent, {"limits": {"runs": 2}})
+        wait_for(lambda: [status(agent)["runs"][n] for n in ("running", "queued")] == [2, 1], "the second run")
+        (pathlib.Path(modules["TARSIER_MODULES_DIR"]) / ".go").touch()
+        wait_for(lambda: [status(agent)["runs"][n] for n in ("running", "queued")] == [0, 0], "the end of all")
+        assert agent.stop() == 0
