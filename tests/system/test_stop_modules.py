@@ -1,6 +1,6 @@
 """A stop ends every standard module of ours soon, with a complete result; so do a limit of memory and one of time.
 
-The times are printed for the reader; the only verdict on them is a second, ten times what a stop may take. That a run which
+The times are printed for the reader; the only verdict on them is five seconds, where a tenth is meant. That a run which
 does not listen is killed after 80 ms is proven with a scripted clock by the unit test of executions."""
 import contextlib
 import json
