@@ -38,6 +38,14 @@ def test_docker(tarsier, space, archive):
         assert 'exit_code' not in json.dumps([row for row in metrics.rows if row['type'] == 'containerCreation'])
 
 
+def test_docker_that_starts_it_again(tarsier, space, archive):
+    with metrics_in(space, tarsier) as metrics:
+        docker(space, archive)
+        again = space.run('docker', 'run', '-d', '--name', 'again', '--restart=always', '--network=none', 'example.org/tiny:1',
+                          '/bin/sh', '-c', 'sleep 1; exit 7')
+        space.undo.append(lambda: space.run('docker', 'rm', '-f', 'again', check=False))
+        until(lambda: 7 in status_of(metrics, f'/docker/{again}'), 'the status of an end')
+
 
 def test_podman(tarsier, space, archive, tmp_path):
     podman = podman_command(tmp_path)

@@ -157,6 +157,24 @@ static void plain_groups_do_not_wait(void **state)
         end(&fixture);
 }
 
+static void what_waits_is_told_before_the_end(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        begin_docker(&fixture);
+        remove_group(&fixture, "/docker/" ID);
+        remove_group(&fixture, "/plain");
+        drain(&fixture);
+        assert_int_equal(fixture.events, 0);
+        registry_tell_waiting(fixture.registry);
+        assert_int_equal(fixture.events, 2);
+        assert_string_equal(fixture.told[0].container, "/docker/" ID);
+        run_for(&fixture, 2 * SECOND);
+        assert_int_equal(fixture.events, 2);
+        assert_false(fixture.registry->deletions_timer);
+        end(&fixture);
+}
+
 static void a_file_that_is_there_for_a_moment(void **state)
 {
         (void)state;
@@ -376,8 +394,8 @@ int main(void)
         const struct CMUnitTest tests[] = { cmocka_unit_test(a_status_that_is_there),
                 cmocka_unit_test(a_status_that_comes_a_moment_later), cmocka_unit_test(a_status_that_never_comes),
                 cmocka_unit_test(a_container_whose_files_are_gone), cmocka_unit_test(one_that_starts_again_at_once),
-                cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_conmon_writes),
-                cmocka_unit_test(one_that_its_engine_will_start_again),
+                cmocka_unit_test(plain_groups_do_not_wait), cmocka_unit_test(what_waits_is_told_before_the_end),
+                cmocka_unit_test(what_conmon_writes), cmocka_unit_test(one_that_its_engine_will_start_again),
                 cmocka_unit_test(a_file_that_is_there_for_a_moment),
                 cmocka_unit_test(a_user_tells_of_no_one_elses_containers), cmocka_unit_test(a_users_link_leads_nowhere),
                 cmocka_unit_test(many_statuses_do_not_hold_the_loop) };

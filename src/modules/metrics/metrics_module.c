@@ -245,6 +245,8 @@ static int metrics_run(struct run *run, struct error *err)
                 status = open_doors(&foreground, params, doors, err);
         if (status == 0)
                 status = foreground_loop(&foreground, params, err);
+        if (metrics->registry)
+                registry_tell_waiting(metrics->registry);
         metrics_count(metrics, run_statistics(run));
         metrics_close(metrics);
         loop_free(loop);

@@ -101,6 +101,8 @@ void metrics_stop(struct service *service)
         if (metrics->tick_id)
                 loop_remove(service->loop, metrics->tick_id);
         metrics->tick_id = 0;
+        if (metrics->metrics.registry)
+                registry_tell_waiting(metrics->metrics.registry);
         metrics_rows_end(metrics);
         metrics_feed_end(metrics);
         metrics_processes_stop(metrics);

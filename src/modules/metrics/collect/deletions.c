@@ -148,6 +148,14 @@ void deletions_tell_before(struct registry *registry, struct sv name)
         }
 }
 
+void registry_tell_waiting(struct registry *registry)
+{
+        while (registry->deletions) {
+                look_at(registry, registry->deletions);
+                tell_first(registry);
+        }
+}
+
 void deletions_forget(struct registry *registry)
 {
         loop_remove(registry->loop, registry->deletions_timer);

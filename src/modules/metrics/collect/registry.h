@@ -117,6 +117,8 @@ struct event_query {
                          * and misses some */
 };
 bool event_matches(const struct event_query *query, const struct container_event *event);
+/* Deletions that wait for the status of their end are told now, with what is known: before the registry goes. */
+void registry_tell_waiting(struct registry *registry);
 /* Oldest first. */
 int registry_events(const struct registry *registry, const struct event_query *query,
         int (*each)(const struct container_event *event, void *cookie), void *cookie);
