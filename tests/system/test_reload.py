@@ -1,4 +1,5 @@
 """A changed configuration and SIGHUP: what ends, what starts, what is told, what is left alone, and what is refused."""
+import contextlib
 import copy
 import json
 import os
@@ -317,6 +318,16 @@ def every_path(value):
             yield from every_path(member)
 
 
+def tell(pid, number):
+    """The agent may have been faster: it kills who does not end within 5 s, which a loaded machine takes for a question."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def was_late(agent):
+    return "did not end within" in agent.log()
+
+
 def test_kill_9_in_the_middle(agent, places):
     """A service that does not end is killed while the reload waits for it; another one dies at that moment too."""
     before = pids(agent)
@@ -326,9 +337,9 @@ def test_kill_9_in_the_middle(agent, places):
     os.kill(before["fswatch"], signal.SIGSTOP)
     reload(agent, config)
     now = services(agent)
-    assert now["fswatch"]["state"] == "stopping"
+    assert now["fswatch"]["state"] == "stopping" or was_late(agent)
     os.kill(before["example-persist"], signal.SIGKILL)  # one that has nothing to do with it
-    os.kill(before["fswatch"], signal.SIGKILL)
+    tell(before["fswatch"], signal.SIGKILL)
     wait_for(lambda: all_ready(agent, *NAMES), "all services")
     after = pids(agent)
     assert after["api"] == before["api"] and after["fswatch"] != before["fswatch"]
@@ -342,9 +353,9 @@ def test_kill_9_in_the_middle(agent, places):
     before = pids(agent)
     os.kill(before["fswatch"], signal.SIGSTOP)
     reload(agent, config)
-    os.kill(before["dispatch"], signal.SIGKILL)
+    tell(before["dispatch"], signal.SIGKILL)
     wait_for(lambda: pids(agent).get("dispatch") != before["dispatch"], "dispatch's end")
-    os.kill(before["fswatch"], signal.SIGKILL)
+    tell(before["fswatch"], signal.SIGKILL)
     wait_for(lambda: all_ready(agent, *NAMES), "all services")
     assert services(agent)["dispatch"]["restarts"] == 0
 
@@ -361,11 +372,11 @@ def test_two_at_once(agent, places):
     for name in ("dispatch", "fswatch", "example-persist"):
         os.kill(before[name], signal.SIGSTOP)
     reload(agent, first)
-    assert services(agent)["dispatch"]["state"] in ("stopping", "ready")
+    assert services(agent)["dispatch"]["state"] in ("stopping", "ready") or was_late(agent)
     told = reload(agent, second)
     assert "reload: dispatch comes again" in told and "reload: example-persist ends" in told
     for name in ("dispatch", "fswatch", "example-persist"):
-        os.kill(before[name], signal.SIGCONT)
+        tell(before[name], signal.SIGCONT)
     wait_for(lambda: all_ready(agent, "api", "dispatch", "fswatch") and
              services(agent)["example-persist"]["state"] == "stopped", "the last configuration")
     after = pids(agent)
@@ -433,7 +444,7 @@ def test_the_end_in_the_middle(agent, places):
     reload(agent, config)
     workers |= set(pids(agent).values())
     agent.process.send_signal(signal.SIGTERM)
-    os.kill(stopped, signal.SIGCONT)
+    tell(stopped, signal.SIGCONT)
     assert agent.process.wait(PATIENCE) == 0
     assert len(workers) >= 4 and not [pid for pid in workers if state_of(pid) not in "ZX-"]
 
@@ -458,7 +469,7 @@ def test_a_query_under_way_when_its_module_goes(agent, places):
     mark = len(agent.log())
     agent.process.send_signal(signal.SIGSTOP)
     wait_for(lambda: state_of(agent.process.pid) == "T", "the agent's stop")
-    os.kill(worker, signal.SIGKILL)
+    tell(worker, signal.SIGKILL)
     wait_for(lambda: state_of(worker) in "ZX-", "the worker's end")
     agent.process.send_signal(signal.SIGHUP)
     agent.process.send_signal(signal.SIGCONT)
