@@ -189,7 +189,12 @@ static int add_old_need(struct graph *fresh, const struct graph *old, const stru
         if (node < 0 || on < 0)
                 return 0;
         if (need->old && !old->nodes[need->node].leaving)
-                return 0; /* it has left */
+                return 0;                                /* it has left */
+        for (size_t i = 0; i < fresh->need_count; i++) { /* of one that leaves while reload follows on reload */
+                const struct graph_need *had = &fresh->needs[i];
+                if (had->old && had->node == (size_t)node && had->on == (size_t)on)
+                        return 0;
+        }
         if (fresh->need_count == GRAPH_NEEDS_MAX)
                 return fail(err, E_TOO_LARGE, "more than %d dependencies, with those before", GRAPH_NEEDS_MAX);
         fresh->needs[fresh->need_count++] = (struct graph_need){ (size_t)node, (size_t)on, need->kind, true };

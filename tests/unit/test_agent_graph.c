@@ -217,6 +217,12 @@ static void a_reload_in_a_reload(void **state)
         assert_int_equal(graph_follow(&graph, &second, &err), 0);
         assert_true(graph.nodes[1].leaving && graph.nodes[2].leaving);
         assert_int_equal(graph_leavable(&graph, nodes), 2);
+        for (int i = 0; i < 2 * GRAPH_NEEDS_MAX; i++) { /* as many as anybody asks for before they have left */
+                struct graph last = graph;
+                build(names, one, GRAPH_ON_READY);
+                assert_int_equal(graph_follow(&graph, &last, &err), 0);
+        }
+        assert_int_equal(graph_leavable(&graph, nodes), 2);
         graph_set(&graph, 1, GRAPH_IDLE);
         graph_set(&graph, 2, GRAPH_IDLE);
         struct graph third = graph;
