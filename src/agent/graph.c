@@ -189,8 +189,9 @@ static int add_old_need(struct graph *fresh, const struct graph *old, const stru
         if (node < 0 || on < 0)
                 return 0;
         if (need->old && !old->nodes[need->node].leaving)
-                return 0;                                /* it has left */
-        for (size_t i = 0; i < fresh->need_count; i++) { /* of one that leaves while reload follows on reload */
+                return 0; /* it has left */
+        /* of one that leaves while reload follows on reload */
+        for (size_t i = 0; i < fresh->need_count; i++) {
                 const struct graph_need *had = &fresh->needs[i];
                 if (had->old && had->node == (size_t)node && had->on == (size_t)on)
                         return 0;
