@@ -266,9 +266,9 @@ def test_a_mute_of_what_is_there(tmp_path):
         assert module.stop() == 0
 
 
-@pytest.mark.parametrize("away", [0, 5000])
-def test_a_clock_far_ahead_forgets_nothing(tmp_path, away):
-    """What the clock says now is 5000 days ahead of the last time that was known; or it is not."""
+@pytest.mark.parametrize("away, tried, kept", [(0, 0, False), (5000, 0, True), (5000, 20, True), (5000, 24, False)])
+def test_a_clock_far_ahead_forgets_nothing(tmp_path, away, tried, kept):
+    """What the clock says now is 5000 days ahead of the last time that was known, for so many hours; or it is not."""
     now, day = int(time.time() * 1e9), 86400 * 10**9
     with Alerts(tmp_path) as module:
         module.give(alert("of old"), time_ns=now - 4990 * day if away else now - 40 * day)
@@ -276,15 +276,16 @@ def test_a_clock_far_ahead_forgets_nothing(tmp_path, away):
         assert module.stop() == 0
     (path,) = pathlib.Path(tmp_path).rglob("alerts.db")
     with contextlib.closing(sqlite3.connect(path)) as store, store:
-        store.execute("UPDATE age SET believed_ns = ?", (now - away * day,))
+        store.execute("UPDATE age SET believed_ns = ?, tried_ns = ?", (now - away * day, tried * 3600 * 10**9))
     with Alerts(tmp_path) as module:
         module.give(alert("of now"), number=2)
         module.kept()
-        assert [r["message"] for r in module.list()] == ["of now"] + (["of old"] if away else [])
+        assert [r["message"] for r in module.list()] == ["of now"] + (["of old"] if kept else [])
         assert module.stop() == 0
     with contextlib.closing(sqlite3.connect(path)) as store:
-        believed, = store.execute("SELECT believed_ns FROM age").fetchone()
-    assert abs(believed - (now - away * day)) < day / 2
+        believed, spent = store.execute("SELECT believed_ns, tried_ns FROM age").fetchone()
+    assert abs(believed - (now - away * day if kept else now)) < day / 2
+    assert spent == 0 if not kept else spent > tried * 3600 * 10**9
 
 
 def test_size_is_bounded_and_muted_ones_go_first(tmp_path):
@@ -366,6 +367,36 @@ def test_a_client_that_leaves_in_the_middle_of_a_list(tmp_path):
             assert stream == 99
             kinds.append(kind)
         module.ping()
+        assert module.stop() == 0
+
+
+def test_counts_with_a_filter_while_the_clock_was_behind(tmp_path):
+    """A host without a clock begins in 1970 until the network tells the time."""
+    now, hour = int(time.time() * 1e9), 3600 * 10**9
+    with Alerts(tmp_path) as module:
+        module.query({"rule": "quiet", "for": "48h"}, module="alerts-mute")
+        module.give(alert("of yesterday", rule="quiet"), time_ns=now - 24 * hour - hour // 2)
+        module.give(alert("before it began anew"), time_ns=now - 2 * hour)
+        module.give(alert("without a clock"), time_ns=5 * 10**9)
+        module.give(alert("of now"), time_ns=now)
+        module.kept()
+
+        def frame(kind, payload=b""):
+            module.requests.sendall(struct.pack("=IHH", len(payload), kind, 1) + payload)
+
+        frame(REQUEST, json.dumps({"method": "GET", "path": "/counts", "query": "since=24h&severity=medium", "headers": {}}).encode())
+        frame(BODY)
+        module.requests.settimeout(60)
+        answer = b""
+        while True:
+            length, kind, _ = struct.unpack("=IHH", take(module.requests, 8))
+            payload = take(module.requests, length)
+            if kind == END:
+                break
+            answer += payload if kind == DATA else b""
+        counts = json.loads(answer)
+        assert counts["total"]["high"] == 2 and sum(bin["high"] for bin in counts["histogram"]) == 2
+        assert counts["muted"]["high"] == 0  # it came before
         assert module.stop() == 0
 
 

@@ -442,6 +442,34 @@ static void a_clock_that_begins_in_the_past(void **state)
         assert_int_equal(change, AGE_RETURNED);
 }
 
+/* A host that runs for eight hours a day, after a month without it: restarts do not begin the trial anew. */
+static void a_host_that_never_runs_for_a_day(void **state)
+{
+        (void)state;
+        enum age_change change;
+        const int64_t start = MINUTE; /* of the boot */
+        int64_t known = noon, tried = 0, wall = noon + 30 * DAY;
+        for (int day = 0; day < 3; day++, wall += DAY) {
+                struct age_clock clock = { .wall_ns = known, .boot_ns = start, .tried_ns = tried };
+                assert_true(age_now(&clock, wall, start, retain, &change) < noon + 2 * DAY);
+                assert_int_equal(change, AGE_DOUBTED);
+                age_now(&clock, wall + 4 * HOUR, start + 4 * HOUR, retain, &change);
+                assert_int_equal(change, AGE_SAME);
+                known = age_believed(&clock, start + 8 * HOUR);
+                tried = age_tried(&clock, start + 8 * HOUR);
+                assert_int_equal(tried, (day + 1) * 8 * HOUR);
+        }
+        struct age_clock clock = { .wall_ns = known, .boot_ns = start, .tried_ns = tried };
+        assert_int_equal(age_now(&clock, wall, start, retain, &change), wall);
+        assert_int_equal(change, AGE_BELIEVED);
+        assert_int_equal(age_tried(&clock, HOUR), 0);
+        /* back where it should be: the next doubt begins at nothing */
+        clock = (struct age_clock){ .wall_ns = wall, .boot_ns = 0, .tried_ns = 20 * HOUR };
+        age_now(&clock, wall + HOUR, HOUR, retain, &change);
+        assert_int_equal(change, AGE_RETURNED);
+        assert_int_equal(age_tried(&clock, 2 * HOUR), 0);
+}
+
 /* What is kept for an hour only is not kept longer for a jump of a day. */
 static void a_short_retention(void **state)
 {
@@ -472,6 +500,7 @@ int main(void)
                 cmocka_unit_test(a_clock_that_goes_as_it_should),
                 cmocka_unit_test(a_clock_set_far_ahead),
                 cmocka_unit_test(a_clock_that_begins_in_the_past),
+                cmocka_unit_test(a_host_that_never_runs_for_a_day),
                 cmocka_unit_test(a_short_retention),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,18 +319,34 @@ static void what_is_too_old_goes(void **state)
 static void the_time_that_is_known(void **state)
 {
         (void)state;
-        int64_t known = -1;
-        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        int64_t known = -1, tried = -1;
+        assert_int_equal(alert_store_age(store, &known, &tried, &err), 0);
         assert_int_equal(known, 0);
+        assert_int_equal(tried, 0);
         insert("first", NOW);
-        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        assert_int_equal(alert_store_age(store, &known, &tried, &err), 0);
         assert_int_equal(known, NOW); /* of a store that noted none */
-        assert_int_equal(alert_store_set_age(store, NOW + DAY, &err), 0);
+        assert_int_equal(alert_store_set_age(store, NOW + DAY, HOUR, &err), 0);
         alert_store_close(store);
         open_store(&usual);
         insert("of a wrong clock", NOW + 5000 * DAY);
-        assert_int_equal(alert_store_age(store, &known, &err), 0);
+        assert_int_equal(alert_store_age(store, &known, &tried, &err), 0);
         assert_int_equal(known, NOW + DAY);
+        assert_int_equal(tried, HOUR);
+}
+
+static void the_first_since_a_time(void **state)
+{
+        (void)state;
+        int64_t id;
+        assert_int_equal(alert_store_first_since(store, 0, &id, &err), 0);
+        assert_int_equal(id, INT64_MAX);
+        insert("old", NOW - DAY);
+        const int64_t first = insert("first", NOW);
+        insert("of a clock that was behind", 5 * SECOND);
+        insert("last", NOW + HOUR);
+        assert_int_equal(alert_store_first_since(store, NOW, &id, &err), 0);
+        assert_int_equal(id, first);
 }
 
 static void what_is_too_much_goes(void **state)
@@ -483,6 +499,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(mutes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_mute_of_what_is_there, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_time_that_is_known, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(the_first_since_a_time, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(counts, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_too_old_goes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_too_much_goes, set_up, tear_down),

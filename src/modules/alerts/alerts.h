@@ -175,13 +175,15 @@ int alert_store_acknowledge(struct alert_store *store, int64_t id, int64_t now_n
 /* Acknowledged or muted to open. */
 int alert_store_reopen(struct alert_store *store, int64_t id, bool *ret_changed, struct error *err);
 
-/* The time that was believed when the store was written last; where none was noted that of the last alert, 0 without
- * any. */
-int alert_store_age(struct alert_store *store, int64_t *ret_ns, struct error *err);
-int alert_store_set_age(struct alert_store *store, int64_t now_ns, struct error *err);
+/* The time that was believed when the store was written last, and for how long the wall clock had been elsewhere; where
+ * none was noted that of the last alert, 0 without any. */
+int alert_store_age(struct alert_store *store, int64_t *ret_ns, int64_t *ret_tried_ns, struct error *err);
+int alert_store_set_age(struct alert_store *store, int64_t now_ns, int64_t tried_ns, struct error *err);
 
 /* All that nobody has seen to and no mute is for. */
 int alert_store_scan_open(struct alert_store *store, alert_row_fn *fn, void *cookie, struct error *err);
+/* The lowest id of those that came last at this time or later; INT64_MAX: there is none. */
+int alert_store_first_since(struct alert_store *store, int64_t since_ns, int64_t *ret_id, struct error *err);
 
 /* Removes what is too old and, beyond the size, the oldest: muted ones first. *ret_removed is added to. */
 int alert_store_trim(struct alert_store *store, int64_t now_ns, uint64_t *ret_removed, struct error *err);

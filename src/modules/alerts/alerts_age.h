@@ -6,19 +6,20 @@
 
 #include <stdint.h>
 
-static const int64_t age_trial_ns = DAY; /* so long a clock must stay where it was set to before it counts */
+static const int64_t age_trial_ns = DAY; /* so long the host must run with a clock before it counts */
 
 /* The wall clock when it was believed last, and the time since the boot (sleep included) at that moment. */
 struct age_clock {
         int64_t wall_ns, boot_ns;
         int64_t doubted_ns; /* boot time since which the wall clock is elsewhere; 0: it is believed */
+        int64_t tried_ns;   /* how long it was elsewhere before this start: a host may never run for a whole day */
 };
 
 enum age_change {
         AGE_SAME,
         AGE_DOUBTED,  /* it is elsewhere than it can be */
         AGE_RETURNED, /* it is where it should be again */
-        AGE_BELIEVED, /* it has stayed there for age_trial_ns */
+        AGE_BELIEVED, /* it has been elsewhere for age_trial_ns */
 };
 
 /* The time that retention goes by: never later than the wall clock. retain_ns: how old alerts may get; a jump of less
@@ -27,3 +28,4 @@ int64_t age_now(struct age_clock *clock, int64_t wall_ns, int64_t boot_ns, int64
 
 /* What to begin with after the next start. */
 int64_t age_believed(const struct age_clock *clock, int64_t boot_ns);
+int64_t age_tried(const struct age_clock *clock, int64_t boot_ns);

@@ -39,6 +39,7 @@ struct counting {
         uint64_t (*bins)[ALERT_SEVERITIES];
         size_t bin_count;
         struct alert_counts counts;
+        int64_t first;  /* id: those before came to their end before the time that is asked for */
         int64_t before; /* id of the last that was looked at */
         unsigned found; /* of this slice */
         bool scheduled, past;
@@ -161,11 +162,11 @@ static bool take(const struct alert_row *row, void *cookie)
         struct counting *counting = cookie;
         counting->before = row->id;
         counting->found++;
-        if (row->time_ns < counting->since_ns - RECENT_LENGTH_S * SECOND) { /* and so are all with lower numbers */
+        if (row->id < counting->first) {
                 counting->past = true;
                 return false;
         }
-        if (!alert_filter_match(&counting->filter, row))
+        if (row->last_ns < counting->first_ns || !alert_filter_match(&counting->filter, row))
                 return true;
         if (row->state == ALERT_MUTED)
                 counting->counts.muted[row->severity] += (uint64_t)row->count;
@@ -268,6 +269,8 @@ static int counting_open(struct counting *counting, struct error *err)
         counting->bins = calloc(counting->bin_count, sizeof(*counting->bins));
         if (!counting->bins)
                 return fail(err, E_NO_MEMORY, "no memory for %zu bins", counting->bin_count);
+        if (alert_store_first_since(counting->alerts->store, counting->first_ns, &counting->first, err) < 0)
+                return -1;
         return alert_filter_init(
                 &counting->filter, &counting->params, counting->now_ns, counting->alerts->service->privacy, err);
 }

@@ -30,6 +30,7 @@ static const char *const steps[] = {
         "INSERT INTO taken VALUES (0, 0);",
         "CREATE TABLE age (believed_ns INTEGER NOT NULL) STRICT;"
         "INSERT INTO age VALUES (0);",
+        "ALTER TABLE age ADD COLUMN tried_ns INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const statements[] = {
@@ -288,6 +289,20 @@ int alert_store_scan_open(struct alert_store *store, alert_row_fn *fn, void *coo
         return read_rows(store, statement_take(store, STATEMENT_SCAN_OPEN, err, ""), fn, cookie, err);
 }
 
+int alert_store_first_since(struct alert_store *store, int64_t since_ns, int64_t *ret_id, struct error *err)
+{
+        sqlite3_stmt *statement = statement_take(store, STATEMENT_FIRST_SINCE, err, "i", since_ns);
+        if (!statement)
+                return -1;
+        int step = sqlite3_step(statement);
+        bool found = step == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL;
+        if (step == SQLITE_ROW)
+                *ret_id = found ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+        int status = step == SQLITE_ROW ? 0 : alert_store_fail(store, err);
+        statement_done(statement);
+        return status;
+}
+
 int alert_store_scan(struct alert_store *store, int64_t from, bool rising, unsigned most, alert_row_fn *fn,
         void *cookie, struct error *err)
 {
@@ -413,22 +428,24 @@ static int remove_some(struct alert_store *store, int64_t now_ns, bool old, stru
         return count ? count : remove_these(store, statement_take(store, STATEMENT_OLDEST, err, "i", most), err);
 }
 
-int alert_store_age(struct alert_store *store, int64_t *ret_ns, struct error *err)
+int alert_store_age(struct alert_store *store, int64_t *ret_ns, int64_t *ret_tried_ns, struct error *err)
 {
         sqlite3_stmt *statement = statement_take(store, STATEMENT_GET_AGE, err, "");
         if (!statement)
                 return -1;
         int step = sqlite3_step(statement);
-        if (step == SQLITE_ROW)
+        if (step == SQLITE_ROW) {
                 *ret_ns = sqlite3_column_int64(statement, 0);
+                *ret_tried_ns = sqlite3_column_int64(statement, 1);
+        }
         int status = step == SQLITE_ROW ? 0 : alert_store_fail(store, err);
         statement_done(statement);
         return status;
 }
 
-int alert_store_set_age(struct alert_store *store, int64_t now_ns, struct error *err)
+int alert_store_set_age(struct alert_store *store, int64_t now_ns, int64_t tried_ns, struct error *err)
 {
-        return statement_run(store, statement_take(store, STATEMENT_SET_AGE, err, "i", now_ns), NULL, err);
+        return statement_run(store, statement_take(store, STATEMENT_SET_AGE, err, "ii", now_ns, tried_ns), NULL, err);
 }
 
 static int trim(struct alert_store *store, int64_t now_ns, uint64_t *ret_removed, struct error *err)

@@ -23,8 +23,9 @@
         X(GET_TAKEN, "SELECT sender, number FROM taken")                                                               \
         X(GET_AGE,                                                                                                     \
                 "SELECT iif(believed_ns, believed_ns, coalesce((SELECT last_ns FROM alerts ORDER BY id DESC LIMIT 1)," \
-                " 0)) FROM age")                                                                                       \
-        X(SET_AGE, "UPDATE age SET believed_ns = ?")                                                                   \
+                " 0)), tried_ns FROM age")                                                                             \
+        X(SET_AGE, "UPDATE age SET believed_ns = ?, tried_ns = ?")                                                     \
+        X(FIRST_SINCE, "SELECT min(id) FROM alerts INDEXED BY alerts_last WHERE last_ns >= ?")                         \
         X(MUTE, "UPDATE alerts SET state = 2, mute = ? WHERE id = ? AND state = 0")                                    \
         X(SCAN_OPEN, "SELECT " ALERT_COLUMNS " FROM alerts WHERE state = 0")                                           \
         X(OLD, "SELECT id FROM alerts WHERE last_ns < ? ORDER BY last_ns LIMIT ?")                                     \
