@@ -1,11 +1,19 @@
 #include "tui/recording.h"
 
+#include "base/buf.h"
 #include "tui/model/scan.h"
 
 #include <fcntl.h>
 
-enum { BATCH_MAX = 4096 }; /* records played in one turn of the loop */
+enum {
+        BATCH_MAX = 4096, /* records played in one turn of the loop */
+        CHUNK = 64 << 10,
+        SEEKS_MAX = 16, /* that wait for one which is under way */
+};
 #define SPEED_LEAST 0.001
+
+/* Of a recording's begin and length; the sum of both is a time still. */
+static const int64_t time_max = INT64_MAX / 2;
 
 /* ---- to a file ---- */
 
@@ -67,8 +75,7 @@ int recorder_add(struct recorder *recorder, struct sv record, struct error *err)
 struct player {
         struct player_options options;
         FILE *file;
-        char *line;
-        size_t line_room;
+        struct buf line;
         int64_t unix_ns; /* of the recording's begin */
         int64_t at_ns;   /* of the recording: where it is */
         int64_t due_ns;  /* of the record that was read; -1: none is */
@@ -81,6 +88,8 @@ struct player {
         enum { NOWHERE, TO_PICTURE, TO_PLACE } goal;
         uint64_t goal_picture;
         int64_t goal_ns;
+        struct top_seek seeks[SEEKS_MAX]; /* that go on from where the goal is, once that is known */
+        size_t seek_count;
         uint64_t bad_lines;
 };
 
@@ -90,16 +99,36 @@ static bool member_number(struct sv object, const char *key, int64_t *ret)
         return value.n && sv_parse_i64(value, ret);
 }
 
+/* False at the end, which a line that no recorder writes is too: it may have none. */
+static bool read_line(struct player *player)
+{
+        struct buf *line = &player->line;
+        buf_clear(line);
+        while (line->len < RECORDING_LINE_MAX) {
+                char *room = buf_reserve(line, CHUNK);
+                size_t n = 0;
+                int c = 0;
+                if (!room)
+                        break;
+                while (n < CHUNK && (c = getc_unlocked(player->file)) != EOF && c != '\n')
+                        room[n++] = (char)c;
+                line->len += n;
+                if (c == EOF || c == '\n')
+                        return c == '\n' || line->len;
+        }
+        player->bad_lines++;
+        return false;
+}
+
 /* The next line that is a record; false at the end. */
 static bool read_next(struct player *player)
 {
-        ssize_t n;
         player->due_ns = -1;
-        while ((n = getline(&player->line, &player->line_room, player->file)) > 0) {
-                struct sv line = sv_trim(sv_n(player->line, (size_t)n));
-                struct sv record = n < RECORDING_LINE_MAX ? scan_find(line, "record") : sv_n("", 0);
+        while (read_line(player)) {
+                struct sv line = sv_trim(sv_n(player->line.data, player->line.len));
+                struct sv record = scan_find(line, "record");
                 int64_t at;
-                if (!record.n || record.p[0] != '{' || !member_number(line, "at", &at) || at < 0) {
+                if (!record.n || record.p[0] != '{' || !member_number(line, "at", &at) || at < 0 || at > time_max) {
                         player->bad_lines++;
                         continue;
                 }
@@ -119,13 +148,13 @@ struct player *player_new(const char *path, const struct player_options *options
                 return fail_null(err, E_NO_MEMORY, "a replay");
         player->options = *options;
         player->speed = options->speed > SPEED_LEAST ? options->speed : SPEED_LEAST;
+        buf_init(&player->line, RECORDING_LINE_MAX + CHUNK);
         player->file = fopen(path, "re");
         if (!player->file)
                 return fail_errno_null(err, "%.200s", path);
-        ssize_t n = getline(&player->line, &player->line_room, player->file);
-        struct sv head = n > 0 ? sv_trim(sv_n(player->line, (size_t)n)) : sv_n("", 0);
-        if (n <= 0 || head.p[0] != '{' || !member_number(head, "tarsier-top", &version) ||
-                !member_number(head, "time", &player->unix_ns))
+        struct sv head = read_line(player) ? sv_trim(sv_n(player->line.data, player->line.len)) : sv_n("", 0);
+        if (!head.n || head.p[0] != '{' || !member_number(head, "tarsier-top", &version) ||
+                !member_number(head, "time", &player->unix_ns) || player->unix_ns < 0 || player->unix_ns > time_max)
                 return fail_null(err, E_INVALID, "%.200s: no recording of tarsier top", path);
         if (version != RECORDING_VERSION)
                 return fail_null(err, E_UNSUPPORTED, "%.200s: a recording of version %lld", path, (long long)version);
@@ -141,14 +170,20 @@ void player_free(struct player *player)
                 (void)loop_remove(player->options.loop, player->timer);
         if (player->file)
                 fclose(player->file);
-        free(player->line);
+        buf_done(&player->line);
         free(player);
+}
+
+static int64_t scaled(int64_t span_ns, double factor)
+{
+        double span = (double)span_ns * factor, most = (double)time_max;
+        return span > most ? time_max : span < -most ? -time_max : (int64_t)span;
 }
 
 /* When the loop's clock shows the place `at`. */
 static int64_t loop_time_of(const struct player *player, int64_t at_ns)
 {
-        return player->since_ns + (int64_t)((double)(at_ns - player->since_at_ns) / player->speed);
+        return player->since_ns + scaled(at_ns - player->since_at_ns, 1 / player->speed);
 }
 
 static void play_one(struct player *player)
@@ -185,6 +220,8 @@ static bool is_there(const struct player *player)
         return player->due_ns > player->goal_ns && player->pictures > 0; /* before the first there is nothing to see */
 }
 
+static int seek_now(struct player *player, struct top_seek where);
+
 /* As fast as it goes; some at a time, so that keys are heard. */
 static void go_there(struct player *player)
 {
@@ -196,7 +233,12 @@ static void go_there(struct player *player)
         player->since_at_ns = between ? player->goal_ns : player->at_ns;
         player->since_ns = loop_now_ns(player->options.loop);
         player->goal = NOWHERE;
-        if (player->options.on_sought)
+        if (player->seek_count) {
+                const struct top_seek next = player->seeks[0];
+                memmove(player->seeks, player->seeks + 1, --player->seek_count * sizeof(player->seeks[0]));
+                (void)seek_now(player, next); /* what cannot be read again is where it is */
+        }
+        if (!player->goal && player->options.on_sought)
                 player->options.on_sought(player->options.cookie);
 }
 
@@ -245,7 +287,7 @@ static double speed_of(void *cookie)
 static int64_t place_of(const struct player *player)
 {
         int64_t now = player->paused ? player->since_ns : loop_now_ns(player->options.loop);
-        int64_t place = player->since_at_ns + (int64_t)((double)(now - player->since_ns) * player->speed);
+        int64_t place = player->since_at_ns + scaled(now - player->since_ns, player->speed);
         if (player->ended || player->goal || place < player->at_ns)
                 return player->at_ns;
         return player->due_ns >= 0 && place > player->due_ns ? player->due_ns : place;
@@ -299,8 +341,9 @@ static bool is_seeking(void *cookie)
 /* Records change what those before them told, so the way back begins at the beginning. */
 static int rewind_player(struct player *player)
 {
-        if (fseeko(player->file, 0, SEEK_SET) < 0 || getline(&player->line, &player->line_room, player->file) <= 0)
+        if (fseeko(player->file, 0, SEEK_SET) < 0)
                 return -1;
+        (void)read_line(player); /* of a file that was cut meanwhile nothing is left */
         player->at_ns = 0;
         player->pictures = 0;
         player->ended = false;
@@ -318,10 +361,9 @@ static int64_t added(int64_t place, int64_t by)
         return sum > 0 ? sum : 0;
 }
 
-static int seek(void *cookie, struct top_seek where)
+/* From where the goal is that is under way, if one of the same kind is. */
+static int seek_now(struct player *player, struct top_seek where)
 {
-        struct player *player = cookie;
-        /* keys that come on the way go on from where it leads */
         int64_t place = player->goal == TO_PLACE ? player->goal_ns : place_of(player);
         uint64_t picture = player->goal == TO_PICTURE ? player->goal_picture : player->pictures;
         bool pictures = where.kind == GO_PICTURES || where.kind == GO_START;
@@ -339,8 +381,34 @@ static int seek(void *cookie, struct top_seek where)
         player->goal = pictures ? TO_PICTURE : TO_PLACE;
         player->goal_picture = picture;
         player->goal_ns = place;
-        schedule(player);
         return 0;
+}
+
+/* Keys that come on the way go on from where it leads: some can be added up, the others wait until it is known. */
+static bool must_wait(const struct player *player, struct top_seek where)
+{
+        if (!player->goal || (where.kind != GO_PICTURES && where.kind != GO_BY))
+                return false;
+        if (player->seek_count)
+                return true;
+        if (where.kind == GO_PICTURES)
+                return player->goal != TO_PICTURE;
+        return player->goal != TO_PLACE || player->goal_ns == INT64_MAX;
+}
+
+static int seek(void *cookie, struct top_seek where)
+{
+        struct player *player = cookie;
+        if (must_wait(player, where)) {
+                if (player->seek_count < SEEKS_MAX)
+                        player->seeks[player->seek_count++] = where;
+                return 0;
+        }
+        int status = seek_now(player, where);
+        if (status == 0)
+                player->seek_count = 0;
+        schedule(player);
+        return status;
 }
 
 struct top_replay player_doors(struct player *player)

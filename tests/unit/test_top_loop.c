@@ -190,6 +190,8 @@ static void test_replay(void **state)
 
 /* ---- places of a recording ---- */
 
+#define SPEED_SLOW 0.001
+
 struct seeking {
         struct loop *loop;
         struct player *player;
@@ -306,6 +308,122 @@ static void test_seek(void **state)
         unlink(path);
 }
 
+static struct player *seeking_player(struct seeking *seeking, const char *path)
+{
+        struct error err;
+        fake_clock_init(&seeking->clock, 0);
+        seeking->loop = loop_new(&(struct loop_options){ .clock = &seeking->clock.clock }, &err);
+        buf_init(&seeking->text, 4096);
+        struct player_options options = { .loop = seeking->loop,
+                .speed = SPEED_SLOW,
+                .on_record = seeking_record,
+                .on_reset = seeking_reset,
+                .on_sought = seeking_sought,
+                .cookie = seeking };
+        seeking->player = player_new(path, &options, &err);
+        assert_non_null(seeking->player);
+        seeking->doors = player_doors(seeking->player);
+        assert_int_equal(player_start(seeking->player, &err), 0);
+        return seeking->player;
+}
+
+static void seeking_done(struct seeking *seeking, const char *path)
+{
+        player_free(seeking->player);
+        loop_free(seeking->loop);
+        buf_done(&seeking->text);
+        unlink(path);
+}
+
+/* The last picture, then by keys from there that come before it is reached. */
+static void test_seek_on_the_way(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct seeking seeking = { 0 };
+        close(mkstemp(path));
+        write_file(path, "{\"tarsier-top\":1,\"time\":1700000000000000000}\n"
+                         "{\"at\":0,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":60000000000,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":120000000000,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":200000000000,\"record\":{\"tick\":{}}}\n");
+        const struct top_seek back = { GO_PICTURES, -1 }, minute = { GO_BY, -MINUTE }, end = { GO_END, 0 };
+        struct player *player = seeking_player(&seeking, path);
+        seeking.doors.set_paused(player, true);
+        assert_int_equal(seeking.doors.seek(player, end), 0);
+        assert_int_equal(seeking.doors.seek(player, back), 0);
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, -1), "tttt<ttt<tt!");
+        assert_int_equal(seek_clock(&seeking), 60);
+        assert_int_equal(seeking.doors.seek(player, end), 0);
+        assert_string_equal(seek_to(&seeking, GO_BY, -MINUTE), "tt<ttt!");
+        assert_int_equal(seek_clock(&seeking), 140);
+        assert_int_equal(seeking.doors.seek(player, (struct top_seek){ GO_PICTURES, -2 }), 0);
+        assert_string_equal(seek_to(&seeking, GO_BY, MINUTE), "tt!");
+        assert_int_equal(seek_clock(&seeking), 60);
+        /* where it shall go at last is known: what waits is not for it */
+        assert_int_equal(seeking.doors.seek(player, end), 0);
+        assert_int_equal(seeking.doors.seek(player, minute), 0);
+        assert_string_equal(seek_to(&seeking, GO_START, 0), "<t!");
+        seeking_done(&seeking, path);
+}
+
+/* Times and lines that no recorder writes. */
+static void test_hostile_recordings(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct error err;
+        struct seeking seeking = { 0 };
+        struct player_options options = { .speed = 1 };
+        close(mkstemp(path));
+        write_file(path, "{\"tarsier-top\":1,\"time\":-9223372036854775808}\n");
+        assert_null(player_new(path, &options, &err));
+        write_file(path, "{\"tarsier-top\":1,\"time\":9223372036854775807}\n");
+        assert_null(player_new(path, &options, &err));
+        write_file(path, "{\"tarsier-top\":1,\"time\":4600000000000000000}\n"
+                         "{\"at\":9223372036854775807,\"record\":{\"x\":{}}}\n"
+                         "{\"at\":0,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":4600000000000000000,\"record\":{\"tick\":{}}}\n");
+        struct player *player = seeking_player(&seeking, path);
+        assert_string_equal(seek_to(&seeking, GO_START, 0), "t!");
+        assert_true(loop_run_once(seeking.loop, 0, &err) >= 0); /* not due for long, however slow it goes */
+        assert_false(seeking.doors.ended(player));
+        assert_string_equal(seek_to(&seeking, GO_END, 0), "t!");
+        assert_int_equal(seeking.doors.unix_ns(player), INT64_C(9200000000000000000));
+        assert_int_equal(player_bad_lines(player), 1);
+        seeking_done(&seeking, path);
+
+        /* a line without an end: of a sparse file, so that only its reader could fill the memory */
+        char big[] = "/tmp/test_top_XXXXXX";
+        close(mkstemp(big));
+        write_file(big, "{\"tarsier-top\":1,\"time\":1}\n{\"at\":0,\"record\":{\"tick\":{}}}\n");
+        assert_int_equal(truncate(big, INT64_C(1) << 40), 0);
+        player = seeking_player(&seeking, big);
+        assert_string_equal(seek_to(&seeking, GO_END, 0), "t!");
+        assert_true(seeking.doors.ended(player));
+        assert_int_equal(player_bad_lines(player), 1);
+        seeking_done(&seeking, big);
+        assert_null(player_new("/dev/zero", &options, &err));
+        assert_int_equal(err.code, E_INVALID);
+}
+
+/* Cut while it is played: what was read is shown, and then it ends. */
+static void test_recording_cut_while_played(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/test_top_XXXXXX";
+        struct seeking seeking = { 0 };
+        close(mkstemp(path));
+        write_file(path, "{\"tarsier-top\":1,\"time\":1}\n{\"at\":0,\"record\":{\"tick\":{}}}\n"
+                         "{\"at\":60000000000,\"record\":{\"tick\":{}}}\n");
+        seeking_player(&seeking, path);
+        assert_string_equal(seek_to(&seeking, GO_PICTURES, 2), "tt!");
+        assert_int_equal(truncate(path, 0), 0);
+        const char *told = seek_to(&seeking, GO_START, 0);
+        assert_true(strcmp(told, "<!") == 0 || strcmp(told, "<t!") == 0); /* stdio may have kept what it read */
+        seeking_done(&seeking, path);
+}
+
 static void test_recording(void **state)
 {
         (void)state;
@@ -351,6 +469,9 @@ int main(void)
                 WITH_BENCH(test_signals),
                 cmocka_unit_test(test_replay),
                 cmocka_unit_test(test_seek),
+                cmocka_unit_test(test_seek_on_the_way),
+                cmocka_unit_test(test_hostile_recordings),
+                cmocka_unit_test(test_recording_cut_while_played),
                 cmocka_unit_test(test_recording),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
