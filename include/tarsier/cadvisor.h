@@ -102,7 +102,7 @@ struct tarsier_cadvisor_event {
         int64_t time_ns;
         int64_t pid;         /* of an OOM kill */
         const char *process; /* the same; "" else */
-        int64_t exit_code;
+        int64_t exit_code;   /* of a deletion: with which status its program ended; -1: not known */
 };
 /* Valid during the call; non-zero ends, and is returned. */
 typedef int tarsier_cadvisor_event_fn(const struct tarsier_cadvisor_event *event, void *cookie);

@@ -295,12 +295,14 @@ static int tell(const json_t *json, struct follower *follower)
 {
         const json_t *about = json_object_get(json, "event_data");
         const json_t *oom = json_object_get(about, "oom");
+        const json_t *end = json_object_get(about, "container_deletion");
+        const bool ended = json_is_integer(json_object_get(end, "exit_code"));
         struct tarsier_cadvisor_event event = { .container = text(json, "container_name"),
                 .type = text(json, "event_type"),
                 .time_ns = client_time(text(json, "timestamp")),
                 .pid = (int64_t)number(oom, "pid"),
                 .process = text(oom, "process_name"),
-                .exit_code = (int64_t)number(json_object_get(about, "container_deletion"), "exit_code") };
+                .exit_code = ended ? (int64_t)number(end, "exit_code") : -1 };
         follower->result = follower->each(&event, follower->cookie);
         return follower->result;
 }

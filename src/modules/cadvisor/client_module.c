@@ -42,6 +42,7 @@ struct client_row {
         int64_t cpu_ns;
         uint64_t memory, working_set, memory_limit, rx_bytes, tx_bytes, read_bytes, written_bytes, samples;
         int64_t pid, exit_code;
+        bool has_exit_code;
         const char *process;
         uint64_t cores, physical_cores, sockets, frequency_khz, memory_capacity, swap_capacity;
         const char *machine_id, *system_uuid, *boot_id;
@@ -67,7 +68,8 @@ static const struct field row_fields[] = {
         FIELD_UINT(R, samples, .omit_empty = true, .help = "samples that came"),
         FIELD_INT(R, pid, .omit_empty = true, .help = "of the process that was killed"),
         FIELD_STRING(R, process, .omit_empty = true, .private_ = true, .help = "its name"),
-        FIELD_INT(R, exit_code, .omit_empty = true, .help = "of a container that went"),
+        FIELD_INT(R, exit_code, .has = HAS(R, has_exit_code),
+                .help = "with which status the program of a container that went ended, where that is known"),
         FIELD_UINT(R, cores, .omit_empty = true, .help = "logical CPUs of the machine"),
         FIELD_UINT(R, physical_cores, .omit_empty = true, .help = "cores of the machine"),
         FIELD_UINT(R, sockets, .omit_empty = true, .help = "sockets of the machine"),
@@ -167,7 +169,8 @@ static int emit_event(const struct tarsier_cadvisor_event *event, void *cookie)
                 .name = event->container,
                 .pid = event->pid,
                 .process = event->process,
-                .exit_code = event->exit_code };
+                .exit_code = event->exit_code,
+                .has_exit_code = strcmp(event->type, "containerDeletion") == 0 && event->exit_code >= 0 };
         if (run_emit(asking->run, NULL, &row, asking->err) < 0)
                 return -2;
         run_would_block(asking->run); /* it goes out now, not when more have gathered */
