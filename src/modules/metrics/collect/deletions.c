@@ -129,7 +129,7 @@ void deletion_tell(struct container *container)
                 tell(registry, container->name, registry_unix_ns(registry), status);
                 return;
         }
-        if (registry->deletion_count == DELETIONS_MAX)
+        if (registry->deletions && registry->deletion_count >= DELETIONS_MAX)
                 tell_first(registry);
         put_last(registry, deletion);
         tell_due(registry);
