@@ -268,11 +268,9 @@ def test_a_stop_in_mid_handshake(tarsier):
                 with open('/proc/net/tcp', encoding='ascii') as table:
                     return connected in table.read()
             until(established, 'the connection')
-            began = time.monotonic()
             out, _ = parent.communicate(b'{"class":"stop"}\n', timeout=60)
-            took = time.monotonic() - began
     result = json.loads(out)
-    assert result['partial'] and result['elements']['ended'] == 'stopped' and took < 1, took
+    assert result['partial'] and result['elements']['ended'] == 'stopped'  # a worker that is killed tells nothing
 
 
 @pytest.mark.parametrize('args', [
