@@ -48,7 +48,9 @@ static int tear_down(void **state)
         (void)state;
         alert_store_close(store);
         DIR *listing = opendir(directory);
-        while (listing && (entry = readdir(listing))) {
+        if (!listing)
+                return -1;
+        while ((entry = readdir(listing))) {
                 snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
                 unlink(path);
         }
