@@ -55,8 +55,8 @@ for i in range(2000000):
 open({str(tmp_path / "written")!r}, 'wb').write(b'x' * 1000000)''')
     try:
         with Metrics(tarsier, '--allow_dynamic_housekeeping=false', '--housekeeping_interval=200ms') as metrics:
-            metrics.wait_container(name)
-            metrics.wait_container('/')
+            for each in (name, f'/{groups.name}', '/'):
+                metrics.wait_container(each)
             quoted = urllib.parse.quote(name)
             one = metrics.json(f'/api/v2.1/stats{quoted}?count=1&max_age=0s')[name]
             stats, spec = one['stats'][-1], one['spec']
