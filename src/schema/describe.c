@@ -90,7 +90,7 @@ static int check_plain(const char *text, struct error *err)
         return 0;
 }
 
-enum { FIELD_TEXT_FIELDS = 32 };
+enum { FIELD_TEXT_FIELDS = 32, DESCRIBE_MEMORY_MAX = 16 << 20 };
 static const struct field field_text_fields[FIELD_TEXT_FIELDS];
 
 #define F struct field_text
@@ -225,7 +225,6 @@ static void describe_fields(const struct record *record, unsigned depth, struct 
 
 void record_describe(struct json_writer *writer, const struct record *record)
 {
-        enum { DESCRIBE_MEMORY_MAX = 16 << 20 };
         cleanup(arena_done) struct arena arena;
         arena_init(&arena, DESCRIBE_MEMORY_MAX);
         struct record_text text = { 0 };
@@ -362,8 +361,11 @@ static int load_values(struct loader *loader, const struct field_text *text, str
         if (!names)
                 return no_memory(loader);
         for (size_t i = 0; i < text->values.count; i++) {
-                names[i] = text->values.items[i];
-                if (!names[i] || !names[i][0])
+                const char *word = text->values.items[i];
+                names[i] = word ? arena_strdup(loader->arena, word) : "";
+                if (!names[i])
+                        return no_memory(loader);
+                if (!names[i][0])
                         return wrong(loader, "values", "an empty word");
                 for (size_t j = 0; j < i; j++)
                         if (!strcmp(names[i], names[j]))
@@ -400,6 +402,22 @@ static int load_rules(struct loader *loader, const struct field *field)
         return 0;
 }
 
+/* What was read goes with its own arena. */
+static int copy_texts(struct loader *loader, struct field *field)
+{
+        const char **const texts[] = { &field->name, &field->json, &field->option, &field->alias,
+                &field->negative_option, &field->metavar, &field->help, &field->since, &field->entry,
+                &field->entry_option, &field->pattern };
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                if (!*texts[i])
+                        continue;
+                *texts[i] = arena_strdup(loader->arena, *texts[i]);
+                if (!*texts[i])
+                        return no_memory(loader);
+        }
+        return 0;
+}
+
 static const struct record *load_fields(struct loader *loader, const struct field_text *texts, size_t count);
 
 static int load_field(struct loader *loader, const struct field_text *text, struct field *field)
@@ -412,6 +430,8 @@ static int load_field(struct loader *loader, const struct field_text *text, stru
                 return wrong(loader, text->has_name ? "type" : "name", "required");
         if (!text->has_option)
                 field->option = NULL;
+        if (copy_texts(loader, field) < 0)
+                return -1;
         if (field->type != FIELD_TYPE_RECORD && text->fields.count)
                 return wrong(loader, "fields", "only for records");
         if (field->type == FIELD_TYPE_RECORD && !text->fields.count)
@@ -456,8 +476,11 @@ const struct record *record_load(const json_t *description, struct arena *arena,
                 return fail_null(err, E_INVALID, "a description must be an object with \"fields\"");
         if (count_fields(description, 1, &total, err) < 0)
                 return NULL;
+        /* what is read takes twice what is kept */
+        cleanup(arena_done) struct arena scratch;
+        arena_init(&scratch, DESCRIBE_MEMORY_MAX);
         struct record_text text;
-        if (record_read(record_text_record, description, &text, arena, READ_STRICT, err) < 0)
+        if (record_read(record_text_record, description, &text, &scratch, READ_STRICT, err) < 0)
                 return NULL;
         struct loader loader = { .arena = arena, .err = err };
         return load_fields(&loader, text.fields.items, text.fields.count);

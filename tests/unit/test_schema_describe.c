@@ -287,7 +287,7 @@ static void bounds_hold(void **state)
 
         struct error err;
         cleanup(arena_done) struct arena arena;
-        arena_init(&arena, 2000);
+        arena_init(&arena, 200);
         cleanup(json_decref) json_t *description = json_parse(sv_of(by_hand), true, &err);
         assert_null(record_load(description, &arena, &err));
         assert_int_equal(err.code, E_NO_MEMORY);
