@@ -28,8 +28,8 @@ static const char *const steps[] = {
         " count INTEGER NOT NULL, PRIMARY KEY (minute, severity, muted)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE taken (sender INTEGER NOT NULL, number INTEGER NOT NULL) STRICT;"
         "INSERT INTO taken VALUES (0, 0);",
-        "CREATE TABLE age (believed_ns INTEGER NOT NULL) STRICT;"
-        "INSERT INTO age VALUES (0);",
+        ("CREATE TABLE age (believed_ns INTEGER NOT NULL) STRICT;"
+         "INSERT INTO age VALUES (0);"),
         "ALTER TABLE age ADD COLUMN tried_ns INTEGER NOT NULL DEFAULT 0;",
 };
 
