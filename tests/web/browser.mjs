@@ -99,8 +99,8 @@ export function skip(needs) {
 }
 
 /** Waits until `condition` gives something true, and gives that. */
-export async function until(condition, what) {
-  for (const end = Date.now() + PATIENCE; ;) {
+export async function until(condition, what, patience = PATIENCE) {
+  for (const end = Date.now() + patience; ;) {
     const found = await condition();
     if (found) return found;
     if (Date.now() > end) throw new Error(`waited for ${what}`);
