@@ -38,7 +38,8 @@ struct execution_options {
 struct execution *execution_start(struct loop *loop, const struct execution_options *options, struct error *err);
 
 /* Asks the module to end. 80 ms later, or after its limits.stop_ns, it is killed and the result closed from the frames
- * that came; later, at most a second, when it waited for a CPU for most of that time. */
+ * that came; later, at most a second, when for most of that time it waited for a CPU, for a disk, or in its handshake.
+ */
 void execution_stop(struct execution *execution, const char *reason);
 
 /* After on_done: the loop may be freed, the result stays. */

@@ -6,28 +6,16 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from agent_harness import TARSIER, Agent, wait_for  # noqa: E402
+from agent_harness import TARSIER, Agent, Local, wait_for  # noqa: E402
 
 TOKENS = {role: role * 4 for role in ("viewer", "investigator", "admin")}
 BASE = "/v1/modules/alerts"
-
-
-class Local(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
 
 
 class Host:
