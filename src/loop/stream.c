@@ -179,13 +179,13 @@ static void flush(struct stream *stream)
                 ssize_t sent = send_some(stream, stream->output.data + stream->written, stream_queued(stream));
                 if (sent < 0) {
                         if (!would_block(errno))
-                                break_with_errno(stream, errno, "writing to a stream");
+                                stream->broken = errno;
                         break;
                 }
                 stream->written += (size_t)sent;
                 loop_touch_fd(stream->loop, stream->fd_id);
         }
-        if (stream->closed)
+        if (stream->broken)
                 return;
         if (!stream_queued(stream))
                 queue_empty(stream);
@@ -237,7 +237,8 @@ static void read_turn(struct stream *stream)
                         break;
                 }
                 if (got == 0) {
-                        peer_ended(stream);
+                        if (!stream->broken) /* else on_error tells the end */
+                                peer_ended(stream);
                         break;
                 }
                 stream->input.len += (size_t)got;
@@ -257,13 +258,31 @@ static void read_turn(struct stream *stream)
         }
 }
 
+/* Nothing can be written any more. A peer that has gone may have said why before it went (an early answer, an alert of
+ * TLS): what it sent is still given to on_read. A peer that is there may send for ever: not that one's. */
+static void break_for_writing(struct stream *stream, const char *what)
+{
+        if (stream->broken == EPIPE || stream->broken == ECONNRESET) {
+                buf_clear(&stream->output);
+                stream->written = 0;
+                stream->above = false;
+                if (may_read(stream))
+                        offer_input(stream); /* what on_read left while the queue was high */
+                for (uint64_t before = UINT64_MAX; before != stream->counters.bytes_read && may_read(stream);) {
+                        before = stream->counters.bytes_read;
+                        read_turn(stream);
+                }
+        }
+        break_with_errno(stream, stream->broken, what);
+}
+
 static void stream_ready(struct loop *loop, loop_id id, uint32_t events, void *cookie)
 {
         (void)loop, (void)id;
         struct stream *stream = cookie;
         enter(stream);
         if (stream->broken) {
-                break_with_errno(stream, stream->broken, "writing to a stream");
+                break_for_writing(stream, "writing to a stream");
                 leave(stream);
                 return;
         }
@@ -275,12 +294,15 @@ static void stream_ready(struct loop *loop, loop_id id, uint32_t events, void *c
                 socklen_t size = sizeof(errnum);
                 if (stream->is_socket)
                         getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &errnum, &size);
-                break_with_errno(stream, errnum ? errnum : ECONNRESET, "the connection broke");
+                stream->broken = errnum ? errnum : ECONNRESET;
+                break_for_writing(stream, "the connection broke");
         } else if (events & LOOP_HANGUP && !stream_queued(stream)) {
                 stream->hung = true;
         }
         if (!stream->closed && events & (LOOP_WRITE | LOOP_HANGUP))
                 flush(stream);
+        if (!stream->closed && stream->broken)
+                break_for_writing(stream, "writing to a stream");
         update_interest(stream);
         leave(stream);
 }

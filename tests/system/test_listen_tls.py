@@ -7,6 +7,7 @@ import selectors
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 
@@ -155,6 +156,16 @@ def test_handshakes_that_do_not_end(listen, pair, pki):
     assert failed == ['no handshake within 5s'] * 3
     statistics = server.close()['statistics']
     assert (statistics['limited'], statistics['failed'], statistics['secured']) == (3, 3, 1)
+
+
+def test_a_client_that_says_why_and_is_gone_before_it_is_answered(listen, pair):
+    server = listen('tcp', *pair)
+    for alert, name in ((48, 'CA is unknown'), (42, 'Certificate is bad')):
+        with server.connect() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 1))
+            client.sendall(client_hello() + bytes([21, 3, 3, 0, 2, 2, alert]))
+        assert server.wait('failed')['text'] == f'the client sent an alert: {name}'
+    assert server.close()['statistics']['failed'] == 2
 
 
 def test_a_client_that_leaves_and_one_that_does_not_trust(listen, pair, pki):

@@ -359,6 +359,34 @@ static void test_a_write_to_a_gone_peer_breaks_the_stream(void **state)
         assert_calls(f, "error(io) close ");
 }
 
+/* A peer that said why before it went: that is read, although a write has failed. */
+static void test_the_last_words_of_a_gone_peer(void **state)
+{
+        struct fixture *f = *state;
+        struct stream *stream = open_stream(f, &line_callbacks, (struct stream_options){ 0 });
+        assert_int_equal(write(f->fds[1], "too large\nbye\n", 14), 14);
+        fd_close(&f->fds[1]);
+        assert_int_equal(stream_write(stream, "x", 1, &f->err), -1);
+        run_pending(f);
+        assert_calls(f, "too large bye error(io) close ");
+}
+
+/* The same while much waits to be written, when nothing is read otherwise. */
+static void test_the_last_words_above_high_water(void **state)
+{
+        struct fixture *f = *state;
+        static char bytes[1 << 20];
+        struct stream *stream = open_stream(f, &line_callbacks, (struct stream_options){ .write_max = 2 << 20 });
+        assert_ok(f, stream_write(stream, bytes, sizeof(bytes), &f->err));
+        assert_true(stream_queued(stream) > 0);
+        assert_int_equal(write(f->fds[1], "too large\n", 10), 10);
+        run_pending(f);
+        assert_calls(f, ""); /* not read while its queue is full */
+        fd_close(&f->fds[1]);
+        run_pending(f);
+        assert_calls(f, "too large error(io) close ");
+}
+
 static void test_the_loop_ends_its_streams(void **state)
 {
         struct fixture *f = *state;
@@ -415,6 +443,8 @@ int main(void)
                 LOOP_TEST(test_resume_looks_at_what_was_left),
                 LOOP_TEST(test_a_reset_is_an_error),
                 LOOP_TEST(test_a_write_to_a_gone_peer_breaks_the_stream),
+                LOOP_TEST(test_the_last_words_of_a_gone_peer),
+                LOOP_TEST(test_the_last_words_above_high_water),
                 LOOP_TEST(test_the_loop_ends_its_streams),
                 LOOP_TEST(test_finish_all),
                 LOOP_TEST(test_what_cannot_be_a_stream_is_refused),

@@ -361,6 +361,10 @@ static void test_late_part_of_an_exec(void **state)
         play(&p, "fork 9 <1 @5000; exec 10 /bin/web completes @110"); /* nothing is known of it any more */
         play_expect(&p, "fork 9  <1\n");
         assert_null(tree_find(p.tree, 10));
+        play(&p, "exec 9 /bin/b @5010; exec 9 /bin/c @5020; exec 9 /bin/b completes @5010"); /* runs another by now */
+        play_expect(&p, "exec 9 b <1\nexec 9 c <1\n");
+        assert_int_equal(play_count(&p).unfinished, 2); /* told, not passed over in silence */
+        assert_int_equal(play_count(&p).duplicates, 0);
         play_done(&p);
 }
 

@@ -173,13 +173,16 @@ static ssize_t pull(gnutls_transport_ptr_t cookie, void *bytes, size_t size)
         return (ssize_t)got;
 }
 
-/* The queue has room for the answer to one read, and reading stops while much of it waits: it is never full. */
+/* The queue has room for the answer to one read, and reading stops while much of it waits: it is never full. A client
+ * that goes in the middle of our part of the handshake has often said why: its alert is read all the same. */
 static ssize_t push(gnutls_transport_ptr_t cookie, const void *bytes, size_t size)
 {
         struct client *client = cookie;
         struct error ignored;
         if (client->stream && stream_write(client->stream, bytes, size, &ignored) == 0)
                 return (ssize_t)size;
+        if (client->stream && !client->secured)
+                return (ssize_t)size; /* nobody is there to miss it; the end of the stream tells */
         tls.gnutls_transport_set_errno(client->session, EPIPE);
         return -1;
 }

@@ -1,7 +1,7 @@
 // Frame of every page: navigation, time range, connection, theme, login, help. A page's View stands in <main>.
 import { effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { connection, logOut, look, mayDo, me, modules, running } from "../lib/api";
 import { feedError, tick } from "../lib/feed";
 import { bindKeys, type Key } from "../lib/keys";
@@ -67,7 +67,8 @@ const THEME_NAMES: Record<Theme, string> = { auto: "As the system", light: "Ligh
 function Menu() {
   const open = useSignal(false);
   const box = useRef<HTMLDivElement>(null);
-  useSignalEffect(() => {
+  // not after the next frame, as other effects: what is drawn hears the key that is pressed at once
+  useLayoutEffect(() => {
     if (!open.value) return undefined;
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) open.value = false;
@@ -86,7 +87,7 @@ function Menu() {
       removeEventListener("focusin", outside);
       removeEventListener("keydown", escape, true);
     };
-  });
+  }, [open.value]);
   return (
     <div class="menu" ref={box}>
       <button type="button" class="icon" aria-label="Menu" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>

@@ -229,7 +229,7 @@ static void apply_exec(struct tree *tree, const struct observation *o, int64_t t
         if (o->has & COMPLETES_EXEC) {
                 struct tree_process *known = tree_spot(tree, o->pid, time_ns).owner;
                 if (!known || known->exec_ns != time_ns) { /* it has gone, or runs another program by now */
-                        tree->counters.duplicates++;
+                        tree->counters.unfinished++;
                         return;
                 }
                 note_all(tree, known, o, time_ns);

@@ -36,6 +36,7 @@ struct tree_counters {
         uint64_t pid_reused;          /* an old process of the same pid was closed by a new one's start */
         uint64_t reordered;           /* an exit, or an exec, before its fork */
         uint64_t duplicates;          /* the same fact told by a second source: completed the first, no event */
+        uint64_t unfinished;          /* the rest of an exec whose process had gone, or ran something else: no event */
         uint64_t refused;             /* processes, texts, groups or containers for want of room */
         uint64_t deleted;
         uint64_t ghosts;    /* now: ended and due, kept because they have descendants */
