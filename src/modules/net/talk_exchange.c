@@ -135,6 +135,7 @@ static ssize_t send_more(struct talker *talker, int fd)
 
 int talk_exchange(struct talker *talker, struct talk_attempt *attempt, struct error *err)
 {
+        bool reset = false;
         if (talker->tls)
                 take(talker, attempt->fd, false); /* what came with the handshake no poll tells of */
         while (!talker->ended) {
@@ -150,11 +151,14 @@ int talk_exchange(struct talker *talker, struct talk_attempt *attempt, struct er
                 if (ready > 0 && more && (fd.revents & POLLOUT)) {
                         ssize_t put = send_more(talker, attempt->fd);
                         talker->sent += put > 0 ? (size_t)put : 0;
-                        if (put < 0 && !talker->ended && errno != EAGAIN && errno != EINTR && errno != EPIPE)
+                        reset |= put < 0 && errno == ECONNRESET; /* what came before it can be read, once */
+                        if (put < 0 && !talker->ended && !reset && errno != EAGAIN && errno != EINTR && errno != EPIPE)
                                 talker->ended = errno_text(errno);
                 }
-                if (ready > 0 && !talker->ended && (fd.revents & (POLLIN | POLLHUP | POLLERR)))
+                if (ready > 0 && !talker->ended && (reset || (fd.revents & (POLLIN | POLLHUP | POLLERR))))
                         take(talker, attempt->fd, false);
+                if (reset && (!talker->ended || strcmp(talker->ended, "closed") == 0))
+                        talker->ended = errno_text(ECONNRESET);
         }
         return 0;
 }

@@ -35,7 +35,7 @@ static ssize_t push(gnutls_transport_ptr_t cookie, const void *bytes, size_t siz
         if (client->broken)
                 return (ssize_t)size;
         ssize_t put = send(client->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (put < 0 && errno == EPIPE) {
+        if (put < 0 && (errno == EPIPE || errno == ECONNRESET)) {
                 /* The peer is gone, but the alert that says why may be here to be read: the session must live on. */
                 client->broken = true;
                 return (ssize_t)size;
