@@ -275,6 +275,55 @@ static void test_standing_still(void **state)
         play_done(play);
 }
 
+static void live_exec(struct play *play, pid_t pid, int64_t time_ns)
+{
+        struct raw_connector raw;
+        memset(&raw, 0, sizeof(raw));
+        raw.type = RAW_CONNECTOR;
+        raw.time_ns = time_ns;
+        raw.event.what = CONNECTOR_EXEC;
+        raw.event.pid = raw.event.tid = pid;
+        audit_join_feed(play->join, sv_n((const char *)&raw, sizeof(raw)), time_ns, take, play);
+}
+
+static void live_record(struct play *play, uint16_t type, int64_t time_ns, int serial, const char *rest)
+{
+        char text[512];
+        memcpy(text, &type, sizeof(type));
+        int n = snprintf(
+                text + 2, sizeof(text) - 2, "audit(%lld.000:%d): %s", (long long)(time_ns / SECOND), serial, rest);
+        audit_join_feed(play->join, sv_n(text, 2 + (size_t)n), time_ns, take, play);
+}
+
+/* The system's clock is set back by an hour: an exec waits no hour for audit's part, an event not for its end, and what
+ * stands behind them neither. */
+static void test_clock_set_back(void **state)
+{
+        (void)state;
+        struct play *play = play_new(NULL);
+        const int64_t before_ns = (int64_t)BASE_S * SECOND, after_ns = before_ns - HOUR;
+        live_exec(play, 2, before_ns);
+        for (int i = 1; i <= 6; i++)
+                audit_join_tick(play->join, before_ns + i * 100 * MILLISECOND, take, play);
+        assert_said(play, "E2:");
+        live_exec(play, 3, after_ns);
+        live_record(
+                play, AUDIT_SYSCALL, after_ns, 1, "arch=c000003e " SETUID " ppid=1 pid=7 comm=\"a\" exe=\"/bin/a\"");
+        for (int i = 1; i <= 30; i++)
+                audit_join_tick(play->join, after_ns + i * 100 * MILLISECOND, take, play);
+        assert_said(play, "E3: C7");
+        assert_int_equal(play->last_ns, after_ns);
+        const int64_t exec_ns = after_ns + 4 * SECOND + 5 * MILLISECOND; /* and the order of one moment is kept */
+        live_exec(play, 8, exec_ns);
+        live_record(play, AUDIT_SYSCALL, exec_ns, 2, "arch=c000003e " EXECVE " ppid=1 pid=8 comm=\"b\" exe=\"/bin/b\"");
+        live_record(play, AUDIT_EOE, exec_ns, 2, "");
+        live_record(play, AUDIT_SYSCALL, exec_ns, 3, "arch=c000003e " SETUID " ppid=1 pid=8 comm=\"b\" exe=\"/bin/b\"");
+        live_record(play, AUDIT_EOE, exec_ns, 3, "");
+        assert_said(play, "E8:/bin/b C8");
+        assert_int_equal(play->last_ns, exec_ns);
+        play_done(play);
+}
+
 /* What comes too late after all is of the same moment as what it completes. */
 static void test_late_part_has_the_time_of_its_exec(void **state)
 {
@@ -563,6 +612,7 @@ int main(void)
                 cmocka_unit_test(test_audit_far_behind),
                 cmocka_unit_test(test_audit_has_passed),
                 cmocka_unit_test(test_standing_still),
+                cmocka_unit_test(test_clock_set_back),
                 cmocka_unit_test(test_late_part_has_the_time_of_its_exec),
                 cmocka_unit_test(test_held_is_bounded),
                 cmocka_unit_test(test_host_rules_for_forks_are_not_told_twice),

@@ -18,6 +18,7 @@ enum {
         (150 * MILLISECOND) /* a longer time between two calls: we stood still, and audit waits for us                 \
                              */
 #define ALONE_NS (10 * SECOND)
+#define SET_BACK_NS (10 * SECOND) /* what is older by more was stamped by a clock that was set back: as in the tree */
 #define COARSE_NS (11 * MILLISECOND) /* a tick at 100 Hz, and the millisecond that audit writes */
 #define UNRESOLVED_NS (2 * SECOND)
 
@@ -35,7 +36,7 @@ struct held {
 
 struct unresolved {
         struct observation fork; /* no texts */
-        int64_t since_ns;
+        int64_t since_ns;        /* on heard_ns's clock */
 };
 
 struct audit_join {
@@ -186,7 +187,7 @@ static void hand_out(struct audit_join *join, struct observation *observation)
 {
         if (observation->time_ns < join->last_ns && join->last_ns - observation->time_ns <= COARSE_NS)
                 observation->time_ns = join->last_ns;
-        else if (observation->time_ns > join->last_ns)
+        else if (observation->time_ns > join->last_ns || observation->time_ns < join->last_ns - SET_BACK_NS)
                 join->last_ns = observation->time_ns;
         join->observe(observation, join->cookie);
 }
@@ -416,7 +417,7 @@ static void await_child(struct audit_join *join, const struct observation *fork)
         bare.serial = fork->serial;
         bare.ppid = fork->ppid;
         bare.ns_pid = fork->pid;
-        join->forks[join->fork_count++] = (struct unresolved){ bare, join->now_ns };
+        join->forks[join->fork_count++] = (struct unresolved){ bare, join->heard_ns };
 }
 
 static void take_audit_fork(struct audit_join *join, struct observation *fork)
@@ -462,7 +463,7 @@ static void meet_child(struct audit_join *join, const struct observation *observ
 static void give_up_forks(struct audit_join *join)
 {
         size_t due = 0;
-        while (due < join->fork_count && join->now_ns - join->forks[due].since_ns >= UNRESOLVED_NS)
+        while (due < join->fork_count && join->heard_ns - join->forks[due].since_ns >= UNRESOLVED_NS)
                 due++;
         if (due == 0)
                 return;
@@ -529,6 +530,8 @@ static void enter(struct audit_join *join, int64_t now_ns, observe_fn *observe, 
         if (now_ns > join->now_ns) {
                 int64_t step_ns = now_ns - join->now_ns;
                 join->heard_ns += join->live && step_ns > STANDSTILL_NS ? STANDSTILL_NS : step_ns;
+                join->now_ns = now_ns;
+        } else if (join->live && now_ns < join->now_ns - SECOND) { /* set back: what waits goes on to wait from here */
                 join->now_ns = now_ns;
         }
         if (join->first != NONE)
