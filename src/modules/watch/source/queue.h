@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/sv.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct queue_counters {
@@ -29,6 +30,11 @@ void queue_done(struct queue *queue);
  * was really written (0..size; 0 takes nothing). */
 char *queue_reserve(struct queue *queue, size_t size);
 void queue_commit(struct queue *queue, size_t size);
+/* Would an item of `size` bytes be taken now, wherever the ring ends? Counts nothing. */
+static inline bool queue_has_room(const struct queue *queue, size_t size)
+{
+        return queue->size - queue->used >= 2 * (size + 64);
+}
 /* Both in one: false when lost. */
 bool queue_push(struct queue *queue, struct sv item);
 

@@ -296,6 +296,8 @@ static bool audit_receive(struct source *source, struct queue *raw)
                 for (size_t j = 0; j < count; j++)
                         push_record(source, raw, &records[j]);
         }
+        if (!queue_has_room(raw, sizeof(losses))) /* what was dropped is told when there is room to tell it */
+                return true;
         size_t lost = read_drops(source, losses);
         for (size_t i = 0; i < lost; i++)
                 push(source, raw, &losses[i], sizeof(losses[i]));

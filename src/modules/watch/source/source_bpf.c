@@ -177,13 +177,8 @@ static const char *look_at(struct source *source, uint64_t at, size_t size)
         return source->window + (offset - source->window_at);
 }
 
-/* What the ring holds beyond the queue stays in it: it is a buffer as good as the queue, and counts what it refuses. */
-static bool has_room(const struct queue *raw, size_t size)
-{
-        return raw->size - raw->used >= 2 * (size + 64);
-}
-
-/* The next record; false when there is none, or no room for it. */
+/* The next record; false when there is none, or no room for it: what the ring holds beyond the queue stays in it, which
+ * is a buffer as good as the queue, and counts what it refuses. */
 static bool take(struct source *source, struct queue *raw, uint64_t *consumed, uint64_t produced)
 {
         if (*consumed >= produced)
@@ -196,7 +191,7 @@ static bool take(struct source *source, struct queue *raw, uint64_t *consumed, u
                 return false;
         size_t size = header & ~BPF_RINGBUF_DISCARD_BIT;
         if (!(header & BPF_RINGBUF_DISCARD_BIT) && size <= RECORD_MAX + sizeof(struct watch_bpf_usage)) {
-                if (!has_room(raw, size)) {
+                if (!queue_has_room(raw, size)) {
                         source->starved++;
                         return false;
                 }

@@ -69,6 +69,8 @@ static bool connector_source_receive(struct source *source, struct queue *raw)
         uint64_t lost = counters.gaps > counters.dropped ? counters.gaps : counters.dropped;
         if (lost > source->lost_told) {
                 struct raw_loss loss;
+                if (!queue_has_room(raw, sizeof(loss))) /* told when there is room to tell it */
+                        return true;
                 memset(&loss, 0, sizeof(loss));
                 loss.type = RAW_LOSS;
                 loss.kind = LOSS_CONNECTOR_BUFFER;
