@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <sys/wait.h>
 
-enum { CHILDREN = 400, QUEUE = 4096, FILLING = 3900, BUFFER = 4096 };
+enum { CHILDREN = 400, QUEUE = 4096, FILLING = QUEUE - 20, BUFFER = 4096 };
 
 static void add_lost(const struct observation *observation, void *cookie)
 {
