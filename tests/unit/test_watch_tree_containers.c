@@ -309,9 +309,26 @@ static void test_known_by_its_group(void **state)
         play_done(&p);
 }
 
+/* The clock is set back by half a minute where little happens: a container that ends is told all the same. */
+static void test_stop_after_the_clock_was_set_back(void **state)
+{
+        (void)state;
+        struct play p;
+        set_up(&p);
+        play(&p, "named docker " ID
+                 " web nginx:1.25; fork 64 <50 @40000; exec 64 @40001 /usr/sbin/nginx argv=nginx " SCOPE
+                 "; exit 64 @10100");
+        buf_clear(&p.lines);
+        for (int i = 0; i < 100; i++)
+                tree_advance(p.tree, play_time(10200 + i * 100), play_take, &p);
+        play_expect(&p, "container 64 nginx <50 stop web docker/4f6c8a1d0b2e(cgroup)\n");
+        play_done(&p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_stop_after_the_clock_was_set_back),
                 cmocka_unit_test(test_containerd),
                 cmocka_unit_test(test_docker_exec),
                 cmocka_unit_test(test_hook),

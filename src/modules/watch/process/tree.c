@@ -355,6 +355,26 @@ static void apply_process(struct tree *tree, const struct observation *o, int64_
         }
 }
 
+/* All times are moved to a clock that was set back by so much. */
+static void set_clock_back(struct tree *tree, int64_t back)
+{
+        for (size_t i = 1; i < tree->slab_count * TREE_SLAB; i++) {
+                struct tree_process *process = tree_at(tree, (uint32_t)i);
+                int64_t *times[] = { &process->first_ns, &process->end_ns, &process->exec_ns, &process->cgroup_ns };
+                for (size_t j = 0; j < 4; j++)
+                        if (*times[j])
+                                *times[j] = *times[j] > back ? *times[j] - back : 1;
+        }
+        for (size_t i = 0; i < tree->container_count; i++)
+                tree->containers[i].empty_ns =
+                        tree->containers[i].empty_ns > back ? tree->containers[i].empty_ns - back : 1;
+        for (size_t i = 0; i < TREE_RECENT; i++)
+                tree->recent[i] = (struct recent_exec){ 0 };
+        tree->now_ns -= back;
+        tree->swept_ns = tree->begun_ns = tree->now_ns;
+        tree->clock_back = 0;
+}
+
 /* The time on the tree's clock, which is the latest time observed. What is older by more than any delay of a source was
  * stamped by a clock that was set back: it counts as now, and when that goes on, all times are moved to the new clock.
  */
@@ -371,21 +391,7 @@ static int64_t clock_of(struct tree *tree, const struct observation *o)
         }
         if (o->late || ++tree->clock_back < TREE_STEP)
                 return tree->now_ns;
-        int64_t back = tree->now_ns - time;
-        for (size_t i = 1; i < tree->slab_count * TREE_SLAB; i++) {
-                struct tree_process *process = tree_at(tree, (uint32_t)i);
-                int64_t *times[] = { &process->first_ns, &process->end_ns, &process->exec_ns, &process->cgroup_ns };
-                for (size_t j = 0; j < 4; j++)
-                        if (*times[j])
-                                *times[j] = *times[j] > back ? *times[j] - back : 1;
-        }
-        for (size_t i = 0; i < tree->container_count; i++)
-                tree->containers[i].empty_ns =
-                        tree->containers[i].empty_ns > back ? tree->containers[i].empty_ns - back : 1;
-        for (size_t i = 0; i < TREE_RECENT; i++)
-                tree->recent[i] = (struct recent_exec){ 0 };
-        tree->swept_ns = tree->begun_ns = tree->now_ns = time;
-        tree->clock_back = 0;
+        set_clock_back(tree, tree->now_ns - time);
         return time;
 }
 
@@ -422,6 +428,9 @@ void tree_advance(struct tree *tree, int64_t now_ns, tree_emit_fn *emit, void *c
         tree->emit = emit;
         tree->cookie = cookie;
         tree->observation = NULL;
+        /* where nothing is observed, that the clock was set back shows here: else nothing would be due for as long */
+        if (tree->now_ns - now_ns > TREE_REORDER_NS && ++tree->clock_back >= TREE_STEP)
+                set_clock_back(tree, tree->now_ns - now_ns);
         if (now_ns < tree->now_ns)
                 now_ns = tree->now_ns;
         else if (now_ns != INT64_MAX)
