@@ -34,7 +34,7 @@ struct follower {
         struct buf out;
         bool stream, cut, scheduled;
         uint64_t left;    /* of a list */
-        uint64_t last_id; /* handed out */
+        uint64_t last_id; /* handed out, of a list */
         uint64_t dropped; /* since the last one that was told */
         size_t count;
 };
@@ -119,7 +119,6 @@ static void on_credit(struct request *request)
 static bool take(const struct event_head *head, struct sv json, void *cookie)
 {
         struct follower *follower = cookie;
-        follower->last_id = head->id;
         if (follower->stream) {
                 put_event(follower, head->id, head->type, shown(follower, json));
                 return follower->out.len < FOLLOWER_BYTES_MAX / 2;
@@ -129,6 +128,7 @@ static bool take(const struct event_head *head, struct sv json, void *cookie)
                 follower->cut = true;
                 return false;
         }
+        follower->last_id = head->id;
         buf_puts(&follower->out, follower->count++ ? "," : "{\"events\":[");
         buf_append(&follower->out, json.p, json.n);
         return --follower->left > 0;
@@ -138,9 +138,11 @@ static void finish_list(struct follower *follower)
 {
         struct request *request = follower->request;
         struct buf *out = &follower->out;
+        /* the scan has looked at the event that found no room */
+        uint64_t cursor = follower->cut ? follower->last_id : event_scan_cursor(follower->scan);
         if (follower->count == 0)
                 buf_puts(out, "{\"events\":[");
-        buf_printf(out, "],\"cursor\":%llu", (unsigned long long)event_scan_cursor(follower->scan));
+        buf_printf(out, "],\"cursor\":%llu", (unsigned long long)cursor);
         buf_puts(out, follower->left == 0 || follower->cut ? ",\"more\":true}" : ",\"more\":false}");
         struct buf whole = *out;
         buf_init(out, 0);

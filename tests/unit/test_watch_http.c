@@ -1,0 +1,137 @@
+/* Lists of events over HTTP, with the answers taken down by the test instead of being sent. */
+#include "event_store_fixture.h"
+
+#include "base/cleanup.h"
+#include "modules/watch/watch_module.h"
+#include "schema/field.h"
+#include "schema/json.h"
+
+enum { EVENTS = 400, DETAIL = 100 << 10, LIMIT = 10000 };
+
+/* ---- what service.c does otherwise ---- */
+
+static struct buf answer;
+static int answer_status;
+static const char *query_after;
+
+const char *request_query(const struct request *request, const char *name)
+{
+        (void)request;
+        return strcmp(name, "after") == 0 ? query_after : NULL;
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+        (void)request;
+        (void)name;
+        return NULL;
+}
+
+int request_parameters(const struct request *request, const struct record *record, void *ret, struct arena *arena,
+        struct error *ret_err)
+{
+        (void)request;
+        cleanup(json_decref) json_t *object = json_pack("{s:i}", "limit", LIMIT);
+        return record_read(record, object, ret, arena, READ_STRICT, ret_err);
+}
+
+void request_reply(struct request *request, int status, const char *content_type, struct sv body)
+{
+        (void)request;
+        (void)content_type;
+        answer_status = status;
+        buf_clear(&answer);
+        buf_append(&answer, body.p, body.n);
+}
+
+void request_fail(struct request *request, const struct error *why)
+{
+        (void)request;
+        fail_msg("%s", why->message);
+}
+
+void request_head(struct request *request, int status, const char *content_type)
+{
+        (void)request;
+        (void)content_type;
+        answer_status = status;
+}
+
+size_t request_write(struct request *request, struct sv bytes)
+{
+        (void)request;
+        buf_append(&answer, bytes.p, bytes.n);
+        return bytes.n;
+}
+
+void request_end(struct request *request)
+{
+        (void)request;
+        answer_status = -1;
+}
+
+/* ---- tests ---- */
+
+static void (*handler_of(const char *path))(struct service *, struct request *)
+{
+        const struct route *route = watch_routes;
+        while (strcmp(route->path, path) != 0)
+                route++;
+        return route->handle;
+}
+
+/* A list that grows too long is cut, and goes on behind its cursor with the event that found no room. */
+static void test_a_cut_list_goes_on_where_it_was_cut(void **state)
+{
+        (void)state;
+        struct watch_service watch = { .watch.root = AT_FDCWD };
+        struct service service = { .state = &watch, .state_directory = directory, .loop = loop_new(NULL, &err) };
+        struct request request = { .service = &service };
+        char *detail = calloc(1, DETAIL + 1);
+        assert_non_null(service.loop);
+        assert_non_null(detail);
+        memset(detail, 'x', DETAIL);
+        watch.service = &service;
+        watch.store = open_store(&small);
+        for (int i = 0; i < EVENTS; i++) {
+                struct event event = {
+                        .time_ns = FIXTURE_START + i, .type = EVENT_SYSCALL, .has_audit = true, .audit.detail = detail
+                };
+                assert_true(event_store_append(watch.store, &event, FIXTURE_START, NULL));
+        }
+        buf_init(&answer, 64 * MIB);
+        char after[24] = "0";
+        size_t got = 0, lists = 0;
+        uint64_t next = 1;
+        for (bool more = true; more; lists++) {
+                query_after = after;
+                answer_status = 0;
+                handler_of("/events")(&service, &request);
+                while (answer_status == 0)
+                        assert_true(loop_run_once(service.loop, 0, NULL) >= 0);
+                assert_int_equal(answer_status, 200);
+                cleanup(json_decref) json_t *list = json_loadb(answer.data, answer.len, 0, NULL);
+                assert_non_null(list);
+                size_t i;
+                json_t *event;
+                json_array_foreach(json_object_get(list, "events"), i, event)
+                        assert_int_equal(json_integer_value(json_object_get(event, "id")), next++);
+                got += i;
+                more = json_is_true(json_object_get(list, "more"));
+                snprintf(after, sizeof(after), "%lld", json_integer_value(json_object_get(list, "cursor")));
+        }
+        assert_int_equal(got, EVENTS);
+        assert_true(lists > 1);
+        event_store_close(watch.store);
+        loop_free(service.loop);
+        buf_done(&answer);
+        free(detail);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                STORE_TEST(test_a_cut_list_goes_on_where_it_was_cut),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
