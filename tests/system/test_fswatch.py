@@ -77,6 +77,27 @@ def test_new_written_renamed_removed(tmp_path, backend):
         assert not [a for a in module.alerts if a["path"].endswith("/b") and a["event"] == "created"]
 
 
+def test_what_comes_after_ready_is_told(tmp_path, backend):
+    """Also of places that the first look comes to last: ready means that what is there now was seen."""
+    watched = tmp_path / "watched"
+    places = [watched / f"{n:02}" for n in range(40)]
+    for place in places:
+        place.mkdir(parents=True)
+        for n in range(200):
+            (place / str(n)).touch()
+    module = Persist("fswatch", "fswatch", config={"paths": [f"recursive:{watched}"], "settle": "20ms", "hash": False,
+                                                   "backend": backend})
+    with module:
+        os.kill(module.pid, signal.SIGSTOP)  # as on a host that gives it no CPU now
+        for place in places:
+            (place / "new").touch()
+        os.kill(module.pid, signal.SIGCONT)
+        for place in places:
+            module.wait_alert(of(place / "new", "created"))
+        module.wait(lambda: idle(module))
+        assert len(module.alerts) == len(places)  # what was there before is taken as given
+
+
 def test_mode_and_owner(tmp_path, backend):
     path = tmp_path / "program"
     path.write_text("x")

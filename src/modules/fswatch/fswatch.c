@@ -90,6 +90,7 @@ static int fswatch_start(struct service *service, struct error *err)
                 return -1;
         watch->first_scan = true;
         scan_all(watch);
+        scan_before_ready(watch);
         return 0;
 }
 
@@ -102,7 +103,7 @@ static void fswatch_stop(struct service *service)
         notify_drain(watch);
         /* the loop still finishes its round */
         const loop_id timers[] = { watch->scan_timer, watch->hash_timer, watch->recheck_timer, watch->baseline.retry,
-                watch->moved.timer };
+                watch->moved.timer, watch->ready_timer };
         for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
                 if (timers[i])
                         loop_remove(service->loop, timers[i]);

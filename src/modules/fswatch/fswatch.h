@@ -24,6 +24,7 @@ enum {
         HASH_PAUSE_MS = 5,
         HASH_AGAIN_MAX = 5, /* a file that changes while it is read */
         HASH_BUFFER = 64 << 10,
+        FIRST_LOOK_MAX_S = 30, /* it is ready then, though a first look is not over */
         SHA256_SIZE = 32,
         HANDLE_KEY_MAX = 8 + 4 + 128, /* file system, type of handle, handle */
 };
@@ -156,6 +157,7 @@ struct fswatch {
         DIR *scan;
         struct scan_item scan_at;
         loop_id scan_timer;
+        loop_id ready_timer; /* a first look is under way, and it is not ready yet */
         uint32_t generation;
         bool full_scan;  /* a scan of all roots is under way */
         bool rescan;     /* another is to follow */
@@ -267,6 +269,9 @@ void hash_done(struct fswatch *watch);
 void scan_all(struct fswatch *watch);
 void scan_directory(struct fswatch *watch, const char *path, bool recursive, bool silent, bool while_down);
 void scan_done(struct fswatch *watch);
+/* A path that was never looked at is taken as it is now: it is ready when that is over, so that whatever comes later is
+ * told. */
+void scan_before_ready(struct fswatch *watch);
 int roots_resolve(struct fswatch *watch, struct error *err);
 void roots_recheck_later(struct fswatch *watch);
 bool roots_recursive(const struct fswatch *watch, const char *path);

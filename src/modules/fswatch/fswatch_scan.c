@@ -89,6 +89,36 @@ static void look_for_missing(struct fswatch *watch)
         vec_done(&gone);
 }
 
+static void be_ready(struct fswatch *watch)
+{
+        if (!watch->ready_timer)
+                return;
+        loop_remove(watch->service->loop, watch->ready_timer);
+        watch->ready_timer = 0;
+        service_ready(watch->service);
+}
+
+static void on_first_look_is_long(struct loop *loop, loop_id id, void *cookie)
+{
+        struct fswatch *watch = cookie;
+        (void)loop;
+        (void)id;
+        service_log(watch->service,
+                "warning: the first look takes longer than %d s; until it is over, what changes where it has not been "
+                "is taken as given",
+                FIRST_LOOK_MAX_S);
+        be_ready(watch);
+}
+
+void scan_before_ready(struct fswatch *watch)
+{
+        bool first = false;
+        vec_foreach (root, &watch->roots)
+                first = first || (root->path && !root->known);
+        watch->service->ready_later = first && loop_add_timer(watch->service->loop, FIRST_LOOK_MAX_S * SECOND, 0,
+                                                       on_first_look_is_long, watch, &watch->ready_timer, NULL) == 0;
+}
+
 static void end_full_scan(struct fswatch *watch)
 {
         look_for_missing(watch);
@@ -99,6 +129,7 @@ static void end_full_scan(struct fswatch *watch)
                         baseline_put_root(watch, root->configured);
                 root->known = true;
         }
+        be_ready(watch);
         if (watch->rescan)
                 scan_all(watch);
 }
