@@ -1,12 +1,13 @@
-/* Lists of events over HTTP, with the answers taken down by the test instead of being sent. */
+/* The agent's watch as its readers see it over HTTP, with the answers taken down by the test instead of being sent. */
 #include "event_store_fixture.h"
 
 #include "base/cleanup.h"
+#include "base/timefmt.h"
 #include "modules/watch/watch_module.h"
 #include "schema/field.h"
 #include "schema/json.h"
 
-enum { EVENTS = 400, DETAIL = 100 << 10, LIMIT = 10000 };
+enum { EVENTS = 400, DETAIL = 100 << 10, LIMIT = 10000, CHILDREN = 3000, FILE_MAX = 2048 };
 
 /* ---- what service.c does otherwise ---- */
 
@@ -70,6 +71,24 @@ void request_end(struct request *request)
         answer_status = -1;
 }
 
+static char logged[4096];
+
+void service_log(struct service *service, const char *format, ...)
+{
+        size_t length = strlen(logged);
+        va_list args;
+        (void)service;
+        va_start(args, format);
+        vsnprintf(logged + length, sizeof(logged) - length, format, args);
+        va_end(args);
+}
+
+void service_alert(struct service *service, struct sv json)
+{
+        (void)service;
+        (void)json;
+}
+
 /* ---- tests ---- */
 
 static void (*handler_of(const char *path))(struct service *, struct request *)
@@ -128,10 +147,69 @@ static void test_a_cut_list_goes_on_where_it_was_cut(void **state)
         free(detail);
 }
 
+static size_t ends_told(void)
+{
+        const char *type = "\"type\":\"exit\"";
+        char of_us[32];
+        size_t count = 0;
+        struct sv rest = sv_n(answer.data, answer.len), line;
+        snprintf(of_us, sizeof(of_us), "\"ppid\":%d,", getpid());
+        while (rest.n && sv_line(&rest, &line))
+                count += memmem(line.p, line.n, type, strlen(type)) && memmem(line.p, line.n, of_us, strlen(of_us));
+        return count;
+}
+
+/* The disk takes nothing: who follows sees everything all the same, and at the end it is told what could not be kept.
+ */
+static void test_a_full_disk(void **state)
+{
+        (void)state;
+        struct loop *loop = loop_new(NULL, &err);
+        const struct watch_config config = { .settings = { .source = 3, .delete_delay_ns = SECOND } };
+        struct service service = { .config = &config, .state_directory = directory, .loop = loop };
+        struct request request = { .service = &service };
+        struct rlimit before, full;
+        if (geteuid() != 0 || watch_start(&service, &err) < 0) {
+                print_message("skipped: needs root in the initial namespaces\n");
+                skip();
+        }
+        struct watch_service *watch = service.state;
+        struct event_store_counters store;
+        struct watch_statistics statistics;
+        buf_init(&answer, 64 * MIB);
+        query_after = NULL;
+        handler_of("/stream")(&service, &request);
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        full = (struct rlimit){ FILE_MAX, before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+        for (int i = 0; i < CHILDREN; i++) {
+                pid_t child = fork();
+                if (child == 0)
+                        _exit(0);
+                assert_int_equal(waitpid(child, NULL, 0), child);
+                assert_true(loop_run_once(loop, 0, NULL) >= 0);
+        }
+        int64_t until_ns = time_monotonic_ns() + 30 * SECOND;
+        while (ends_told() < CHILDREN && time_monotonic_ns() < until_ns)
+                assert_true(loop_run_once(loop, 10 * MILLISECOND, NULL) >= 0);
+        event_store_count(watch->store, &store);
+        watch_count(&watch->watch, &statistics);
+        assert_int_equal(statistics.lost + statistics.raw_lost + statistics.queue_lost, 0);
+        assert_true(store.lost > 0);
+        assert_int_equal(ends_told(), CHILDREN);
+        watch_stop(&service);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_non_null(strstr(logged, " events could not be kept: "));
+        loop_free(loop);
+        buf_done(&answer);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 STORE_TEST(test_a_cut_list_goes_on_where_it_was_cut),
+                STORE_TEST(test_a_full_disk),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@ static void keep(struct watch *watch, struct event *event)
 {
         struct watch_service *service = watch->owner;
         struct sv json;
-        if (event_store_append(service->store, event, time_unix_ns(), &json))
+        event_store_append(service->store, event, time_unix_ns(), &json);
+        if (json.n) /* also what the store has no room for: it counts that, and tells it */
                 watch_followers_take(service, event, json);
 }
 
@@ -77,6 +78,18 @@ int watch_start(struct service *service, struct error *err)
         return 0;
 }
 
+/* What a full disk does not take now is gone with this process. */
+static void say_unkept(struct watch_service *watch)
+{
+        struct error err;
+        struct event_store_counters counters;
+        if (!watch->store || event_store_flush(watch->store, false, time_unix_ns(), &err) == 0)
+                return;
+        event_store_count(watch->store, &counters);
+        service_log(watch->service, "%llu events could not be kept: %s",
+                (unsigned long long)(counters.waiting + counters.lost), err.message);
+}
+
 void watch_stop(struct service *service)
 {
         struct watch_service *watch = service->state;
@@ -85,6 +98,7 @@ void watch_stop(struct service *service)
         watch->tick_id = 0;
         watch_close(&watch->watch);
         watch_followers_end(watch);
+        say_unkept(watch);
         event_store_close(watch->store);
         watch->store = NULL;
         buf_done(&watch->masked);
