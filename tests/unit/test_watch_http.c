@@ -12,6 +12,7 @@ enum { EVENTS = 400, DETAIL = 100 << 10, LIMIT = 10000, CHILDREN = 3000, FILE_MA
 /* ---- what service.c does otherwise ---- */
 
 static struct buf answer;
+static bool slow; /* the reader takes nothing */
 static int answer_status;
 static const char *query_after;
 
@@ -61,6 +62,8 @@ void request_head(struct request *request, int status, const char *content_type)
 size_t request_write(struct request *request, struct sv bytes)
 {
         (void)request;
+        if (slow)
+                return 0;
         buf_append(&answer, bytes.p, bytes.n);
         return bytes.n;
 }
@@ -147,6 +150,40 @@ static void test_a_cut_list_goes_on_where_it_was_cut(void **state)
         free(detail);
 }
 
+/* A reader that was too slow is told how much it missed as soon as it reads again, whether anything happens or not. */
+static void test_a_slow_reader_is_told_what_it_missed(void **state)
+{
+        (void)state;
+        struct watch_service watch = { .watch.root = AT_FDCWD };
+        struct service service = { .state = &watch, .state_directory = directory, .loop = loop_new(NULL, &err) };
+        struct request request = { .service = &service };
+        char *json = malloc(DETAIL);
+        assert_non_null(service.loop);
+        assert_non_null(json);
+        memset(json, 'x', DETAIL);
+        watch.service = &service;
+        buf_init(&answer, 64 * MIB);
+        handler_of("/stream")(&service, &request);
+        const struct event event = { .id = 1, .type = EVENT_SYSCALL };
+        slow = true;
+        for (int i = 0; i < 100; i++)
+                watch_followers_take(&watch, &event, sv_n(json, DETAIL));
+        slow = false;
+        assert_true(watch.follower_drops > 0);
+        request.on_credit(&request);
+        char told[64];
+        snprintf(told, sizeof(told), "event: dropped\ndata: {\"dropped\":%llu}\n\n",
+                (unsigned long long)watch.follower_drops);
+        assert_true(sv_ends(sv_n(answer.data, answer.len), sv_of(told)));
+        size_t length = answer.len;
+        request.on_credit(&request); /* once */
+        assert_int_equal(answer.len, length);
+        watch_followers_end(&watch);
+        loop_free(service.loop);
+        buf_done(&answer);
+        free(json);
+}
+
 static size_t ends_told(void)
 {
         const char *type = "\"type\":\"exit\"";
@@ -209,6 +246,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 STORE_TEST(test_a_cut_list_goes_on_where_it_was_cut),
+                STORE_TEST(test_a_slow_reader_is_told_what_it_missed),
                 STORE_TEST(test_a_full_disk),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,13 +77,19 @@ static void send_some(struct follower *follower)
         buf_consume(&follower->out, sent);
 }
 
+static void put_dropped(struct follower *follower)
+{
+        if (follower->dropped == 0)
+                return;
+        buf_printf(
+                &follower->out, "event: dropped\ndata: {\"dropped\":%llu}\n\n", (unsigned long long)follower->dropped);
+        follower->dropped = 0;
+}
+
 static void put_event(struct follower *follower, uint64_t id, int type, struct sv json)
 {
         struct buf *out = &follower->out;
-        if (follower->dropped) {
-                buf_printf(out, "event: dropped\ndata: {\"dropped\":%llu}\n\n", (unsigned long long)follower->dropped);
-                follower->dropped = 0;
-        }
+        put_dropped(follower);
         buf_printf(out, "id: %llu\nevent: %s\ndata: ", (unsigned long long)id, event_type_names[type]);
         buf_append(out, json.p, json.n);
         buf_puts(out, "\n\n");
@@ -112,6 +118,10 @@ static void on_credit(struct request *request)
 {
         struct follower *follower = request->state;
         send_some(follower);
+        if (follower->dropped && follower->out.len < FOLLOWER_BYTES_MAX / 2) { /* the next event may be far */
+                put_dropped(follower);
+                send_some(follower);
+        }
         if (follower->scan && follower->out.len < FOLLOWER_BYTES_MAX / 2)
                 schedule(follower);
 }
