@@ -4,6 +4,7 @@
 #include "base/path.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -118,11 +119,35 @@ static void test_a_living_process(void **state)
         (void)state;
         int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         struct digests *digests = digests_new(host, NULL);
-        struct event_process process = { .pid = getpid(), .exe = "/not/where/it/is", .has_container = true };
+        struct event_process process = { .pid = getpid(), .exe = "/test_watch_digests", .has_container = true };
         digests_fill(digests, &process);
         assert_non_null(process.sha256);
         assert_int_equal(strlen(process.sha256), 64);
         assert_null(process.package);
+        digests_free(digests);
+        close(host);
+}
+
+/* `sh -c 'exec sleep'`: when the first event comes here the process runs the second program, and the digest of that is
+ * none of the first, nor is the first's package the second's. */
+static void test_a_process_that_executed_again(void **state)
+{
+        (void)state;
+        int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct digests *digests = digests_new(host, NULL);
+        char own[PATH_MAX] = "", shell[PATH_MAX];
+        assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+        assert_non_null(realpath("/bin/sh", shell));
+        struct event_process itself = { .pid = getpid(), .exe = own };
+        digests_fill(digests, &itself);
+        assert_non_null(itself.sha256);
+        struct event_process before = { .pid = getpid(), .exe = shell };
+        digests_fill(digests, &before);
+        assert_non_null(before.sha256);
+        assert_string_not_equal(before.sha256, itself.sha256);
+        before = (struct event_process){ .pid = getpid(), .exe = "/bin/other", .has_container = true };
+        digests_fill(digests, &before);
+        assert_null(before.sha256);
         digests_free(digests);
         close(host);
 }
@@ -133,6 +158,7 @@ int main(void)
                 cmocka_unit_test(test_digest_and_package),
                 cmocka_unit_test(test_what_is_remembered_and_what_is_not_read),
                 cmocka_unit_test(test_a_living_process),
+                cmocka_unit_test(test_a_process_that_executed_again),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -126,11 +126,22 @@ static bool find_apk(int root, struct sv path, char *ret)
         return false;
 }
 
+/* The program of the event, or what the process has executed since? Its root may be another, so the end has to do. */
+static bool is_told_program(const struct digests *digests, int fd, const char *exe)
+{
+        char path[64], target[PATH_MAX];
+        snprintf(path, sizeof(path), "proc/self/fd/%d", fd);
+        ssize_t n = readlinkat(digests->root, path, target, sizeof(target));
+        return !exe || (n > 0 && sv_ends(sv_n(target, (size_t)n), sv_of(exe)));
+}
+
 static int open_program(const struct digests *digests, const struct event_process *process)
 {
         char path[64];
         snprintf(path, sizeof(path), "proc/%d/exe", process->pid);
         int fd = openat(digests->root, path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && !is_told_program(digests, fd, process->exe))
+                fd_close(&fd);
         if (fd >= 0 || process->has_container || !process->exe || process->exe[0] != '/' || !process->exe[1])
                 return fd;
         return openat(digests->root, process->exe + 1, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
