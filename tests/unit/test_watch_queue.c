@@ -1,14 +1,19 @@
 /* The queue between the stages, observations as bytes, and recordings of them. */
 #include "modules/watch/recording.h"
+#include "modules/watch/source/diagnostics.h"
 #include "modules/watch/source/observation_codec.h"
 #include "modules/watch/source/queue.h"
 
 #include "base/path.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -214,6 +219,58 @@ static void record(const char *path, int pids)
         assert_int_equal(recorder_close(recorder, NULL), 0);
 }
 
+/* A disk that is full is told at the end, and what comes until then takes no memory. */
+static void test_recording_on_a_full_disk(void **state)
+{
+        char path[128];
+        static char arguments[64 << 10];
+        struct error err;
+        struct rlimit before, full;
+        struct observation observation = full_observation();
+        snprintf(path, sizeof(path), "%s/r", (char *)*state);
+        memset(arguments, 'x', sizeof(arguments) - 1);
+        observation.argv = sv_n(arguments, sizeof(arguments));
+        struct recorder *recorder = recorder_open(path, "bpf", NULL);
+        assert_non_null(recorder);
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        full = (struct rlimit){ 4096, before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+        for (int i = 0; i < 100; i++)
+                recorder_add(recorder, &observation);
+        size_t used = mallinfo2().uordblks + mallinfo2().hblkhd;
+        for (int i = 0; i < 100; i++)
+                recorder_add(recorder, &observation);
+        assert_true(mallinfo2().uordblks + mallinfo2().hblkhd <= used + sizeof(arguments));
+        assert_int_equal(recorder_close(recorder, &err), -1);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(err.code, error_code_of_errno(EFBIG));
+}
+
+static void note_said(void *cookie, const char *text)
+{
+        snprintf(cookie, 128, "%s", text);
+}
+
+static void test_diagnostics_on_a_full_disk(void **state)
+{
+        (void)state;
+        char said[128] = "";
+        struct diagnostics diagnostics;
+        const struct raw_loss loss = { .kind = LOSS_BACKLOG, .lost = 1 };
+        struct source_options options = { .diagnostics = "/dev/full", .log = note_said, .log_cookie = said };
+        assert_int_equal(diagnostics_open(&diagnostics, &options, NULL), 0);
+        diagnostics_loss(&diagnostics, &loss);
+        diagnostics_close(&diagnostics);
+        assert_non_null(strstr(said, "--diag is incomplete"));
+        said[0] = '\0';
+        options.diagnostics = "/dev/null";
+        assert_int_equal(diagnostics_open(&diagnostics, &options, NULL), 0);
+        diagnostics_loss(&diagnostics, &loss);
+        diagnostics_close(&diagnostics);
+        assert_string_equal(said, "");
+}
+
 static void test_recording_is_replayed(void **state)
 {
         char path[128];
@@ -302,6 +359,8 @@ int main(void)
                 cmocka_unit_test(test_codec_gives_back_what_it_took),
                 cmocka_unit_test(test_codec_refuses_what_it_does_not_write),
                 cmocka_unit_test_setup_teardown(test_recording_is_replayed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_recording_on_a_full_disk, setup, teardown),
+                cmocka_unit_test(test_diagnostics_on_a_full_disk),
                 cmocka_unit_test_setup_teardown(test_replay_says_what_it_cannot_read, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_replay_takes_a_log, setup, teardown),
         };

@@ -53,10 +53,14 @@ static void flush(struct recorder *recorder)
 void recorder_add(struct recorder *recorder, const struct observation *observation)
 {
         char small[4096];
+        if (recorder->err.code != E_NONE)
+                return;
         size_t size = observation_size_max(observation);
         char *room = size <= sizeof(small) ? small : malloc(size);
-        if (recorder->err.code != E_NONE || !room)
+        if (!room) {
+                fail(&recorder->err, E_NO_MEMORY, "%s: no memory for an observation", recorder->path);
                 return;
+        }
         segment_frame(&recorder->out, sv_n(room, observation_encode(observation, room)));
         if (room != small)
                 free(room);

@@ -14,6 +14,8 @@ int diagnostics_open(struct diagnostics *diagnostics, const struct source_option
         buf_init(&diagnostics->line, LINE_MAX_HERE);
         diagnostics->raw = options->raw;
         diagnostics->raw_cookie = options->raw_cookie;
+        diagnostics->log = options->log;
+        diagnostics->log_cookie = options->log_cookie;
         if (!path)
                 return 0;
         cleanup(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
@@ -28,8 +30,11 @@ int diagnostics_open(struct diagnostics *diagnostics, const struct source_option
 
 void diagnostics_close(struct diagnostics *diagnostics)
 {
-        if (diagnostics->file)
-                fclose(diagnostics->file);
+        if (diagnostics->file && fclose(diagnostics->file) != 0)
+                diagnostics->failures++;
+        if (diagnostics->failures && diagnostics->log)
+                diagnostics->log(
+                        diagnostics->log_cookie, "the file of --diag is incomplete: not everything could be written");
         buf_done(&diagnostics->line);
         memset(diagnostics, 0, sizeof(*diagnostics));
 }

@@ -11,6 +11,8 @@ struct diagnostics {
         FILE *file; /* NULL: none is written */
         void (*raw)(void *cookie, struct sv line);
         void *raw_cookie;
+        void (*log)(void *cookie, const char *text);
+        void *log_cookie;
         struct buf line;
         uint64_t lines, failures;
 };
@@ -18,6 +20,7 @@ struct diagnostics {
 /* As the source's options want it. The file is appended to, and a new one may be read by its owner only: it holds
  * arguments. */
 int diagnostics_open(struct diagnostics *diagnostics, const struct source_options *options, struct error *err);
+/* Says so when not everything could be written. */
 void diagnostics_close(struct diagnostics *diagnostics);
 
 void diagnostics_audit(struct diagnostics *diagnostics, uint16_t type, struct sv text);
