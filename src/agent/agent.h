@@ -40,6 +40,7 @@ struct agent_counters {
         uint64_t alerts;
         uint64_t alerts_dropped;
         uint64_t alerts_skipped;
+        uint64_t alerts_untaken;
         uint64_t requests;
         uint64_t requests_refused;
         uint64_t fronts_refused;

@@ -56,17 +56,23 @@ static void drop(struct alert_queue *queue, size_t count)
                         queue->waiting.count * sizeof(queue->waiting.items[0]));
 }
 
-/* The number up to which all enabled receivers have them (or the first of them: who is furthest). */
+/* Up to which number it has all that it is to have; UINT64_MAX: it waits for nothing. */
+static uint64_t taken_of(const struct alert_receiver *receiver)
+{
+        if (receiver->enabled)
+                return receiver->taken;
+        return receiver->leaving && receiver->taken < receiver->until ? receiver->taken : UINT64_MAX;
+}
+
+/* The number up to which all receivers have them (or the first enabled one of them: who is furthest). */
 static uint64_t taken_by(const struct alert_queue *queue, bool all)
 {
         uint64_t least = UINT64_MAX, most = 0;
         for (size_t i = 0; i < queue->receiver_count; i++) {
                 const struct alert_receiver *receiver = &queue->receivers[i];
-                if (!receiver->enabled)
-                        continue;
-                if (receiver->taken < least)
-                        least = receiver->taken;
-                if (receiver->taken > most)
+                if (taken_of(receiver) < least)
+                        least = taken_of(receiver);
+                if (receiver->enabled && receiver->taken > most)
                         most = receiver->taken;
         }
         return all ? least : most;
@@ -98,11 +104,36 @@ int alerts_receiver(struct alert_queue *queue, const char *name, bool enabled)
                 receiver = &queue->receivers[queue->receiver_count++];
                 snprintf(receiver->name, sizeof(receiver->name), "%s", name);
         }
-        if (enabled && !receiver->enabled)
+        if (enabled && !receiver->enabled && !receiver->leaving)
                 receiver->taken = queue->next - 1;
+        if (receiver->enabled && !enabled)
+                receiver->until = queue->next - 1;
+        receiver->leaving = !enabled && (receiver->enabled || receiver->leaving);
         receiver->enabled = enabled;
         trim(queue);
         return 0;
+}
+
+size_t alerts_untaken(
+        const struct alert_queue *queue, const struct alert_receiver *receiver, const struct alert_waiting **ret_first)
+{
+        size_t have = count_up_to(queue, taken_of(receiver));
+        size_t all = receiver->enabled ? queue->waiting.count : count_up_to(queue, receiver->until);
+        *ret_first = have < all ? &queue->waiting.items[have] : NULL;
+        return have < all ? all - have : 0;
+}
+
+size_t alerts_receiver_ended(struct alert_queue *queue, const char *name, char *ret_first, size_t size)
+{
+        struct alert_receiver *receiver = (struct alert_receiver *)alerts_find(queue, name);
+        const struct alert_waiting *first = NULL;
+        size_t untaken = receiver && receiver->leaving ? alerts_untaken(queue, receiver, &first) : 0;
+        if (ret_first)
+                snprintf(ret_first, size, "%s", first ? first->message.p : "");
+        if (receiver)
+                receiver->leaving = false;
+        trim(queue);
+        return untaken;
 }
 
 static void write_message(

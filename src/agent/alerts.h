@@ -25,7 +25,9 @@ struct alert_waiting {
 struct alert_receiver {
         char name[64];
         bool enabled;
+        bool leaving;   /* enabled no more; what it was handed before waits until its process has ended */
         uint64_t taken; /* it has all up to this one */
+        uint64_t until; /* leaving: those after this one are not for it */
 };
 
 struct alert_queue {
@@ -41,9 +43,16 @@ struct alert_queue {
 int alerts_init(struct alert_queue *queue, struct error *err);
 void alerts_done(struct alert_queue *queue);
 
-/* A module that takes alerts is part of the configuration, or no more. It gets what is added from now on; what waits
- * only for one that is no more is forgotten. -1: more than ALERT_RECEIVERS_MAX names. */
+/* A module that takes alerts is part of the configuration, or no more. It gets what is added from now on, and, when it
+ * comes back before its end, all that it has not acknowledged. One that is no more may still acknowledge what it was
+ * handed, until alerts_receiver_ended. -1: more than ALERT_RECEIVERS_MAX names. */
 int alerts_receiver(struct alert_queue *queue, const char *name, bool enabled);
+/* The process of a receiver has ended for good. Of one that is no more, what waits only for it is forgotten: how many
+ * it did not acknowledge, and the first of them in ret_first (may be NULL; "" without one). */
+size_t alerts_receiver_ended(struct alert_queue *queue, const char *name, char *ret_first, size_t size);
+/* How many of those that wait this receiver did not acknowledge, and the first of them (NULL: none). */
+size_t alerts_untaken(
+        const struct alert_queue *queue, const struct alert_receiver *receiver, const struct alert_waiting **ret_first);
 /* Is there an enabled receiver? And of this name? */
 bool alerts_wanted(const struct alert_queue *queue);
 const struct alert_receiver *alerts_find(const struct alert_queue *queue, const char *name);

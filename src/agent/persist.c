@@ -94,8 +94,10 @@ static void set_stopped(struct persist *persist)
         persist->backoff_ns = 0;
         persist->stopping = !again;
         log_info("module %s has ended", persist->entry->module->name);
-        if (!again) /* who connects is told that nobody is there */
+        if (!again) { /* who connects is told that nobody is there */
                 persist_spawn_close(&persist->spawn);
+                supervise_ended(agent, persist);
+        }
         graph_set(&agent->graph, persist->node, again ? GRAPH_IDLE : GRAPH_STOPPED);
 }
 

@@ -120,6 +120,8 @@ static void leave(struct agent *agent, struct persist *persist, bool again)
                 graph_set(&agent->graph, persist_node(persist), again ? GRAPH_IDLE : GRAPH_STOPPED);
         else
                 node->leaving = true;
+        if (node->state == GRAPH_STOPPED)
+                supervise_ended(agent, persist);
 }
 
 /* Those that are not wanted: 1 = it is told to go, 0 = it had gone. */
@@ -132,6 +134,7 @@ static void end_others(struct agent *agent, const struct plan *plan, unsigned *c
                 if (node < 0) { /* it ended, after an earlier reload or before its first start */
                         if (module->takes_alerts)
                                 alerts_receiver(&agent->alerts, module->name, false);
+                        supervise_ended(agent, persist);
                         vec_swap_remove(&agent->modules, i);
                         persist_free(persist);
                         continue;

@@ -22,6 +22,7 @@
         X(alerts, "alerts of modules")                                                                                 \
         X(alerts_dropped, "alerts dropped because too many waited to be taken")                                        \
         X(alerts_skipped, "alerts that a module far behind the others never got")                                      \
+        X(alerts_untaken, "alerts that a module had not acknowledged when it was taken out of the configuration")      \
         X(requests, "requests of fronts")                                                                              \
         X(requests_refused, "requests refused")                                                                        \
         X(fronts_refused, "connections to agent.sock refused")                                                         \

@@ -158,13 +158,23 @@ void supervise_alerts_lost(const struct agent *agent)
         const struct alert_queue *queue = &agent->alerts;
         for (size_t i = 0; i < queue->receiver_count; i++) {
                 const struct alert_receiver *receiver = &queue->receivers[i];
-                size_t have = 0;
-                while (have < queue->waiting.count && queue->waiting.items[have].number <= receiver->taken)
-                        have++;
-                if (receiver->enabled && have < queue->waiting.count)
-                        log_warning("%s did not take %zu alerts; the first: %.900s", receiver->name,
-                                queue->waiting.count - have, queue->waiting.items[have].message.p);
+                const struct alert_waiting *first;
+                size_t untaken = alerts_untaken(queue, receiver, &first);
+                if (untaken)
+                        log_warning("%s did not take %zu alerts; the first: %.900s", receiver->name, untaken,
+                                first->message.p);
         }
+}
+
+void supervise_ended(struct agent *agent, const struct persist *persist)
+{
+        char first[1024];
+        const char *name = persist_module(persist)->name;
+        size_t untaken = alerts_receiver_ended(&agent->alerts, name, first, sizeof(first));
+        agent->counters.alerts_untaken += untaken;
+        if (untaken)
+                log_warning("%s is no more, and did not take %zu alerts%s; the first: %.900s", name, untaken,
+                        alerts_wanted(&agent->alerts) ? "" : ", which no other module takes", first);
 }
 
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up)

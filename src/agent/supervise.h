@@ -39,5 +39,9 @@ void supervise_alert(struct agent *agent, const char *module, const char *text);
 /* The module has all alerts up to this one. -1: it is none that takes them. */
 int supervise_alerts_taken(struct agent *agent, const struct persist *persist, uint64_t sender, uint64_t number);
 
+/* The module's process has ended and no other follows: what it did not take, and no longer will, is counted and told.
+ */
+void supervise_ended(struct agent *agent, const struct persist *persist);
+
 /* At the end: says what was not taken, by module. */
 void supervise_alerts_lost(const struct agent *agent);

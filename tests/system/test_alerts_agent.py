@@ -39,7 +39,7 @@ class Host:
         self.agent.__exit__()
 
     def raise_alert(self, name):
-        (self.watched / name).write_text("x")
+        (self.watched / name).touch()  # nothing is written: however slow this is, it is one alert
 
     def request(self, method, path, body=None, role="investigator"):
         connection = Local(self.socket)
@@ -320,7 +320,34 @@ def test_every_receiver_gets_every_alert(tmp_path):
         host.raise_alert("later")
         wait_for(lambda: "later" in lines.read_text(), "the alert in dispatch")
         wait_for(lambda: host.agent.front().json("status")["alerts_waiting"] == 0, "nothing that waits")
+        assert host.agent.front().json("status")["counters"]["alerts_untaken"] == 0
+        assert "did not take" not in host.agent.log()
         assert host.agent.stop() == 0
+
+
+def test_what_a_removed_receiver_did_not_take_is_told(tmp_path):
+    with Host(tmp_path) as host:
+        host.raise_alert("first")
+        host.wait_alert("first")
+
+        def status():
+            return host.agent.front().json("status")
+        wait_for(lambda: status()["alerts_waiting"] == 0, "nothing that waits")
+        os.kill(host.agent.service("alerts")["pid"], signal.SIGSTOP)
+        for name in ("a", "b", "c"):
+            host.raise_alert(name)
+        wait_for(lambda: status()["alerts_waiting"] == 3, "three that wait")
+        config = json.loads(pathlib.Path(host.agent.config).read_text())
+        config["modules"]["alerts"]["enabled"] = False
+        host.agent.write(config)
+        host.agent.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: host.agent.service("alerts")["state"] == "stopped", "alerts stopped")
+        assert "alerts is no more, and did not take 3 alerts, which no other module takes; the first: " in host.agent.log()
+        assert status()["counters"]["alerts_untaken"] == 3 and status()["alerts_waiting"] == 0
+        host.raise_alert("later")  # nobody takes it: the log has it
+        wait_for(lambda: any("alert of fswatch" in line and "/later" in line for line in host.agent.log().splitlines()), "later")
+        assert host.agent.stop() == 0
+        assert host.agent.log().count("did not take") == 1
 
 
 def test_an_agent_that_is_started_anew(tmp_path):

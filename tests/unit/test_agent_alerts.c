@@ -124,6 +124,7 @@ static void a_receiver_that_is_no_more_holds_nothing_up(void **state)
                 assert_non_null(add("{}"));
         assert_int_equal(taken("dispatch", 4), 0);
         assert_int_equal(alerts_receiver(&queue, "alerts", false), 0);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", NULL, 0), 5);
         assert_int_equal(queue.waiting.count, 1);
         assert_true(alerts_wanted(&queue));
         /* back again: what comes from now on, not what was before */
@@ -134,9 +135,63 @@ static void a_receiver_that_is_no_more_holds_nothing_up(void **state)
         assert_int_equal(alerts_receiver(&queue, "dispatch", false), 0);
         assert_int_equal(alerts_receiver(&queue, "alerts", false), 0);
         assert_false(alerts_wanted(&queue));
+        assert_int_equal(queue.waiting.count, 1); /* alerts may still say that it has the sixth */
+        assert_int_equal(alerts_receiver_ended(&queue, "dispatch", NULL, 0), 0);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", NULL, 0), 1);
         assert_int_equal(queue.waiting.count, 0);
         assert_int_equal(alerts_receiver(&queue, "never there", false), 0);
         assert_null(alerts_find(&queue, "never there"));
+        assert_int_equal(alerts_receiver_ended(&queue, "never there", NULL, 0), 0);
+}
+
+/* It ends in its own time: what it says until then counts, and what it never said is told when it has ended. */
+static void who_leaves_may_still_acknowledge(void **state)
+{
+        char first[256];
+        (void)state;
+        assert_int_equal(alerts_receiver(&queue, "alerts", true), 0);
+        for (int i = 0; i < 5; i++)
+                assert_non_null(add(i == 3 ? "{\"the\":\"fourth\"}" : "{}"));
+        assert_int_equal(taken("dispatch", 5), 0);
+        assert_int_equal(alerts_receiver(&queue, "alerts", false), 0);
+        assert_int_equal(alerts_receiver(&queue, "alerts", false), 0); /* another reload meanwhile */
+        assert_int_equal(add("{}")->number, 6);                        /* no more for it */
+        assert_int_equal(queue.waiting.count, 6);
+        assert_int_equal(taken("alerts", 3), 3);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", first, sizeof(first)), 2);
+        assert_non_null(strstr(first, "fourth"));
+        assert_int_equal(queue.waiting.count, 1);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", first, sizeof(first)), 0); /* told once */
+        assert_string_equal(first, "");
+        assert_int_equal(taken("dispatch", 6), 1);
+        /* one that took all that it was handed holds nothing up, ended or not */
+        assert_int_equal(alerts_receiver(&queue, "alerts", true), 0);
+        assert_int_equal(add("{}")->number, 7);
+        assert_int_equal(alerts_receiver(&queue, "alerts", false), 0);
+        assert_int_equal(taken("alerts", 7), 0);
+        assert_int_equal(taken("dispatch", 7), 1);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", NULL, 0), 0);
+        /* an end that is none of a receiver that left forgets nothing */
+        assert_non_null(add("{}"));
+        assert_int_equal(alerts_receiver_ended(&queue, "dispatch", NULL, 0), 0);
+        assert_int_equal(queue.waiting.count, 1);
+}
+
+static void who_comes_back_before_its_end_gets_what_it_did_not_acknowledge(void **state)
+{
+        (void)state;
+        assert_int_equal(alerts_receiver(&queue, "alerts", true), 0);
+        for (int i = 0; i < 5; i++)
+                assert_non_null(add("{}"));
+        assert_int_equal(taken("dispatch", 5), 0);
+        assert_int_equal(taken("alerts", 2), 2);
+        assert_int_equal(alerts_receiver(&queue, "alerts", false), 0);
+        assert_int_equal(alerts_receiver(&queue, "alerts", true), 0);
+        assert_int_equal(alerts_find(&queue, "alerts")->taken, 2);
+        assert_int_equal(alerts_receiver_ended(&queue, "alerts", NULL, 0), 0);
+        assert_int_equal(queue.waiting.count, 3);
+        assert_int_equal(queue.waiting.items[0].number, 3);
+        assert_int_equal(taken("alerts", 5), 3);
 }
 
 static void the_number_of_receivers_is_bounded(void **state)
@@ -184,6 +239,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(the_bytes_are_bounded, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_alert_waits_until_every_receiver_has_it, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_receiver_that_is_no_more_holds_nothing_up, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(who_leaves_may_still_acknowledge, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        who_comes_back_before_its_end_gets_what_it_did_not_acknowledge, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_number_of_receivers_is_bounded, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(who_is_far_behind_does_not_stop_the_others, set_up, tear_down),
         };
