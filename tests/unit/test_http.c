@@ -1,5 +1,6 @@
 /* HTTP/1 as others may send it: parsers on texts, and the server over real sockets on a loop. */
 #include "base/cleanup.h"
+#include "base/timefmt.h"
 #include "lib/http/http_server.h"
 #include "loop/clock.h"
 
@@ -9,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static int parse(const char *text, struct arena *arena, struct http_request *ret, int *ret_status, struct error *err)
@@ -190,6 +192,14 @@ static void handle(struct http_exchange *exchange, const struct http_request *re
         }
         if (strncmp(request->path, "/pull", 5) == 0) {
                 http_pull(exchange, 200, "text/plain", NULL, more, all_pulled, world);
+                return;
+        }
+        if (strcmp(request->path, "/later") == 0) {
+                world->held = exchange;
+                return;
+        }
+        if (strcmp(request->path, "/abort") == 0) {
+                http_abort(exchange);
                 return;
         }
         struct buf answer;
@@ -389,6 +399,51 @@ static void test_idle_ones_make_room(void **state)
         close_world(&world);
 }
 
+/* No descriptor is free: the loop does not spin on the client that waits, and serves it when there is one again. */
+static void test_without_descriptors(void **state)
+{
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        struct rlimit before, none;
+        (void)state;
+        open_world(&world);
+        buf_init(&got, 1 << 20);
+        int client = dial(&world);
+        send_text(client, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        int next = dup(client);
+        close(next);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = (struct rlimit){ (rlim_t)next, before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        int turns = 0;
+        for (int64_t until_ns = time_monotonic_ns() + 500 * MILLISECOND; time_monotonic_ns() < until_ns; turns++)
+                assert_true(loop_run_once(world.loop, 50 * MILLISECOND, NULL) >= 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_true(turns < 100);
+        expect(&world, client, "GET /a", &got);
+        close(client);
+        close_world(&world);
+}
+
+/* An answer that is given later lets the request behind it begin, which may end the connection there and then. */
+static void test_a_late_answer_before_the_end(void **state)
+{
+        struct world world;
+        cleanup(buf_done) struct buf got;
+        (void)state;
+        open_world(&world);
+        buf_init(&got, 1 << 20);
+        int client = dial(&world);
+        send_text(client, "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /abort HTTP/1.1\r\nHost: x\r\n\r\n");
+        while (!world.held)
+                assert_true(loop_run_once(world.loop, 10 * SECOND, NULL) >= 0);
+        http_reply(world.held, 200, "text/plain", NULL, SV("late"));
+        expect(&world, client, NULL, &got);
+        assert_non_null(strstr(buf_text(&got), "late"));
+        close(client);
+        close_world(&world);
+}
+
 /* Forty answers of 5 MiB to one who reads nothing are not made before he reads; then he has them all. */
 static void test_a_row_of_requests_waits_for_its_reader(void **state)
 {
@@ -555,6 +610,8 @@ int main(void)
                 cmocka_unit_test(test_a_quiet_stream_stays),
                 cmocka_unit_test(test_a_bad_request_behind_a_head),
                 cmocka_unit_test(test_idle_ones_make_room),
+                cmocka_unit_test(test_without_descriptors),
+                cmocka_unit_test(test_a_late_answer_before_the_end),
                 cmocka_unit_test(test_a_row_of_requests_waits_for_its_reader),
                 cmocka_unit_test(test_large_answer_and_a_full_house),
                 cmocka_unit_test(test_pulled_answer),

@@ -13,6 +13,8 @@
 
 enum { DOORS_MAX = 8, ACCEPTS_MAX = 32, REQUEST_MEMORY = 256 * 1024, DATE_SIZE = 32, HIGH_WATER = 256 * 1024 };
 
+static const int64_t REST_NS = 100 * MILLISECOND;
+
 enum phase {
         PHASE_HEAD, /* a request is awaited or comes */
         PHASE_BODY,
@@ -53,7 +55,7 @@ struct http_server {
         struct door doors[DOORS_MAX];
         size_t door_count, open;
         struct http_exchange *exchanges;
-        loop_id tick_id;
+        loop_id tick_id, rest_id; /* rest_id: while nothing is accepted for want of descriptors */
         bool shut, freeing;
         struct http_server_counters counters;
 };
@@ -79,13 +81,29 @@ static bool has_room(const struct http_server *server)
 
 static void set_doors(struct http_server *server)
 {
-        bool shut = !has_room(server);
+        bool shut = !has_room(server) || server->rest_id;
         if (shut == server->shut || server->freeing)
                 return;
         server->shut = shut;
         server->counters.waited += shut;
         for (size_t i = 0; i < server->door_count; i++)
                 loop_modify_fd(server->loop, server->doors[i].id, shut ? 0 : LOOP_READ, NULL);
+}
+
+static void rest_over(struct loop *loop, loop_id id, void *cookie)
+{
+        struct http_server *server = cookie;
+        (void)loop;
+        (void)id;
+        server->rest_id = 0;
+        set_doors(server);
+}
+
+/* Without free descriptors the client stays in the backlog and the door ready: waiting on it would spin. */
+static void rest(struct http_server *server)
+{
+        if (!server->rest_id)
+                loop_add_timer(server->loop, REST_NS, 0, rest_over, server, &server->rest_id, NULL);
 }
 
 static void name_client(struct http_exchange *exchange, const struct sockaddr_storage *at)
@@ -169,6 +187,8 @@ static void on_door(struct loop *loop, loop_id id, uint32_t events, void *cookie
                 int fd = accept4(door->fd, (struct sockaddr *)&at, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
                         continue;
+                if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+                        rest(server);
                 if (fd < 0)
                         break;
                 if (server->open >= server->options.connections_max) /* clients ask again elsewhere when one closes */
@@ -223,6 +243,8 @@ void http_server_free(struct http_server *server)
         for (size_t i = 0; i < server->door_count; i++)
                 loop_remove(server->loop, server->doors[i].id);
         loop_remove(server->loop, server->tick_id);
+        if (server->rest_id)
+                loop_remove(server->loop, server->rest_id);
         free(server);
 }
 
@@ -461,6 +483,7 @@ static void put_head(struct http_exchange *exchange, struct buf *out, int status
 
 static void answered(struct http_exchange *exchange)
 {
+        struct http_server *server = exchange->server;
         exchange->closed = NULL;
         if (exchange->ended) {
                 stream_finish(exchange->stream);
@@ -477,8 +500,8 @@ static void answered(struct http_exchange *exchange)
         exchange->phase = PHASE_HEAD;
         exchange->deadline_ns = LOOP_NEVER;
         exchange->idle_since_ns = loop_now_ns(exchange->server->loop);
-        stream_resume(exchange->stream);
-        set_doors(exchange->server);
+        stream_resume(exchange->stream); /* the request behind it may be the end of the exchange */
+        set_doors(server);
 }
 
 void http_reply(struct http_exchange *exchange, int status, const char *content_type, const char *const *headers,
