@@ -16,9 +16,9 @@ import pytest
 DEADLINE = 30.0  # of one wait: a limit for a broken build, never a verdict
 
 
-def until(condition, what):
+def until(condition, what, patience=DEADLINE):
     """Polls until condition() is true and returns its value."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + patience
     while True:
         value = condition()
         if value:
