@@ -88,6 +88,54 @@ flow("alerts are muted for a while, and no more", async ({ open, host, shot, acc
   await rowOf(page, second).waitFor({ state: "detached" });
 });
 
+flow("a mute takes those that are open already when that is wanted", async ({ open, host, assert }) => {
+  const word = unique("already");
+  for (const part of ["a", "b"]) await host("run_from_temp", { name: `${word}-${part}` });
+  const page = await open(`#/alerts?q=${word}`, { role: "investigator" });
+  const mute = async (existing) => {
+    await rowOf(page, `${word}-a`).click();
+    await page.keyboard.press("m");
+    const dialog = page.getByRole("dialog", { name: "Mute alerts like this one" });
+    const box = dialog.getByLabel("Those that are open already, too");
+    assert.equal(await box.isChecked(), false);
+    await box.setChecked(existing);
+    await dialog.getByLabel(/^Comment/).fill(word);
+    await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+    await dialog.waitFor({ state: "detached" });
+  };
+  await mute(false);
+  await page.getByRole("button", { name: "Mutes" }).click();
+  const last = page.locator(".details li", { hasText: word }).filter({ hasText: "in force" }).first();
+  await last.getByText("; 0 muted").waitFor();
+  assert.equal(await rows(page).count(), 2);
+  await mute(true);
+  await page.locator(".empty-title").waitFor();
+  await page.getByRole("button", { name: "Muted", exact: true }).click();
+  await until(async () => (await rows(page).count()) === 2, "both among the muted");
+  await page.getByRole("button", { name: "Mutes" }).click();
+  for (let left = 2; left; left--) {
+    await last.getByRole("button", { name: "End …" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+    await until(async () => (await page.locator(".details li", { hasText: word }).filter({ hasText: "in force" }).count()) === left - 1, "one mute less");
+  }
+});
+
+flow("keys mean the alert that is open, also when the list does not have it", async ({ open, host, assert }) => {
+  const name = unique("linked");
+  await host("run_from_temp", { name });
+  const list = await open(`#/alerts?q=${name}`, { role: "investigator" });
+  await rowOf(list, name).click();
+  await list.locator(".details .raw").waitFor();
+  const page = await open(`#/alerts/${hash(list).match(/\d+/)[0]}?state=muted&q=${name}`, { role: "investigator" });
+  await page.locator(".details .raw").waitFor();
+  assert.equal(await rows(page).count(), 0);
+  await page.keyboard.press("a");
+  await page.keyboard.type("by its link");
+  await page.getByRole("dialog").getByRole("button", { name: "Acknowledge" }).click();
+  await rowOf(list, name).waitFor({ state: "detached" });
+  await list.locator(".details", { hasText: "by its link" }).waitFor();
+});
+
 flow("alerts are marked and acknowledged at once, and filtered by severity and rule", async ({ open, host, assert }) => {
   const word = unique("many");
   for (const part of ["a", "b", "c"]) await host("run_from_temp", { name: `${word}-${part}` });
@@ -146,6 +194,16 @@ flow("a mute ends at any time that is chosen", async ({ open, host, assert, acce
   await field.fill("2020-01-01T00:00");
   await dialog.getByRole("button", { name: "Mute", exact: true }).click();
   await page.locator(".toast", { hasText: "Not muted" }).waitFor();
+  // further than a mute may last, and than a date may be: said at the field, and nothing is asked
+  let asked = 0;
+  page.on("request", (request) => (asked += request.url().endsWith("/mutes") && request.method() === "POST"));
+  for (const far of ["2040-01-01T00:00", "275760-09-12T23:59"]) {
+    await field.fill(far);
+    await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+    await until(() => field.evaluate((at) => at.matches(":invalid:focus") && at.validity.rangeOverflow && at.validationMessage), `a complaint of ${far}`);
+    assert.equal(await dialog.getByRole("button", { name: "Mute", exact: true }).isEnabled(), true);
+  }
+  assert.equal(asked, 0);
   const end = new Date(Date.now() + 100 * 3600e3).toISOString().slice(0, 16);
   await field.fill(end);
   await dialog.getByRole("button", { name: "Mute", exact: true }).click();

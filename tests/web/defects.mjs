@@ -118,4 +118,34 @@ scenario("what comes between an empty list and its stream is there", async ({ op
   await rowOf(page, name).first().waitFor();
 });
 
+scenario("what changes between a list and its stream is seen", async ({ open, host, tokens, assert }) => {
+  if (!(await host("is_root"))) skip("root, for the rules of watch");
+  const word = unique("changes");
+  for (const part of ["a", "b"]) await host("run_from_temp", { name: `${word}-${part}` });
+  const page = await open("about:blank");
+  const api = `${process.env.PAGE_URL}/v1/modules/alerts`;
+  const headers = { Authorization: `Bearer ${tokens.investigator}` };
+  await until(async () => (await (await page.request.get(`${api}/alerts?text=${word}`, { headers })).json()).alerts.length === 2, "two alerts");
+  let held = false;
+  let seen = false;
+  await page.route("**/alerts/stream?**", async (route) => {
+    if (!held) {
+      held = true;
+      await rows(page).nth(1).waitFor();
+      const { alerts } = await (await page.request.get(`${api}/alerts?text=${word}-b`, { headers })).json();
+      await page.request.post(`${api}/acknowledge`, { headers, data: { ids: [alerts[0].id] } });
+      seen = true;
+    }
+    await route.continue();
+  });
+  await page.goto(`${process.env.PAGE_URL}/#/alerts?q=${word}`);
+  await until(() => seen, "a change");
+  await rowOf(page, `${word}-b`).waitFor({ state: "detached" });
+  await rowOf(page, `${word}-a`).waitFor();
+  assert.equal(await rows(page).count(), 1);
+  // and the stream goes on
+  await host("run_from_temp", { name: `${word}-c` });
+  await rowOf(page, `${word}-c`).waitFor();
+});
+
 await run();

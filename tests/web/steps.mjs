@@ -51,8 +51,8 @@ export async function drag(page, locator, from, to) {
   await page.mouse.up();
 }
 
-/** The key for the search, until the page hears it: its keys are there a frame later than what is drawn. */
-export const slash = (page) => until(async () => {
+/** The key for the search, which the page hears from when it is drawn. */
+export async function slash(page) {
   await page.keyboard.press("/");
-  return page.evaluate(() => document.activeElement?.matches("main input[type=search]"));
-}, "the focus in the search");
+  await until(() => page.evaluate(() => document.activeElement?.matches("main input[type=search]")), "the focus in the search");
+}

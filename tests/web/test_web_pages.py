@@ -5,7 +5,7 @@ import urllib.request
 from web_stage import TOKENS, pytest_generate_tests, stage  # noqa: F401: the last two are for pytest
 
 SCENARIOS = ['shell.mjs', 'pages.mjs', 'overview.mjs', 'containers.mjs', 'processes.mjs', 'events.mjs', 'alerts.mjs',
-             'investigate.mjs', 'agent.mjs', 'defects.mjs', 'large.mjs', 'day.mjs']
+             'investigate.mjs', 'agent.mjs', 'defects.mjs', 'fast.mjs', 'large.mjs', 'day.mjs']
 
 
 def test_page(stage, scenario):

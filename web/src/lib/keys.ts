@@ -11,7 +11,8 @@ export interface Key {
 
 export const keys = signal<readonly Key[]>([]);
 
-/** Until the function that is returned is called: useEffect(() => bindKeys([...]), []). The newest binding wins. */
+/** Until the function that is returned is called: useLayoutEffect(() => bindKeys([...]), []), so that what is drawn hears the
+ * key that is pressed at once. The newest binding wins. */
 export function bindKeys(more: readonly Key[]): () => void {
   keys.value = [...keys.value, ...more];
   return () => {

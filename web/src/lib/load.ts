@@ -15,9 +15,9 @@ export interface Loaded<T> {
 /** `every`: seconds between two askings; left out: once. Nothing is asked while the page is hidden or the agent does not
  * answer, and but once while it is paused. */
 export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonly unknown[], every?: number): Loaded<T> {
-  const [state, setState] = useState<{ value?: T; error?: unknown; loading: boolean }>({ loading: true });
+  const [state, setState] = useState<{ value?: T; error?: unknown; on?: readonly unknown[] }>({});
   const [turn, setTurn] = useState(0);
-  useEffect(() => setState({ loading: true }), on);
+  const known = (of: typeof state) => (of.on?.every((each, at) => each === on[at]) ? of : {}); // not what was asked for before
   useEffect(() => {
     const abort = new AbortController();
     let timer = 0;
@@ -27,10 +27,10 @@ export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonl
         try {
           owed = false;
           const value = await load(abort.signal);
-          if (!abort.signal.aborted) setState({ value, loading: false });
+          if (!abort.signal.aborted) setState({ value, on });
         } catch (error) {
           owed = connection.peek() !== "up"; // asked again when it is there
-          if (!abort.signal.aborted) setState((old) => ({ value: old.value, error, loading: false }));
+          if (!abort.signal.aborted) setState((old) => ({ value: known(old).value, error, on }));
         }
       clearTimeout(timer);
       if (every && !abort.signal.aborted && awake()) timer = setTimeout(() => void ask(), every * 1000);
@@ -47,5 +47,6 @@ export function useLoad<T>(load: (abort: AbortSignal) => Promise<T>, on: readonl
     };
   }, [...on, turn, every]);
   const again = useCallback(() => setTurn((n) => n + 1), []);
-  return { value: state.value, error: state.error, loading: state.loading, again };
+  const { value, error, on: asked }: typeof state = known(state);
+  return { value, error, loading: !asked, again };
 }

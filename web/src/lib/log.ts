@@ -25,6 +25,9 @@ export abstract class Log<Row extends { id: number }> {
   private until?: string;
   private timer = 0;
   private paging = false;
+  private filling: object | null = null; // what the stream tells waits for it
+  /** Rows change: of those in the list, too, the stream tells only what comes after it was opened. */
+  protected readonly changing: boolean = false;
   private unfollow?: () => void;
   private readonly ended: () => void;
 
@@ -72,6 +75,7 @@ export abstract class Log<Row extends { id: number }> {
     this.abort = new AbortController();
     const signal = this.abort.signal;
     this.unfollow?.(); // what came meanwhile would be lost among the rows that are asked for
+    this.filling = null;
     try {
       const answer = await this.ask(this.size);
       if (signal.aborted) return;
@@ -112,13 +116,12 @@ export abstract class Log<Row extends { id: number }> {
     this.live.value = on;
     if (!on) {
       this.unfollow?.();
+      this.filling = null;
       this.flush();
-    } else if (!this.loading.peek()) {
-      if (this.until || !this.joins(this.rows.peek()[0])) {
-        this.until = undefined;
-        void this.load();
-      } else this.open();
-    }
+    } else if (this.until || !(this.loading.peek() || this.joins(this.rows.peek()[0]))) {
+      this.until = undefined; // what is under way is asked anew: it ends where the pause began
+      void this.load();
+    } else if (!this.loading.peek()) this.open();
   }
 
   private open(): void {
@@ -134,27 +137,34 @@ export abstract class Log<Row extends { id: number }> {
       },
       state: (error) => {
         this.cut.value = error?.message ?? "";
-        if (!error && !this.rows.peek().length) void this.fill();
+        if (!error && (this.changing || !this.rows.peek().length)) void this.fill();
       },
     });
   }
 
-  /** An empty list has no last row behind which the stream could go on: what came before it was open is asked for. */
+  /** An empty list has no last row behind which the stream could go on, and a change has no number: what came before it was
+   * open is asked for. */
   private async fill(): Promise<void> {
     const signal = this.abort.signal;
+    const mine = (this.filling = {});
     const answer = await this.ask(this.size).catch(() => null);
-    if (!answer || signal.aborted) return;
-    this.flush();
+    if (signal.aborted || mine !== this.filling) return;
+    this.filling = null;
     const rows = this.rows.peek();
-    const known = new Set(rows.map(({ id }) => id));
-    const missing = answer.rows.filter(({ id }) => !known.has(id));
-    if (missing.length) this.rows.value = [...rows, ...missing].sort((a, b) => b.id - a.id);
-    this.more.value ||= answer.more;
+    const last = answer?.more ? answer.rows[answer.rows.length - 1]!.id : 0;
+    const next = answer && answer.rows.concat(rows.filter(({ id }) => id < last));
+    if (next && JSON.stringify(next) !== JSON.stringify(rows)) {
+      this.rows.value = next;
+      this.more.value = answer.more && (this.more.peek() || next.length === answer.rows.length);
+      this.loaded();
+    }
+    this.flush();
   }
 
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = 0;
+    if (this.filling) return;
     const rows = this.merge();
     if (!rows) return;
     if (rows.length > this.most) {

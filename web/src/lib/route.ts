@@ -37,26 +37,29 @@ export function hrefOf(page: string, rest = "", query: Record<string, string | u
 
 export const route = signal<Route>(parseRoute(location.hash));
 
-window.addEventListener("hashchange", () => {
-  route.value = parseRoute(location.hash);
-});
+let known = location.hash;
+/** At once: what is done next, which may be before the event, begins from here. */
+function follow(): void {
+  if (location.hash !== known) route.value = parseRoute((known = location.hash));
+}
+window.addEventListener("hashchange", follow);
 
 export function go(page: string, rest = "", query: Record<string, string | undefined> = {}): void {
+  follow();
   location.hash = hrefOf(page, rest, query);
+  follow();
 }
 
 /** Changes words of the query in place; undefined or "" takes one away. `push`: a step that Back undoes. */
 export function setQuery(words: Record<string, string | undefined>, push = false): void {
+  follow();
   const { page, rest, query } = route.value;
   const all: Record<string, string | undefined> = Object.fromEntries(query);
   const hash = hrefOf(page, rest, { ...all, ...words });
   if (hash === location.hash) return;
-  if (push) {
-    location.hash = hash;
-    return;
-  }
-  history.replaceState(null, "", hash);
-  route.value = parseRoute(hash);
+  if (push) location.hash = hash;
+  else history.replaceState(null, "", hash);
+  follow();
 }
 
 /** One word of the query as a signal: word("q").value. Make it once, outside of a component, or in useMemo. */

@@ -1,6 +1,6 @@
 // The panel of what was opened, beside the table on wide screens, over it on narrow ones. Escape closes it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plain } from "../lib/format";
 import { bindKeys } from "../lib/keys";
 import "./details.css";
@@ -21,7 +21,7 @@ export function Details({ title, onClose, children }: DetailsProps) {
   };
   const latest = useRef(close);
   latest.current = close;
-  useEffect(() => bindKeys([{ keys: "Escape", label: "Close the details", section: "Tables", run: () => latest.current() }]), []);
+  useLayoutEffect(() => bindKeys([{ keys: "Escape", label: "Close the details", section: "Tables", run: () => latest.current() }]), []);
   useEffect(() => {
     box.current?.querySelector(".details-body")?.scrollTo(0, 0);
   }, [title]);

@@ -1,7 +1,7 @@
 // Native <dialog>: the browser keeps the focus inside, hears Escape, and gives the focus back at the end.
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import "./dialog.css";
 
 export interface DialogProps {
@@ -20,7 +20,8 @@ export interface DialogProps {
 export function Dialog({ title, onClose, children, actions, onSubmit, wide, cancel = "Cancel" }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // not after the next frame: the key that comes next is the dialog's
+  useLayoutEffect(() => {
     const at = box.current!;
     const before = document.activeElement as HTMLElement | null;
     at.showModal();

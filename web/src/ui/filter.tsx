@@ -1,5 +1,5 @@
 // What a page shows of what there is, as words of the address: a search field, chips, a choice.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { bindKeys } from "../lib/keys";
 import { plain } from "../lib/format";
 import { route, setQuery } from "../lib/route";
@@ -20,14 +20,15 @@ export function Search({ label, word = "q", hint, slash = true }: SearchProps) {
   const given = route.value.query.get(word) ?? "";
   const [text, setText] = useState(given);
   const told = useRef(given); // what we wrote into the address ourselves
-  useEffect(() => {
+  // before the next stroke can be told: what comes late would put the one before back
+  useLayoutEffect(() => {
     if (given !== told.current) {
       told.current = given;
       setText(given); // Back, or a link
     }
   }, [given]);
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!slash) return undefined;
     const run = () => {
       field.current?.focus();

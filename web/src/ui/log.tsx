@@ -1,6 +1,6 @@
 // What pages with a Log have in common.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { count } from "../lib/format";
 import type { Log } from "../lib/log";
 import { Badge } from "./badge";
@@ -11,7 +11,8 @@ type AnyLog = Log<{ id: number }>;
 /** One log for as long as `on` stays the same. */
 export function useLog<L extends AnyLog>(make: () => L, on: readonly unknown[]): L | null {
   const [log, setLog] = useState<L | null>(null);
-  useEffect(() => {
+  // at once: rows of another question are not marked by who is fast
+  useLayoutEffect(() => {
     const made = make();
     setLog(made);
     return () => made.close();

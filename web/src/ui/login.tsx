@@ -1,6 +1,6 @@
 // Asks for a token when the agent wants one.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ApiError, logIn, me } from "../lib/api";
 import "./login.css";
 
@@ -9,7 +9,7 @@ export function Login() {
   const wrong = useSignal("");
   const busy = useSignal(false);
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => box.current?.showModal(), []);
+  useLayoutEffect(() => box.current?.showModal(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     busy.value = true;

@@ -227,8 +227,8 @@ export function Shell() {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
 
-  useEffect(() => bindKeys(keyTable()), []);
-  useEffect(() => {
+  useLayoutEffect(() => bindKeys(keyTable()), []);
+  useLayoutEffect(() => {
     let unbind = () => {};
     const end = effect(() => {
       const table = toPages();
@@ -246,11 +246,11 @@ export function Shell() {
     document.title = [page?.title, me.value?.host, "Tarsier"].filter(Boolean).join(" · ");
   }, [page, me.value?.host]);
   // what had the focus went with what was left: one step on within a page
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (document.activeElement === document.body && !first.current) main.current?.focus({ preventScroll: true });
   }, [route.value.rest]);
   // who reads with a screen reader, or goes by keyboard, is in the new page after going there
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first.current) first.current = false;
     else main.current?.focus({ preventScroll: true });
     main.current?.scrollTo(0, 0);

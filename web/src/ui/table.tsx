@@ -293,7 +293,7 @@ export function Table<Row>(props: TableProps<Row>) {
   };
   // What the address opened is in view.
   const showOpened = (index: number) => index >= 0 && moveTo(index);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (opened && opened !== active.current.key) showOpened(locate(opened, 0));
   }, [opened, shown.length > 0]);
   const change = (set: Signal<ReadonlySet<string>> | undefined, key: string, on: boolean) => {
@@ -404,7 +404,7 @@ export function Table<Row>(props: TableProps<Row>) {
   // The key table calls what the last drawing knows.
   const latest = useRef({ step, shown, columns });
   latest.current = { step, shown, columns };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!props.main) return;
     const press = (event: KeyboardEvent) => {
       scroller.current?.focus({ preventScroll: true });

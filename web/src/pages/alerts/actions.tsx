@@ -80,21 +80,26 @@ const TIMES: readonly (readonly [string, string])[] = [
   ["", "until …"],
 ];
 
+/** `ahead` seconds from now, as a field of a local time has it. */
+const local = (ahead: number) => clock(now.peek() + ahead, true).slice(0, 16).replace(" ", "T");
+const FURTHEST = 3650 * 86_400; // no mute lasts longer
+
 export function MuteDialog({ like: alert, onClose }: { like: Alert; onClose: (done: boolean) => void }) {
   const [by, setBy] = useState({ module: !!alert.module, rule: !!alert.rule, container: !!alert.container });
   const [severity, setSeverity] = useState<string>(alert.severity);
   const [time, setTime] = useState("8h");
-  const [until, setUntil] = useState(() => clock(now.peek() + 3600, true).slice(0, 16).replace(" ", "T"));
+  const [until, setUntil] = useState(() => local(3600));
+  const [existing, setExisting] = useState(false);
   const [comment, setComment] = useState("");
   const [busy, setBusy] = useState(false);
   const words = (["module", "rule", "container"] as const).filter((name) => alert[name]);
   const none = !words.some((name) => by[name]);
   const go = async () => {
     setBusy(true);
-    const body: Record<string, string> = { severity, ...(time ? { for: time } : { until: new Date(until).toISOString() }) };
-    for (const name of words) if (by[name]) body[name] = alert[name]!;
-    if (comment.trim()) body.comment = comment.trim();
     try {
+      const body: Record<string, unknown> = { severity, existing, ...(time ? { for: time } : { until: new Date(until).toISOString() }) };
+      for (const name of words) if (by[name]) body[name] = alert[name];
+      if (comment.trim()) body.comment = comment.trim();
       await request(`${BASE}/mutes`, { body });
       toast("Muted", "good");
       onClose(true);
@@ -150,9 +155,13 @@ export function MuteDialog({ like: alert, onClose }: { like: Alert; onClose: (do
       {time ? null : (
         <label class="stacked">
           Until, local time
-          <input type="datetime-local" required value={until} onInput={(event) => setUntil(event.currentTarget.value)} />
+          <input type="datetime-local" required max={local(FURTHEST)} value={until} onInput={(event) => setUntil(event.currentTarget.value)} />
         </label>
       )}
+      <label class="toggle">
+        <input type="checkbox" checked={existing} onChange={(event) => setExisting(event.currentTarget.checked)} />
+        Those that are open already, too
+      </label>
       <label class="stacked">
         Comment: why
         <textarea rows={2} maxLength={1000} value={comment} onInput={(event) => setComment(event.currentTarget.value)} />

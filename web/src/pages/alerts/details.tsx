@@ -31,12 +31,13 @@ function Only({ word, value }: { word: string; value: string | undefined }) {
 interface Props {
   id: number;
   row: Alert | undefined; // moves with the stream; the rest is asked for
+  shown: { current?: Alert }; // for keys: the list may not have it
   onClose: () => void;
   onAcknowledge: (alert: Alert) => void;
   onMute: (alert: Alert) => void;
 }
 
-export function AlertDetails({ id, row, onClose, onAcknowledge, onMute }: Props) {
+export function AlertDetails({ id, row, shown, onClose, onAcknowledge, onMute }: Props) {
   // asked again when it leaves the list, or comes back: until then the row knows better
   const found = useLoad((abort) => request<Alert>(`${BASE}/alerts/${id}`, { signal: abort }), [id, row?.state]);
   const last = useRef<Alert | undefined>(undefined);
@@ -49,6 +50,7 @@ export function AlertDetails({ id, row, onClose, onAcknowledge, onMute }: Props)
       </Details>
     );
   const alert = { ...whole, ...row };
+  shown.current = alert;
   const evidence = whole.evidence as { event?: WatchEvent; summary?: string; mitre?: string[] } | string | undefined;
   const event = typeof evidence === "object" ? evidence.event : undefined;
   const seen = alert.acknowledged;

@@ -1,6 +1,6 @@
 // What rules and modules warned of, and who has seen to it.
 import { signal } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { request } from "../../lib/api";
 import { age, clock, count, plain } from "../../lib/format";
 import { bindKeys } from "../../lib/keys";
@@ -161,23 +161,28 @@ function View() {
   const words = () => Object.fromEntries(query);
   const away = () => go("alerts", "", words());
   const after = (done: boolean) => {
-    setAsked([]);
-    setMuting(null);
+    // what was asked for since then stays open
+    setAsked((now) => (now === asked ? [] : now));
+    setMuting((now) => (now === muting ? null : now));
     if (!done) return;
     marks.value = new Set();
     setTurn((n) => n + 1);
     if (!log?.live.value) void log?.load();
   };
 
-  const latest = useRef({ marked, row });
-  latest.current = { marked, row };
-  useEffect(() => {
-    const chosen = () => (latest.current.marked.length ? latest.current.marked : latest.current.row ? [latest.current.row] : []);
+  const shown = useRef<Alert>();
+  const chosen = (): readonly Alert[] => {
+    const open = row ?? shown.current;
+    return marked.length ? marked : open && open.id === opened ? [open] : [];
+  };
+  const latest = useRef(chosen);
+  latest.current = chosen;
+  useLayoutEffect(() => {
     const guarded = (doing: string, run: (alerts: readonly Alert[]) => void) => () => {
       const why = whyNot({ role: "investigator", doing });
       if (why) toast(`Refused: ${why}`, "bad");
-      else if (!chosen().length) toast("Mark alerts, or open one, first");
-      else run(chosen());
+      else if (!latest.current().length) toast("Mark alerts, or open one, first");
+      else run(latest.current());
     };
     const section = "Alerts";
     return bindKeys([
@@ -255,7 +260,7 @@ function View() {
         {rest === "mutes" ? (
           <Mutes turn={turn} onClose={away} />
         ) : opened !== undefined ? (
-          <AlertDetails key={opened} id={opened} row={row} onClose={away} onAcknowledge={(alert) => setAsked([alert])} onMute={setMuting} />
+          <AlertDetails key={opened} id={opened} row={row} shown={shown} onClose={away} onAcknowledge={(alert) => setAsked([alert])} onMute={setMuting} />
         ) : null}
       </div>
       {asked.length ? <AcknowledgeDialog of={asked} onClose={after} /> : null}

@@ -57,6 +57,7 @@ export { rank as severityRank };
 export class AlertLog extends Log<Alert> {
   /** Grows with what comes and changes: counts are asked for anew. */
   readonly turn = signal(0);
+  protected override readonly changing = true;
   private fresh = new Map<number, Alert>();
 
   /** filter: words of the API without state, since one that changes out of the list has to be heard of; state: "" is every one. */

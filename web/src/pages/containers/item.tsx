@@ -1,6 +1,6 @@
 // One container, unit or group in full: what it uses over time, its limits, its files, processes, events, image and labels.
 import { useComputed } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
 import { request, running } from "../../lib/api";
 import { containers, holdFeed, host, ready, traceContainer, unixOf, type Container } from "../../lib/feed";
 import { age, bytes, clock, count, cpu, percent, plain } from "../../lib/format";
@@ -168,7 +168,7 @@ function Whole({ name, row }: { name: string; row: Container | undefined }) {
   const [trace, release] = useMemo(() => traceContainer(name), [name]);
   useEffect(() => release, [name]);
   const gone = !row;
-  useEffect(
+  useLayoutEffect(
     () =>
       bindKeys([
         {

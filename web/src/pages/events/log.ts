@@ -73,9 +73,10 @@ export class EventLog extends Log<EventRow> {
     if (this.fresh.push(row) > MOST) this.dropped.value += this.fresh.splice(0, 1000).length;
   }
   protected merge() {
-    const fresh = this.fresh.reverse();
+    const rows = this.rows.peek();
+    const fresh = this.fresh.reverse().filter(({ id }) => !(id <= rows[0]?.id!)); // a list that was asked for since then may have them
     this.fresh = [];
-    return fresh.length ? fresh.concat(this.rows.peek()) : undefined;
+    return fresh.length ? fresh.concat(rows) : undefined;
   }
   protected joins(newest?: EventRow): boolean {
     setNow(); // it stood while the page was hidden or paused

@@ -1,5 +1,5 @@
 // Any module by a form made of its fields: run it, follow it, keep it, copy it.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, modules, request, type ModuleSummary } from "../../lib/api";
 import { clean, commandLine, lacking, type FieldOf, type Parameters } from "../../lib/fields";
 import { plain } from "../../lib/format";
@@ -73,32 +73,42 @@ function Module({ module, run }: { module: Descriptor; run: string }) {
   const [problem, setProblem] = useState<Problem>();
   const [saving, setSaving] = useState(false);
   const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    if (address !== JSON.stringify(clean(values) ?? {}) && address) {
+  const told = useRef(""); // what we wrote into the address ourselves: fields may have changed since it was asked
+  useLayoutEffect(() => {
+    if (address && address !== told.current && address !== JSON.stringify(clean(values) ?? {})) {
       setValues(given()); // Back, or a link
       setTurn((n) => n + 1);
     }
+    told.current = "";
   }, [address]);
   const parameters = useMemo(() => (clean(values) ?? {}) as Parameters, [values]);
   const { fields } = module.parameters;
   const role = NEEDED(module);
   const doing = `running ${module.name}`;
   const missing = module.local_only ? `${module.name} shows contents of the host and runs only there, or for a token that names it` : undefined;
+  const busy = useRef(false);
+  const gone = useRef(false);
+  useLayoutEffect(() => () => void (gone.current = true), []);
   const start = async () => {
+    if (busy.current) return undefined; // pressed twice is one run
     const no = whyNot({ role, doing });
     if (no) return toast(`Refused: ${no}`, "bad");
     const path = lacking(fields, parameters);
     setProblem(path ? { path, message: `${path}: is required` } : undefined);
     if (path) return;
+    busy.current = true;
     try {
       const { run: id } = await request<{ run: string }>("/v1/runs", { body: { module: module.name, parameters } });
-      go("investigate", `${module.name}/${id}`, { p: JSON.stringify(parameters) });
+      if (gone.current) return toast(`${module.name} was started`); // nobody is taken back to it
+      go("investigate", `${module.name}/${id}`, { p: (told.current = JSON.stringify(parameters)) });
     } catch (error) {
       if (error instanceof ApiError && error.path) setProblem({ path: error.path, message: error.message });
       else toastError(error, module.name);
+    } finally {
+      busy.current = false;
     }
   };
-  useEffect(() => bindKeys([{ keys: "r", label: "Run the module", section: "Investigate", run: () => void start() }]));
+  useLayoutEffect(() => bindKeys([{ keys: "r", label: "Run the module", section: "Investigate", run: () => void start() }]));
   return (
     <div class="page">
       <div class="bar">
@@ -126,7 +136,7 @@ function Module({ module, run }: { module: Descriptor; run: string }) {
           <button type="button" onClick={() => void copyText(JSON.stringify({ module: module.name, parameters }), "The request")}>Copy as JSON</button>
         </div>
       </form>
-      {run ? <RunResult id={run} /> : null}
+      {run ? <RunResult key={run} id={run} /> : null}
       <section aria-labelledby="before">
         <h2 id="before">{run ? "Other runs" : "Runs"} of {module.name}</h2>
         <Runs module={module.name} />

@@ -1,6 +1,6 @@
 // One run: its state, rows as they come, errors and statistics.
 import { computed, signal } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { request, stream, type ApiError } from "../../lib/api";
 import { duration, plain } from "../../lib/format";
 import { AllowedButton } from "../../ui/allowed";
@@ -107,15 +107,16 @@ interface Logged {
 
 export function RunResult({ id }: { id: string }) {
   const run = useMemo(() => follow(id), [id]);
-  useEffect(() => run.close, [run]);
+  useLayoutEffect(() => run.close, [run]);
   const { done, statistics, notes, dropped, failure } = run.state.value;
   const rows = run.rows.value;
   const [logged, setLogged] = useState<Logged>();
   useEffect(() => {
-    void request<Logged>(`/v1/runs/${id}`).then(setLogged, () => undefined);
-  }, [id, done !== undefined]);
+    const abort = new AbortController(); // the first answer may be the last that comes
+    void request<Logged>(`/v1/runs/${id}`, { signal: abort.signal }).then(setLogged, () => undefined);
+    return () => abort.abort();
+  }, [done !== undefined]);
   const [opened, open] = useState<Row>();
-  useEffect(() => open(undefined), [id]);
   if (failure && !rows.length) return <Failed what="The run" error={failure} />;
   const verdict = !done ? "runs" : !done.success ? "failed" : done.partial ? `partial: ${textOf(done.partial)}` : done.foundanything ? "found something" : "found nothing";
   const stop = () => request(`/v1/runs/${id}`, { method: "DELETE" }).then(() => toast("The run was told to stop"), (error) => toastError(error, "Stop"));

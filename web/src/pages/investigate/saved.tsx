@@ -1,5 +1,5 @@
 // Runs that are kept under a name, by hand or by the clock.
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "../../lib/api";
 import type { Parameters } from "../../lib/fields";
 import { plain } from "../../lib/format";
@@ -53,12 +53,21 @@ export function SaveDialog({ module, parameters, onClose }: { module: string; pa
 
 export function SavedList() {
   const { value, again } = useLoad<{ saved: Saved[] }>((abort) => request("/v1/saved", { signal: abort }), []);
+  const busy = useRef("");
+  const gone = useRef(false);
+  useLayoutEffect(() => () => void (gone.current = true), []);
   const act = async (path: string, method: string, done: (answer: { run?: string }) => void) => {
+    if (busy.current === path) return; // pressed twice is one run
+    busy.current = path;
     try {
-      done(await request<{ run?: string }>(path, { method }));
+      const answer = await request<{ run?: string }>(path, { method });
+      if (gone.current) return; // nobody is taken back
+      done(answer);
       again();
     } catch (error) {
       toastError(error, "Saved runs");
+    } finally {
+      busy.current = "";
     }
   };
   const remove = async (name: string) => {

@@ -1,6 +1,6 @@
 // What the host and its containers are doing, at one look.
 import { useComputed } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { connection, running } from "../../lib/api";
 import { feedError, holdFeed, host, ready } from "../../lib/feed";
 import { bindKeys } from "../../lib/keys";
@@ -32,7 +32,7 @@ function Host() {
 }
 
 const View = () => {
-  useEffect(
+  useLayoutEffect(
     () =>
       bindKeys([
         {
@@ -41,7 +41,7 @@ const View = () => {
           section: "Overview",
           run: () => {
             go("containers");
-            setTimeout(() => document.querySelector<HTMLElement>("main .search input")?.focus(), 100);
+            queueMicrotask(() => document.querySelector<HTMLElement>("main .search input")?.focus()); // once it is drawn
           },
         },
       ]),

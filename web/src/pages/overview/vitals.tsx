@@ -97,7 +97,7 @@ export function Vitals() {
   return (
     <>
       <p role="status" class="muted">
-        {then && then.cpu === undefined ? "Nothing is kept of " : "Figures of "}
+        {then && KEPT.every(([member]) => then[member] === undefined) ? "Nothing is kept of " : "Figures of "}
         <b>{clock(at, true).slice(0, 19)}</b>. Of single CPUs, processes, file systems and what runs where no past is kept: lists show what is now.
       </p>
       {past.error ? <Failed what="The figures" error={past.error} retry={past.again} /> : <Figures of={then ?? {}} past />}

@@ -1,5 +1,5 @@
 // Signals, to one process or several, after a question. The module `kill` refuses what must not be; what it says is shown.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, modules } from "../../lib/api";
 import { processKey, type Process } from "../../lib/feed";
 import { plain } from "../../lib/format";
@@ -56,7 +56,7 @@ export function KillDialog({ of: processes, onClose }: { of: readonly Process[];
   const [signal, setSignal] = useState("TERM");
   const [busy, setBusy] = useState(false);
   const gone = useRef(false); // closed: the others are not signalled any more
-  useEffect(() => () => void (gone.current = true), []);
+  useLayoutEffect(() => () => void (gone.current = true), []);
   const several = processes.length > 1;
   const go = async () => {
     setBusy(true);
