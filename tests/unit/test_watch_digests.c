@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -128,6 +129,56 @@ static void test_a_living_process(void **state)
         close(host);
 }
 
+static void copy(const char *from, const char *to)
+{
+        char bytes[65536];
+        int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+        assert_true(in >= 0 && out >= 0);
+        for (ssize_t n; (n = read(in, bytes, sizeof(bytes))) > 0;)
+                assert_int_equal(write(out, bytes, (size_t)n), n);
+        close(in);
+        close(out);
+}
+
+/* A program that removes itself, as such do which are not to be found: the process still has it. */
+static void test_a_program_that_is_deleted(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/tarsier-digest-XXXXXX", byte;
+        int pipes[2];
+        close(mkstemp(path));
+        copy("/bin/sleep", path);
+        assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+        pid_t child = fork();
+        if (child == 0) {
+                execl(path, "sleep", "1000", (char *)NULL);
+                _exit(1);
+        }
+        close(pipes[1]);
+        assert_int_equal(read(pipes[0], &byte, 1), 0); /* it has executed */
+        close(pipes[0]);
+        unlink(path);
+        int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct digests *digests = digests_new(host, NULL);
+        struct event_process before = { .pid = child, .exe = path, .has_container = true }, after = before,
+                             real = { 0 };
+        digests_fill(digests, &before);
+        char told[64];
+        snprintf(told, sizeof(told), "%s (deleted)", path);
+        after.exe = told;
+        digests_fill(digests, &after);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        assert_non_null(before.sha256);
+        assert_non_null(after.sha256);
+        assert_string_equal(before.sha256, after.sha256);
+        real.exe = "/bin/sleep";
+        digests_fill(digests, &real);
+        assert_string_equal(real.sha256, before.sha256);
+        digests_free(digests);
+        close(host);
+}
+
 /* `sh -c 'exec sleep'`: when the first event comes here the process runs the second program, and the digest of that is
  * none of the first, nor is the first's package the second's. */
 static void test_a_process_that_executed_again(void **state)
@@ -158,6 +209,7 @@ int main(void)
                 cmocka_unit_test(test_digest_and_package),
                 cmocka_unit_test(test_what_is_remembered_and_what_is_not_read),
                 cmocka_unit_test(test_a_living_process),
+                cmocka_unit_test(test_a_program_that_is_deleted),
                 cmocka_unit_test(test_a_process_that_executed_again),
         };
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -126,13 +126,20 @@ static bool find_apk(int root, struct sv path, char *ret)
         return false;
 }
 
+/* d_path in fs/d_path.c says so of a file that has no name any more; it may have lost it before the event or after. */
+static struct sv without_deleted(struct sv path)
+{
+        static const struct sv deleted = { " (deleted)", 10 };
+        return sv_ends(path, deleted) ? sv_n(path.p, path.n - deleted.n) : path;
+}
+
 /* The program of the event, or what the process has executed since? Its root may be another, so the end has to do. */
 static bool is_told_program(const struct digests *digests, int fd, const char *exe)
 {
         char path[64], target[PATH_MAX];
         snprintf(path, sizeof(path), "proc/self/fd/%d", fd);
         ssize_t n = readlinkat(digests->root, path, target, sizeof(target));
-        return !exe || (n > 0 && sv_ends(sv_n(target, (size_t)n), sv_of(exe)));
+        return !exe || (n > 0 && sv_ends(without_deleted(sv_n(target, (size_t)n)), without_deleted(sv_of(exe))));
 }
 
 static int open_program(const struct digests *digests, const struct event_process *process)
