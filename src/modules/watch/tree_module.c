@@ -53,6 +53,7 @@ struct listing {
         struct run *run;
         const struct tree_params *params;
         struct tree *tree;
+        struct redact *redact;
         unsigned below; /* depth of the pid asked for, while we are below it; 0: not */
         uint64_t shown;
         struct error *err;
@@ -106,16 +107,19 @@ static bool take(const struct tree_process *process, unsigned depth, void *cooki
         tree_process_fill(listing->tree, process, &row.process);
         if (!in_containers(listing->params, &row.process))
                 return true;
+        struct string_list argv;
+        if (redact_argv(listing->redact, &row.process.argv, &argv)) /* as in events */
+                row.process.argv = argv;
         listing->shown++;
         listing->failed = run_emit(listing->run, NULL, &row, listing->err) < 0;
         return !listing->failed && !run_checkpoint(listing->run);
 }
 
-static int list(struct run *run, struct tree *tree, bool from_watch, struct error *err)
+static int list(struct run *run, struct tree *tree, struct redact *redact, bool from_watch, struct error *err)
 {
         struct tree_counters counters;
         struct tree_statistics *statistics = run_statistics(run);
-        struct listing listing = { .run = run, .params = run->params, .tree = tree, .err = err };
+        struct listing listing = { .run = run, .params = run->params, .tree = tree, .redact = redact, .err = err };
         tree_each(tree, listing.params->ended, take, &listing);
         tree_count(tree, &counters);
         *statistics = (struct tree_statistics){ counters.processes, counters.containers, listing.shown, from_watch };
@@ -132,12 +136,15 @@ static int list_proc(struct run *run, struct error *err)
         cleanup(fd_close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
                 return fail_errno(err, "/");
+        cleanup(redact_free) struct redact *redact = NULL;
         struct tree_options options = { .boot_time_ns = time_boot_unix_ns() };
+        if (redact_new(NULL, &redact, err) < 0)
+                return -1;
         struct look *look = look_new(&(struct look_options){ .root = root }, err);
         struct tree *tree = look ? tree_new(&options, err) : NULL;
         int status = tree ? look_all(look, time_unix_ns(), apply, tree, err) : -1;
         if (status == 0)
-                status = list(run, tree, false, err);
+                status = list(run, tree, redact, false, err);
         tree_free(tree);
         look_free(look);
         return status;
@@ -148,7 +155,7 @@ static int tree_run(struct run *run, struct error *err)
         if (!run->service)
                 return list_proc(run, err);
         struct watch_service *watch = run->service->state;
-        return list(run, pipeline_tree(watch->watch.pipeline), true, err);
+        return list(run, pipeline_tree(watch->watch.pipeline), watch->watch.redact, true, err);
 }
 
 static void print_row(struct line_printer *printer, const char *group, const char *label, const void *given)

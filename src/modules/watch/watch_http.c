@@ -328,6 +328,7 @@ static void handle_stream(struct service *service, struct request *request)
 struct tree_list {
         struct json_writer *writer;
         struct tree *tree;
+        struct redact *redact;
         const char *container;
         bool privacy;
 };
@@ -336,9 +337,12 @@ static bool put_process(const struct tree_process *process, unsigned depth, void
 {
         struct tree_list *list = cookie;
         struct event_process about = { 0 };
+        struct string_list argv;
         tree_process_fill(list->tree, process, &about);
         if (list->container && !watch_in_container(&about, list->container))
                 return true;
+        if (redact_argv(list->redact, &about.argv, &argv)) /* the tree holds them whole */
+                about.argv = argv;
         json_begin_object(list->writer);
         json_field(list->writer, "depth", json_put_uint, depth);
         json_key(list->writer, "process");
@@ -370,7 +374,8 @@ static void handle_tree(struct service *service, struct request *request)
         json_key(&writer, "processes");
         json_begin_array(&writer);
         tree_each(tree, false, put_process,
-                &(struct tree_list){ &writer, tree, request_query(request, "container"), service->privacy });
+                &(struct tree_list){
+                        &writer, tree, watch->watch.redact, request_query(request, "container"), service->privacy });
         json_end_array(&writer);
         json_end_object(&writer);
         reply_buffer(request, &out);
