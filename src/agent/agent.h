@@ -37,6 +37,7 @@ struct agent_counters {
         uint64_t schedule_skipped; /* overlaps */
         uint64_t schedule_missed;  /* made up for after a start */
         uint64_t restarts;
+        uint64_t workers_given_up;
         uint64_t alerts;
         uint64_t alerts_dropped;
         uint64_t alerts_skipped;
@@ -73,6 +74,7 @@ struct agent {
 
         struct alert_queue alerts; /* that not every receiver has acknowledged */
         struct agent_counters counters;
+        size_t workers_lost; /* of those given up, what has not ended yet */
         struct {
                 int64_t loaded_ns; /* wall clock: when the configuration in effect was read */
                 int64_t refused_ns;

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { MESSAGE_MAX = 1 << 20, LOG_LINE_MAX = 4096 };
+enum { MESSAGE_MAX = 1 << 20, LOG_LINE_MAX = 4096, STUCK_LOOK_MS = 250 };
 
 struct persist {
         struct agent *agent;
@@ -24,7 +24,7 @@ struct persist {
         struct link *link;
         struct persist_spawn spawn; /* what outlives a worker: listeners */
         int requests;               /* persist_spawn.h */
-        loop_id status_id, write_id, pidfd_id, ping_id, kill_id, retry_id;
+        loop_id status_id, write_id, pidfd_id, ping_id, kill_id, stuck_id, retry_id;
         int64_t started_ns;
         int64_t since_ns;
         int64_t answered_ns;
@@ -34,6 +34,7 @@ struct persist {
         bool up;
         bool stopping; /* by us */
         bool again;    /* … to be started anew */
+        bool stuck;    /* its process was killed and does not end */
         char reason[256];
         struct persist_query *queries[PERSIST_QUERIES_MAX];
         uint16_t next_stream;
@@ -62,10 +63,17 @@ static void because(struct persist *persist, const char *format, ...)
                 memcpy(persist->reason, text, sizeof(text));
 }
 
+static void on_stuck(struct loop *loop, loop_id id, void *cookie);
+
+/* Its end shows at the pidfd, if it can end. */
 static void kill_worker(struct persist *persist)
 {
-        if (persist->worker)
-                worker_kill(persist->worker, NULL);
+        if (!persist->worker)
+                return;
+        worker_kill(persist->worker, NULL);
+        if (!persist->stuck_id)
+                loop_add_timer(persist->agent->loop, STUCK_LOOK_MS * MILLISECOND, STUCK_LOOK_MS * MILLISECOND, on_stuck,
+                        persist, &persist->stuck_id, NULL);
 }
 
 int persist_send(struct persist *persist, struct sv json)
@@ -135,18 +143,42 @@ static void set_down(struct persist *persist)
         agent_advance(agent);
 }
 
-/* The worker is gone, reaped and its fds closed. */
+/* The worker is gone, reaped and its fds closed; one that is stuck is reaped later. */
 static void bury(struct persist *persist)
 {
         loop_id *ids[] = { &persist->status_id, &persist->write_id, &persist->pidfd_id, &persist->ping_id,
-                &persist->kill_id };
+                &persist->kill_id, &persist->stuck_id };
         for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
                 drop(persist, ids[i]);
         link_free(persist->link);
         persist->link = NULL;
-        worker_free(persist->worker);
+        if (persist->stuck)
+                worker_give_up(persist->worker);
+        else
+                worker_free(persist->worker);
         persist->worker = NULL;
+        persist->stuck = false;
         fd_close(&persist->requests);
+}
+
+/* What it said before is heard; the service goes on without the process. */
+static void on_stuck(struct loop *loop, loop_id id, void *cookie)
+{
+        struct persist *persist = cookie;
+        int pid = (int)worker_pid(persist->worker);
+        (void)loop;
+        (void)id;
+        if (!worker_stuck(persist->worker))
+                return;
+        because(persist, "process %d was killed and does not end: it is in uninterruptible sleep", pid);
+        log_warning("module %s: process %d was killed and does not end: it is in uninterruptible sleep (state D); it "
+                    "is left behind",
+                persist->entry->module->name, pid);
+        if (persist->link)
+                link_drain(persist->link);
+        persist->stuck = true;
+        bury(persist);
+        set_down(persist);
 }
 
 static void on_ping(struct loop *loop, loop_id id, void *cookie)

@@ -259,6 +259,10 @@ static void on_execution_done(struct execution *execution, void *cookie)
 {
         struct run_entry *run = cookie;
         run->execution = execution;
+        if (execution_stuck(execution))
+                log_warning("run %s of %s: its worker, process %d, was killed and does not end: it is in "
+                            "uninterruptible sleep (state D); it is left behind",
+                        run->id, run->request.entry->module->name, (int)execution_pid(execution));
         finish(run, execution_result(execution));
 }
 

@@ -238,6 +238,7 @@ static void on_note(struct loop *loop, loop_id id, void *cookie)
         (void)loop;
         (void)id;
         note_head(cookie);
+        supervise_lost_workers(cookie);
 }
 
 static int watch_signals(struct agent *agent, struct error *err)

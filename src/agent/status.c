@@ -19,6 +19,7 @@
         X(schedule_skipped, "scheduled runs skipped because the one before was not over")                              \
         X(schedule_missed, "scheduled runs made up for after a start")                                                 \
         X(restarts, "restarts of persistent modules")                                                                  \
+        X(workers_given_up, "workers that were killed and did not end: asleep in the kernel")                          \
         X(alerts, "alerts of modules")                                                                                 \
         X(alerts_dropped, "alerts dropped because too many waited to be taken")                                        \
         X(alerts_skipped, "alerts that a module far behind the others never got")                                      \
@@ -107,6 +108,7 @@ void status_write(struct agent *agent, struct buf *out)
         struct json_writer writer;
         char message[256];
         char head[128];
+        supervise_lost_workers(agent);
         json_writer_init(&writer, out, 0);
         json_begin_object(&writer);
         json_field(&writer, "ready", json_put_bool, status_health(agent, message, sizeof(message)));
@@ -132,6 +134,7 @@ void status_write(struct agent *agent, struct buf *out)
         json_field(&writer, "head", json_put_text, head);
         json_end_object(&writer);
         schedule_write(agent, &writer);
+        json_field(&writer, "workers_lost", json_put_uint, agent->workers_lost);
         json_field(&writer, "alerts_waiting", json_put_uint, agent->alerts.waiting.count);
         json_key(&writer, "counters");
         json_begin_object(&writer);
@@ -151,6 +154,7 @@ static void put_gauge(struct buf *out, const char *name, const char *help, doubl
 void metrics_write(struct agent *agent, struct buf *out)
 {
         struct rusage usage;
+        supervise_lost_workers(agent);
         getrusage(RUSAGE_SELF, &usage);
         double cpu = (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
                      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
@@ -160,6 +164,8 @@ void metrics_write(struct agent *agent, struct buf *out)
                 (double)(loop_now_ns(agent->loop) - agent->started_ns) / 1e9);
         put_gauge(out, "runs_running", "runs under way", (double)runs_running(agent));
         put_gauge(out, "runs_queued", "runs that wait for their turn", (double)runs_queued(agent));
+        put_gauge(
+                out, "workers_lost", "workers that were given up and have not ended yet", (double)agent->workers_lost);
         put_gauge(out, "alerts_waiting", "alerts that not every module that takes them has acknowledged",
                 (double)agent->alerts.waiting.count);
         put_gauge(out, "log_rows", "rows of the run log", (double)runlog_rows(agent->log));

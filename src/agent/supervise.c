@@ -2,6 +2,7 @@
 
 #include "agent/front.h"
 #include "base/log.h"
+#include "module/worker.h"
 
 struct persist *supervise_any(const struct agent *agent, const char *name)
 {
@@ -175,6 +176,16 @@ void supervise_ended(struct agent *agent, const struct persist *persist)
         if (untaken)
                 log_warning("%s is no more, and did not take %zu alerts%s; the first: %.900s", name, untaken,
                         alerts_wanted(&agent->alerts) ? "" : ", which no other module takes", first);
+}
+
+void supervise_lost_workers(struct agent *agent)
+{
+        uint64_t ended = agent->counters.workers_given_up - agent->workers_lost;
+        agent->workers_lost = worker_lost(&agent->counters.workers_given_up);
+        ended = agent->counters.workers_given_up - agent->workers_lost - ended;
+        if (ended)
+                log_notice("%llu workers that were given up have ended at last; %zu have not",
+                        (unsigned long long)ended, agent->workers_lost);
 }
 
 void supervise_module_changed(struct agent *agent, struct persist *persist, bool up)

@@ -43,5 +43,9 @@ int supervise_alerts_taken(struct agent *agent, const struct persist *persist, u
  */
 void supervise_ended(struct agent *agent, const struct persist *persist);
 
+/* Reaps workers that were given up because they did not end when they were killed (module/worker.h), and counts them.
+ */
+void supervise_lost_workers(struct agent *agent);
+
 /* At the end: says what was not taken, by module. */
 void supervise_alerts_lost(const struct agent *agent);

@@ -28,6 +28,7 @@ struct execution {
         loop_id pidfd_id;
         loop_id deadline_id;
         loop_id kill_id;
+        loop_id stuck_id; /* it was killed: does it end? */
         loop_id ready_id; /* the time for the handshake */
         int64_t cpu_ns;
         int64_t stop_cpu_ns; /* what the worker had used when it was asked to stop */
@@ -38,13 +39,14 @@ struct execution {
         bool frames_ended;
         bool exited;
         bool unready;  /* killed because it never said ready */
+        bool stuck;    /* killed, and it does not end: it is not waited for */
         bool finished; /* on_done was called */
         bool handshake_failed;
         bool broken; /* it broke the protocol and was killed for it */
         struct worker_exit exit;
 };
 
-enum { LINGER_MS = 1000, HANDSHAKE_SECONDS = 30, REST_MAX = 16 << 20, SPARED_MS_MAX = 1000 };
+enum { LINGER_MS = 1000, HANDSHAKE_SECONDS = 30, REST_MAX = 16 << 20, SPARED_MS_MAX = 1000, STUCK_LOOK_MS = 250 };
 
 static void finish_if_over(struct execution *execution);
 
@@ -53,6 +55,19 @@ static void drop(struct execution *execution, loop_id *id)
         if (*id)
                 loop_remove(execution->loop, *id);
         *id = 0;
+}
+
+static void on_stuck(struct loop *loop, loop_id id, void *cookie);
+
+/* Its end shows at the pidfd; without a timer it is waited for as long as that takes. */
+static void kill_worker(struct execution *execution)
+{
+        worker_kill(execution->worker, NULL);
+        drop(execution, &execution->deadline_id); /* why it was killed is settled */
+        drop(execution, &execution->ready_id);
+        if (!execution->stuck_id && !execution->exited)
+                loop_add_timer(execution->loop, STUCK_LOOK_MS * MILLISECOND, STUCK_LOOK_MS * MILLISECOND, on_stuck,
+                        execution, &execution->stuck_id, NULL);
 }
 
 static void set_config(struct tarsier_config *config, const char *key, const char *format, ...)
@@ -178,7 +193,7 @@ static void break_off(struct execution *execution, const struct error *why)
                 result_set_partial(execution->result, "worker broke the protocol");
         execution->broken = true;
         execution->frames_ended = true;
-        worker_kill(execution->worker, NULL);
+        kill_worker(execution);
 }
 
 /* A worker that breaks the protocol is ended; what it sent before stays. */
@@ -258,7 +273,7 @@ static void on_kill(struct loop *loop, loop_id id, void *cookie)
         if (was_starved(execution, grace_ms))
                 end_soon(execution, grace_ms);
         else
-                worker_kill(execution->worker, NULL);
+                kill_worker(execution);
 }
 
 /* Kills the worker after this time, or at once when no timer can be had. An earlier time that was set stays. */
@@ -267,7 +282,7 @@ static void end_soon(struct execution *execution, int64_t ms)
         if (execution->kill_id || execution->exited)
                 return;
         if (loop_add_timer(execution->loop, ms * MILLISECOND, 0, on_kill, execution, &execution->kill_id, NULL) < 0)
-                worker_kill(execution->worker, NULL);
+                kill_worker(execution);
 }
 
 static void on_frames(struct loop *loop, loop_id id, uint32_t events, void *cookie)
@@ -323,6 +338,19 @@ static void read_rest(struct execution *execution)
         drop(execution, &execution->frames_id);
 }
 
+/* What came so far is the result; execution_free leaves the process to worker_lost. */
+static void on_stuck(struct loop *loop, loop_id id, void *cookie)
+{
+        struct execution *execution = cookie;
+        (void)loop;
+        (void)id;
+        if (execution->exited || !worker_stuck(execution->worker))
+                return;
+        execution->stuck = true;
+        read_rest(execution);
+        finish_if_over(execution);
+}
+
 static void watch_worker(struct execution *execution);
 
 static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cookie)
@@ -340,7 +368,7 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
                 error_prefix(&why, "module %s", execution->entry->module->name);
                 result_fail(execution->result, &why);
                 execution->handshake_failed = true;
-                worker_kill(execution->worker, NULL);
+                kill_worker(execution);
         }
         if (exited && !execution->exited) {
                 execution->exited = true;
@@ -390,15 +418,42 @@ static void explain_death(struct execution *execution)
                 result_set_partial(execution->result, execution->reason[0] ? execution->reason : "worker died");
 }
 
+/* A whole result stays one: then it is only left behind. */
+static void explain_stuck(struct execution *execution)
+{
+        struct error why;
+        char because[sizeof(execution->reason) + 2] = "";
+        if (execution->reason[0])
+                snprintf(because, sizeof(because), "%s; ", execution->reason);
+        fail(&why,
+                execution->wall || execution->unready ? E_TIMEOUT
+                : execution->reason[0]                ? E_STOPPED
+                                                      : E_FAILED,
+                "%sthe worker (process %d) was killed and does not end: it is in uninterruptible sleep (state D), as "
+                "when a file server does not answer; it is left behind, and here is what there was",
+                because, (int)worker_pid(execution->worker));
+        result_fail(execution->result, &why);
+        if (!result_partial(execution->result))
+                result_set_partial(execution->result, execution->reason[0] ? execution->reason : "worker does not end");
+}
+
 static void finish_if_over(struct execution *execution)
 {
-        if (execution->finished || !execution->exited || !execution->frames_ended)
+        if (execution->finished || !(execution->exited || execution->stuck) || !execution->frames_ended)
                 return;
         execution->finished = true;
         drop(execution, &execution->deadline_id);
         drop(execution, &execution->kill_id);
+        drop(execution, &execution->stuck_id);
         drop(execution, &execution->ready_id);
-        if (!result_done(execution->result) && !execution->handshake_failed && !execution->broken)
+        if (execution->stuck) { /* nothing of it is listened to any more */
+                drop(execution, &execution->pidfd_id);
+                drop(execution, &execution->status_id);
+                drop(execution, &execution->write_id);
+        }
+        if (execution->stuck && !result_done(execution->result))
+                explain_stuck(execution);
+        else if (!result_done(execution->result) && !execution->handshake_failed && !execution->broken)
                 explain_death(execution);
         else if (execution->reason[0] && result_partial(execution->result) && !result_full(execution->result))
                 result_set_partial(execution->result, execution->reason);
@@ -436,7 +491,7 @@ static void on_unready(struct loop *loop, loop_id id, void *cookie)
         (void)id;
         execution->ready_id = 0;
         execution->unready = true;
-        worker_kill(execution->worker, NULL);
+        kill_worker(execution);
 }
 
 static void on_gone(struct loop *loop, loop_id id, void *cookie)
@@ -511,7 +566,7 @@ failed:
 void execution_detach(struct execution *execution)
 {
         loop_id *ids[] = { &execution->frames_id, &execution->status_id, &execution->write_id, &execution->pidfd_id,
-                &execution->deadline_id, &execution->kill_id, &execution->ready_id };
+                &execution->deadline_id, &execution->kill_id, &execution->stuck_id, &execution->ready_id };
         for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
                 drop(execution, ids[i]);
 }
@@ -521,7 +576,10 @@ void execution_free(struct execution *execution)
         if (!execution)
                 return;
         execution_detach(execution);
-        worker_free(execution->worker);
+        if (execution->stuck)
+                worker_give_up(execution->worker);
+        else
+                worker_free(execution->worker);
         fd_close(&execution->frames);
         buf_done(&execution->in);
         buf_done(&execution->out);
@@ -537,6 +595,11 @@ struct result *execution_result(struct execution *execution)
 pid_t execution_pid(const struct execution *execution)
 {
         return worker_pid(execution->worker);
+}
+
+bool execution_stuck(const struct execution *execution)
+{
+        return execution->stuck;
 }
 
 int64_t execution_cpu_ns(const struct execution *execution)

@@ -45,11 +45,14 @@ void execution_stop(struct execution *execution, const char *reason);
 /* After on_done: the loop may be freed, the result stays. */
 void execution_detach(struct execution *execution);
 
-/* After on_done. Kills what still runs otherwise. */
+/* After on_done. Kills what still runs otherwise, and waits for its end, unless it is stuck. */
 void execution_free(struct execution *execution);
 
 struct result *execution_result(struct execution *execution);
 pid_t execution_pid(const struct execution *execution);
+/* After on_done: the worker was killed and does not end (worker_stuck). The result is partial and says so, unless it
+ * was whole; execution_free gives the worker up (worker_give_up), which waits for nothing. */
+bool execution_stuck(const struct execution *execution);
 int64_t execution_cpu_ns(const struct execution *execution); /* after on_done: CPU time of the worker */
 uint64_t execution_peak(const struct execution *execution);  /* after on_done: its peak memory in bytes */
 

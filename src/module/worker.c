@@ -197,8 +197,17 @@ void worker_free(struct worker *worker)
 {
         if (!worker)
                 return;
-        if (worker->pid)
-                worker_clean(worker, NULL);
+        struct error refused = { 0 };
+        /* one that we may not kill, or that is stuck, is reaped later */
+        bool refuses = worker->pid && worker_kill(worker, &refused) < 0 && refused.code != E_NOT_FOUND;
+        if (worker->pid && (refuses || !worker_end_for_free(worker)))
+                worker_give_up(worker);
+        else
+                worker_release(worker);
+}
+
+void worker_release(struct worker *worker)
+{
         fd_close(&worker->pidfd);
         fd_close(&worker->status_fd);
         worker_drop_payload(worker);
@@ -348,7 +357,13 @@ int worker_signal(struct worker *worker, int signal, struct error *err)
 
 int worker_kill(struct worker *worker, struct error *err)
 {
-        return worker_signal(worker, SIGKILL, err);
+        if (worker_signal(worker, SIGKILL, err) < 0)
+                return -1;
+        pthread_mutex_lock(&worker->lock);
+        if (!worker->killed_ns)
+                worker->killed_ns = time_monotonic_ns();
+        pthread_mutex_unlock(&worker->lock);
+        return 0;
 }
 
 int worker_clean(struct worker *worker, struct error *err)

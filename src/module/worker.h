@@ -36,9 +36,11 @@ enum {
         WORKER_STATUS_MAX = 8 << 10, /* bytes of a status; a longer one is a protocol error */
         WORKER_FIRST_FILE_FD = TARSIER_CHILD_FIRST_FILE_FD,
         WORKER_PARKED_FD_MIN = 20, /* fds stand here while 0..n are filled */
+        WORKER_LOST_MAX = 1024,    /* children that were given up and have not ended */
 };
 
 #define WORKER_AUTH_TIMEOUT_NS INT64_C(10000000000)
+#define WORKER_END_NS INT64_C(2000000000) /* from SIGKILL to the end, for a child that sleeps */
 
 /* The time a worker goes by. A test's clock has a wake_fd: waits then last until a child speaks or wake_fd is readable;
  * now_ns is asked again (and takes the bytes off wake_fd). The real clock is { .wake_fd = -1 } on CLOCK_MONOTONIC. */
@@ -129,7 +131,7 @@ struct worker;
 /* NULL with E_INVALID for an unknown or impossible option, E_TOO_LARGE "secret is too large". Starts nothing. */
 struct worker *worker_new(const struct worker_option *options, struct error *err);
 
-/* Kills and waits for a child that still runs, closes everything. NULL is fine. */
+/* Kills and waits for a child that still runs, closes everything. One that is stuck is given up. NULL is fine. */
 void worker_free(struct worker *worker);
 DEFINE_CLEANUP(struct worker *, worker_free);
 
@@ -158,6 +160,18 @@ int worker_signal(struct worker *worker, int signal, struct error *err);
 
 /* Kills the child if it still runs, and returns what worker_wait returns. "no such process" before the start. */
 int worker_clean(struct worker *worker, struct error *err);
+
+/* Killed with worker_kill at least WORKER_END_NS ago, by real time, and asleep in the kernel where no signal reaches
+ * it: who waits for its end may wait for ever. */
+bool worker_stuck(struct worker *worker);
+
+/* worker_free without waiting for a child that is stuck: it is kept for worker_lost to reap. Beyond WORKER_LOST_MAX it
+ * is left to the process that inherits it. */
+void worker_give_up(struct worker *worker);
+
+/* Reaps those given up that have ended; how many are still there, and how many were ever given up (ret_total may be
+ * NULL). To be called now and then. */
+size_t worker_lost(uint64_t *ret_total);
 
 /* How the child ended and what it used (itself and its waited-for children). */
 struct worker_exit {

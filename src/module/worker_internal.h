@@ -54,6 +54,7 @@ struct worker {
         int64_t doubt_deadline_ns;
         pid_t child_pid;
 
+        int64_t killed_ns; /* by the monotonic clock, whatever `clock` is; 0: not by us */
         bool exited, exit_lost;
         struct worker_exit exit;
 };
@@ -67,6 +68,11 @@ char *worker_make_payload(
 void worker_drop_payload(struct worker *worker);
 void worker_progress_locked(struct worker *worker);
 void worker_conclude(struct worker *worker, const struct error *verdict); /* NULL: ready */
+
+/* worker_lost.c: waits for the end of a killed child; false: it is stuck. */
+bool worker_end_for_free(struct worker *worker);
+/* Frees what is ours; the child is not waited for. */
+void worker_release(struct worker *worker);
 
 static inline int64_t worker_now_ns(const struct worker *worker)
 {
