@@ -1,6 +1,6 @@
 // What is done before the next frame: strokes and presses of who is fast, or of a machine that is slow.
 import { run, scenario, skip, until } from "./browser.mjs";
-import { hash, inAddress, query, rowOf, rows, unique } from "./steps.mjs";
+import { hash, inAddress, query, rowOf, rows, sleeper, unique } from "./steps.mjs";
 
 /** Each key as soon as the page has drawn what the one before did: no frame and no timer is between them. What is given
  * back says where the page is then. */
@@ -100,6 +100,25 @@ scenario("nothing of another question is shown with this one", async ({ open, as
   await page.locator(".details .raw").waitFor();
 });
 
+scenario("Enter that is held sends no signal by the dialog that it opened", async ({ open, host, assert }) => {
+  const word = unique("held");
+  const pid = await sleeper(host, word);
+  const page = await open(`#/processes/${pid}?q=${word}`);
+  let sent = 0;
+  page.on("request", (request) => (sent += request.method() === "POST"));
+  await page.locator(".details").getByRole("button", { name: "Signal …" }).focus();
+  for (let repeat = 0; repeat < 4; repeat++) await page.keyboard.down("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  await page.keyboard.up("Enter");
+  assert.equal(await dialog.getByRole("button", { name: "Send TERM" }).isEnabled(), true);
+  assert.equal(sent, 0);
+  // pressed anew it is
+  await page.keyboard.press("Enter");
+  await page.locator(".toast", { hasText: "TERM sent" }).waitFor();
+  await until(async () => !(await host("is_alive", { pid })), "its end");
+});
+
 /** Holds what the page asks of `path` until the function that is given back is called; asked: how often it was. */
 async function hold(page, path, method) {
   const held = { asked: 0 };
@@ -141,6 +160,28 @@ scenario("a run that is asked for twice is one, and takes back neither what was 
   second.release();
   await page.locator(".toast", { hasText: "ping was started" }).waitFor();
   assert.equal(hash(page), "#/agent");
+});
+
+scenario("a saved run that is pressed twice is one, and who has left is not taken back", async ({ open, assert, tokens }) => {
+  const page = await open("#/agent", { role: "investigator" });
+  await page.locator("main h1").waitFor();
+  const name = unique("twice");
+  const saved = `${process.env.PAGE_URL}/v1/saved/${name}`;
+  const headers = { Authorization: `Bearer ${tokens.investigator}` };
+  await page.request.put(saved, { headers, data: { module: "ping", parameters: { destination: "127.0.0.1", count: 1 } } });
+  await page.getByRole("link", { name: "Investigate", exact: true }).click();
+  const answer = await hold(page, "**/v1/saved/*/run", "POST");
+  await page.locator(".modules li", { hasText: name }).getByRole("button", { name: "Run", exact: true }).dblclick();
+  await until(() => answer.asked, "the run asked for");
+  await page.getByRole("link", { name: "Agent", exact: true }).click();
+  await page.locator("main h1", { hasText: "Agent" }).waitFor();
+  const told = page.waitForResponse((response) => response.url().endsWith("/run"));
+  answer.release();
+  await (await told).finished();
+  await page.evaluate(() => new Promise((next) => setTimeout(next))); // what the page does with it
+  assert.equal(answer.asked, 1);
+  assert.equal(hash(page), "#/agent");
+  await page.request.delete(saved, { headers });
 });
 
 scenario("who goes on live before the list is there sees what came since", async ({ open, host }) => {

@@ -1,6 +1,6 @@
 // Modules by their forms: run, stop, keep, copy, find again.
 import { run, scenario, until } from "./browser.mjs";
-import { focused, hash, inAddress, query, rowOf, slash, tabTo, unique } from "./steps.mjs";
+import { focused, hash, inAddress, query, rowOf, slash, tabTo, together, unique } from "./steps.mjs";
 
 const RUN = /^#\/investigate\/[a-z-]+\/[0-9a-f]+/;
 const ran = (page) => until(() => RUN.test(hash(page)) && hash(page).split(/[/?]/)[3], "a run in the address");
@@ -169,7 +169,7 @@ scenario("a viewer sees the forms and is refused", async ({ open, url, tokens, a
 scenario("a module is run by keyboard alone", async ({ open, assert }) => {
   const page = await open("#/");
   await page.locator("main h1").waitFor();
-  for (const key of ["g", "i"]) await page.keyboard.press(key);
+  await together(page, "g", "i");
   await page.getByRole("heading", { level: 1, name: "Investigate" }).waitFor();
   await slash(page);
   await page.keyboard.type("reach hosts");

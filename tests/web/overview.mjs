@@ -7,8 +7,9 @@ scenario("the figures of the host move by themselves", async ({ open, assert }) 
   await page.locator(".tile").first().waitFor();
   const text = await page.locator("main").innerText();
   for (const title of ["CPU", "Memory", "Network", "Disks", "Containers and services by cost"]) assert(text.includes(title), title);
-  await changed(page, ".tile", "the first tile");
-  await changed(page, ".chart .chart-summary", "the summary of the first chart");
+  // one alone may stand: on a host that is busy the CPU is at 100 % all the time
+  await changed(page, ".tiles", "the tiles");
+  await changed(page, ".charts", "the charts and what sums them up");
 });
 
 scenario("each chart has a label, a line that sums it up, and its figures as a table", async ({ open, assert, accessible, shot }) => {
@@ -109,7 +110,7 @@ scenario("paused and opened again, the tiles show the time that is paused", asyn
   await accessible(again, "tiles of the past");
   await shot(again, "overview-past");
   const still = await again.locator(".tiles").innerText();
-  await changed(page, ".tile", "the live page");
+  await changed(page, ".tiles", "the live page");
   assert.equal(await again.locator(".tiles").innerText(), still);
   await again.keyboard.press("p");
   await again.getByText(/^Figures of/).waitFor({ state: "detached" });

@@ -1,6 +1,6 @@
 // Processes: those that come and go, the tree, and how one is ended.
 import { run, scenario, until } from "./browser.mjs";
-import { hash, inAddress, query, rowOf, rows, slash, sleeper, tabTo, unique } from "./steps.mjs";
+import { hash, inAddress, query, rowOf, rows, slash, sleeper, tabTo, together, unique } from "./steps.mjs";
 
 scenario("a process appears when it starts and goes when it ends", async ({ open, host }) => {
   const word = unique("comes-and-goes");
@@ -108,7 +108,7 @@ scenario("a process is found and ended by keyboard alone", async ({ open, host, 
   const page = await open("#/");
   await page.locator("main h1").waitFor();
   const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
-  await press("g", "p");
+  await together(page, "g", "p");
   await rows(page).nth(3).waitFor();
   await slash(page);
   await page.keyboard.type(`${word} ${pid}`);

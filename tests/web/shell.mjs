@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, scenario, skip, until } from "./browser.mjs";
-import { changed, drag, focused, hash, inAddress, notInAddress, query, rowOf, rows, slash, sleeper, unique } from "./steps.mjs";
+import { changed, drag, focused, hash, inAddress, notInAddress, query, rowOf, rows, slash, sleeper, together, unique } from "./steps.mjs";
 
 const HEADINGS = { o: "Overview", c: "Containers", p: "Processes", e: "Events", a: "Alerts", i: "Investigate", s: "Agent" };
 
@@ -56,15 +56,13 @@ scenario("keys lead to every page, to the search and to the list of keys", async
   const page = await open("#/agent");
   await page.locator("main h1").waitFor();
   for (const [key, title] of Object.entries(HEADINGS)) {
-    await page.keyboard.press("g");
-    await page.keyboard.press(key);
+    await together(page, "g", key);
     await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor();
     await page.locator(`nav [aria-current=page]:has-text("${title}")`).waitFor();
     await until(() => page.evaluate(() => document.activeElement?.id === "main"), "the focus in the page");
   }
   for (const key of "cpeai") {
-    await page.keyboard.press("g");
-    await page.keyboard.press(key);
+    await together(page, "g", key);
     await page.getByRole("heading", { level: 1, name: HEADINGS[key], exact: true }).waitFor();
     await page.locator("main input[type=search]").waitFor();
     await slash(page);
@@ -167,8 +165,7 @@ scenario("themes: of the system, chosen, kept", async ({ open, assert }) => {
 scenario("nothing is animated for who wants it still", async ({ open, assert }) => {
   const page = await open("#/");
   for (const key of Object.keys(HEADINGS)) {
-    await page.keyboard.press("g");
-    await page.keyboard.press(key);
+    await together(page, "g", key);
     await page.getByRole("heading", { level: 1, name: HEADINGS[key], exact: true }).waitFor();
     const moving = () => page.evaluate(() => document.getAnimations()
       .filter(({ playState, effect }) => playState === "running" && effect.getComputedTiming().duration > 10).map(({ effect }) => effect.target.className));
@@ -219,6 +216,9 @@ scenario("while paused no figure moves on any page", async ({ open, host, assert
   for (const [at, there] of [["#/", ".tile"], ["#/containers", "[role=row][data-index]"], ["#/processes?view=flat", "[role=row][data-index]"]]) {
     const page = await open(at);
     await page.locator(there).first().waitFor();
+    const asked = new Set();
+    page.on("request", (request) => asked.add(request));
+    for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => asked.delete(request));
     await changed(live, "main", "the live page");
     await page.keyboard.press("p");
     await inAddress(page, "paused");
@@ -226,7 +226,7 @@ scenario("while paused no figure moves on any page", async ({ open, host, assert
     // what was under way when it was pressed: the past of the charts
     await changed(live, "main", "the live page");
     let still;
-    await until(async () => still === (still = await text()), "a page that stands");
+    await until(async () => !asked.size && still === (still = await text()), "a page that stands");
     for (let pictures = 0; pictures < 2; pictures++) await changed(live, "main", "the live page");
     assert.equal(await text(), still, at);
     await page.keyboard.press("p");
@@ -240,8 +240,7 @@ scenario("the time range by keyboard, and by dragging a chart", async ({ open, a
   const plot = page.locator(".chart .u-over").first();
   await plot.waitFor();
   await page.getByLabel("Time range").focus();
-  await page.keyboard.press("1");
-  await page.keyboard.press("5");
+  await together(page, "1", "5");
   await inAddress(page, "range", "15m");
   await page.keyboard.press("Escape");
   await page.keyboard.press("[");

@@ -25,6 +25,9 @@ export const focused = (page) => page.evaluate(() => document.activeElement?.out
 export const hash = (page) => decodeURIComponent(new URL(page.url()).hash);
 export const query = (page) => new URLSearchParams(new URL(page.url()).hash.split("?")[1] ?? "");
 
+/** Keys right behind each other, however slow the page is: those that belong together have a second. */
+export const together = (page, ...keys) => Promise.all(keys.map((key) => page.keyboard.press(key)));
+
 /** Waits until the address has this in its words. */
 export const inAddress = (page, word, value) => until(() => (value === undefined ? query(page).has(word) : query(page).get(word) === value), `${word}=${value ?? "…"} in the address`);
 export const notInAddress = (page, word) => until(() => !query(page).has(word), `an address without ${word}`);

@@ -57,6 +57,10 @@ export function Dialog({ title, onClose, children, actions, onSubmit, wide, canc
         event.preventDefault();
         onClose();
       }}
+      onKeyDown={(event) => {
+        // the stroke that opened it, held a little long, is not its answer
+        if (event.repeat && event.key === "Enter" && (event.target as Element).tagName !== "TEXTAREA") event.preventDefault();
+      }}
       onPointerDown={(event) => {
         if (event.target === box.current) onClose(); // the backdrop belongs to the dialog's own box
       }}
