@@ -1,6 +1,8 @@
 /* What is sampled and when: intervals, budgets, rates, memory, clocks that are set back, the OOM counter. */
 #include "metrics_tree.h"
 
+#include "modules/metrics/feed.h"
+
 /* The clock is set back by less than a second: figures are kept, but what was used is not divided by a nanosecond. */
 static void test_rate_when_the_clock_is_set_back(void **state)
 {
@@ -24,6 +26,88 @@ static void test_rate_when_the_clock_is_set_back(void **state)
         assert_true(!a->has_rate || a->rate_total < 4 * (uint64_t)SECOND);
         run_for(&fixture, 2 * SECOND);
         assert_true(a->has_rate);
+        end(&fixture);
+}
+
+/* The CPU time could not be read once: what was used ever is not taken for what was used since. */
+static void test_rate_behind_a_file_that_was_not_told(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        char path[256];
+        begin(&fixture);
+        fixture.options.no_root_stats = true;
+        make_group(&fixture, "/a");
+        start(&fixture);
+        set_usage(&fixture, "/a", 5000000000, 1 << 20);
+        run_for(&fixture, 3 * SECOND);
+        struct container *a = named(&fixture, "/a");
+        assert_true(a->has_rate);
+        snprintf(path, sizeof(path), "%s/sys/fs/cgroup/a/cpu.stat", fixture.root);
+        assert_int_equal(unlink(path), 0);
+        run_for(&fixture, SECOND);
+        assert_false(a->has_rate);
+        set_usage(&fixture, "/a", 5000100000, 1 << 20);
+        run_for(&fixture, SECOND);
+        assert_true(!a->has_rate || a->rate_total < 4 * (uint64_t)SECOND);
+        set_usage(&fixture, "/a", 5000200000, 1 << 20);
+        run_for(&fixture, SECOND);
+        assert_true(a->has_rate);
+        assert_in_range(a->rate_total, 90000000, 110000000);
+        end(&fixture);
+}
+
+static int take_cpu(enum feed_kind kind, const void *record, void *cookie)
+{
+        const struct feed_container *told = record;
+        if (kind == FEED_CONTAINER && strcmp(told->name, "/a") == 0)
+                *(struct feed_container *)cookie = *told;
+        return 0;
+}
+
+/* Nor by the feed, of CPU time and of I/O. */
+static void test_feed_behind_a_file_that_was_not_told(void **state)
+{
+        (void)state;
+        struct fixture fixture;
+        char path[256];
+        struct error err;
+        struct feed_container told = { 0 };
+        struct feed_reader reader = { .parts = 1U << FEED_PART_CONTAINERS, .full = true };
+        begin(&fixture);
+        fixture.options.no_root_stats = true;
+        fixture.options.kinds |= 1u << METRIC_DISK_IO;
+        make_group(&fixture, "/a");
+        put(&fixture, "sys/fs/cgroup/a/io.stat", "8:0 rbytes=900000000000 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n");
+        set_usage(&fixture, "/a", 5000000000, 1 << 20);
+        start(&fixture);
+        const struct feed_source source = { .root = fixture.options.root,
+                .proc = fixture.options.proc,
+                .sys = fixture.options.root,
+                .registry = fixture.registry };
+        struct feed *feed = feed_new(&source, &err);
+        assert_non_null(feed);
+        for (unsigned i = 0; i < 8; i++) {
+                const bool gap = i == 3;
+                set_usage(&fixture, "/a", 5000000000 + i * 100000, 1 << 20);
+                snprintf(path, sizeof(path), "%s/sys/fs/cgroup/a/cpu.stat", fixture.root);
+                if (gap)
+                        assert_int_equal(unlink(path), 0);
+                snprintf(path, sizeof(path), "%s/sys/fs/cgroup/a/io.stat", fixture.root);
+                if (gap)
+                        assert_int_equal(unlink(path), 0);
+                else
+                        put(&fixture, "sys/fs/cgroup/a/io.stat",
+                                "8:0 rbytes=900000000000 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n");
+                run_for(&fixture, SECOND);
+                feed_collect(feed, reader.parts, fixture.clock.now_ns, SECOND);
+                assert_int_equal(feed_tell(feed, &reader, take_cpu, &told), 0);
+                assert_true(!told.has_cpu || told.cpu < 4);
+                assert_true(!told.has_io || told.read < 1e9);
+                assert_false(gap && (told.has_cpu || told.has_io));
+        }
+        assert_true(told.has_cpu && told.cpu > 0.05 && told.has_io);
+        feed_free(feed);
         end(&fixture);
 }
 
@@ -371,6 +455,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rate_when_the_clock_is_set_back),
+                cmocka_unit_test(test_rate_behind_a_file_that_was_not_told),
+                cmocka_unit_test(test_feed_behind_a_file_that_was_not_told),
                 cmocka_unit_test(test_thousands_of_filesystems),
                 cmocka_unit_test(test_interval),
                 cmocka_unit_test(test_jitter),

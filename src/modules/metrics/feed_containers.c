@@ -123,8 +123,8 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         uint64_t read, write, receive, send;
         sum_io(feed, stats, &read, &write);
         sum_network(stats, &receive, &send);
-        record->has_cpu = stats->cgroup.has_cpu && span_ns > 0;
-        record->has_io = stats->cgroup.has_io && span_ns > 0;
+        record->has_cpu = stats->cgroup.has_cpu && row->has_cpu && span_ns > 0;
+        record->has_io = stats->cgroup.has_io && row->has_io && span_ns > 0;
         const bool has_network = stats->has_net && stats->net.has_interfaces;
         record->has_network = has_network && row->has_network && span_ns > 0;
         record->cpu = feed_rate((double)feed_grown(row->total, cpu->total_ns) * nanoseconds, span_ns);
@@ -143,6 +143,8 @@ static void put_rates(const struct feed *feed, struct feed_container_row *row, c
         row->write = write;
         row->receive = receive;
         row->send = send;
+        row->has_cpu = stats->cgroup.has_cpu;
+        row->has_io = stats->cgroup.has_io;
         row->has_network = has_network;
         row->at_ns = at_ns;
 }

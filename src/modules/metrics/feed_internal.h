@@ -49,7 +49,7 @@ struct feed_container_row {
         int64_t tasks_ns;       /* monotonic: when its tasks were counted */
         uint64_t total, user, kernel, throttled, read, write, receive, send;
         char *name, *engine, *id, *alias, *image, *unit;
-        bool has_network; /* in the sample that rates are from */
+        bool has_cpu, has_io, has_network; /* in the sample that rates are from */
 };
 
 enum feed_traffic {

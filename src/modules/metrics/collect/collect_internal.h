@@ -53,8 +53,8 @@ struct container {
         uint64_t rate_total, rate_user, rate_system;
         uint64_t *per_cpu; /* rates, then the newest sample's figures: 2 * per_cpu_count */
         uint32_t per_cpu_count;
-        bool has_rate;
-        int64_t latest_ns; /* Unix: of the newest sample */
+        bool has_rate, had_cpu; /* had_cpu: the newest sample told its CPU time */
+        int64_t latest_ns;      /* Unix: of the newest sample */
         double load, load_d;
         uint64_t oom_events, oom_kills_told; /* told: the group's own counter */
         bool oom_known;

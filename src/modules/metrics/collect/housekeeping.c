@@ -233,6 +233,7 @@ static void keep_rates(struct container *container, struct container_stats *stat
                 container->per_cpu = per_cpu;
                 container->per_cpu_count = (uint32_t)count;
         }
+        before.cgroup.has_cpu = container->had_cpu;
         before.cgroup.cpu = (struct cgroup_cpu){ .total_ns = container->last_total,
                 .user_ns = container->last_user,
                 .system_ns = container->last_system,
@@ -244,6 +245,7 @@ static void keep_rates(struct container *container, struct container_stats *stat
         container->rate_total = stats->rate_total;
         container->rate_user = stats->rate_user;
         container->rate_system = stats->rate_system;
+        container->had_cpu = stats->cgroup.has_cpu;
         container->last_total = stats->cgroup.cpu.total_ns;
         container->last_user = stats->cgroup.cpu.user_ns;
         container->last_system = stats->cgroup.cpu.system_ns;

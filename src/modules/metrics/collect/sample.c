@@ -42,8 +42,8 @@ static bool rates_between(const struct container_stats *from, struct container_s
         const struct cgroup_cpu *a = &from->cgroup.cpu;
         const struct cgroup_cpu *b = &to->cgroup.cpu;
         int64_t time_ns = to->time_ns - from->time_ns;
-        if (time_ns < RATE_MIN_NS || a->per_cpu_count != b->per_cpu_count ||
-                !rate(a->total_ns, b->total_ns, time_ns, &to->rate_total) ||
+        if (!from->cgroup.has_cpu || !to->cgroup.has_cpu || time_ns < RATE_MIN_NS ||
+                a->per_cpu_count != b->per_cpu_count || !rate(a->total_ns, b->total_ns, time_ns, &to->rate_total) ||
                 !rate(a->user_ns, b->user_ns, time_ns, &to->rate_user) ||
                 !rate(a->system_ns, b->system_ns, time_ns, &to->rate_system))
                 return false;
