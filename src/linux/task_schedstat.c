@@ -116,6 +116,22 @@ static void remember(struct task_history *history, struct task_schedstat *rows, 
         history->capacity = capacity;
 }
 
+/* One that moved while the groups were read may be in several of them, and in one file twice
+ * (Documentation/admin-guide/cgroup-v2.rst): it counts once, else the sum would fall at the next look. */
+static void drop_repeated(struct schedstat_walk *walk)
+{
+        size_t kept = 0;
+        if (walk->rows.count == 0)
+                return;
+        qsort(walk->rows.items, walk->rows.count, sizeof(*walk->rows.items), compare_pids);
+        for (size_t i = 1; i < walk->rows.count; i++) {
+                if (walk->rows.items[i].pid != walk->rows.items[kept].pid)
+                        kept++;
+                walk->rows.items[kept] = walk->rows.items[i];
+        }
+        walk->rows.count = kept + 1;
+}
+
 /* Moving a process from one group to another is not its end: it leaves one sum with all it had and joins the other with
  * the same, as in cAdvisor. */
 int task_schedstat_read(int proc, int dir, struct task_history *history, struct task_stats *stats, struct error *err)
@@ -125,6 +141,7 @@ int task_schedstat_read(int proc, int dir, struct task_history *history, struct 
                 vec_done(&walk.rows);
                 return -1;
         }
+        drop_repeated(&walk);
         vec_foreach (row, &walk.rows) {
                 stats->schedstat_run_ns += row->run_ns;
                 stats->schedstat_wait_ns += row->wait_ns;
@@ -134,8 +151,6 @@ int task_schedstat_read(int proc, int dir, struct task_history *history, struct 
                 vec_done(&walk.rows);
                 return 0;
         }
-        if (walk.rows.count)
-                qsort(walk.rows.items, walk.rows.count, sizeof(*walk.rows.items), compare_pids);
         remember(history, walk.rows.items, walk.rows.count, walk.rows.capacity);
         stats->schedstat_run_ns += history->ended_run_ns;
         stats->schedstat_wait_ns += history->ended_wait_ns;

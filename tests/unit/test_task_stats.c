@@ -203,6 +203,12 @@ static void scheduling_never_falls(void **state)
         assert_int_equal(stats.schedstat_run_ns, 150 + 200 + 400 + 5);
         assert_int_equal(stats.schedstat_wait_ns, 15 + 20 + 40 + 1);
         assert_int_equal(stats.schedstat_periods, 2 + 2 + 4 + 1);
+        /* it moves below while the groups are read */
+        fixture_text(&host.fixture, "cg/.a/cgroup.procs", "30\n30\n");
+        stats = read_stats(&host, TASK_READ_SCHEDSTAT, &history);
+        assert_int_equal(stats.schedstat_run_ns, 755);
+        assert_int_equal(read_stats(&host, TASK_READ_SCHEDSTAT, NULL).schedstat_run_ns, 155);
+        fixture_text(&host.fixture, "cg/.a/cgroup.procs", "");
         /* all end */
         fixture_text(&host.fixture, "cg/cgroup.procs", "");
         fixture_text(&host.fixture, "cg/.a/b/cgroup.procs", "");
