@@ -148,6 +148,7 @@ struct execution *run_here(const struct run_request *request, struct error *err)
                 .budget = request->budget,
                 .privacy = request->privacy,
                 .strict = request->strict,
+                .relay_stderr = true,
                 .on_row = request->shower ? on_row : NULL,
                 .on_done = on_done,
                 .cookie = &run };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "linux/process.h"
 #include "module/program.h"
+#include "module/relay.h"
 #include "module/wire.h"
 #include "module/worker.h"
 #include "schema/json.h"
@@ -19,7 +20,8 @@ struct execution {
         struct execution_options options;
         struct worker *worker;
         struct result *result;
-        int frames; /* our end of the socket */
+        int frames;         /* our end of the socket */
+        struct relay *said; /* its stderr; NULL: it has ours */
         struct buf in;
         struct buf out; /* the message and a stop, until the worker takes them */
         loop_id frames_id;
@@ -152,8 +154,14 @@ static int make_worker(struct execution *execution, int child_end, struct error 
                 WORKER_OPT_STDOUT(-1),
                 WORKER_OPT_DEATH_SIGNAL(SIGKILL),
                 WORKER_OPT_END,
+                WORKER_OPT_END,
         };
-        execution->worker = config ? worker_new(options, err) : NULL;
+        cleanup(fd_close) int said = -1;
+        if (config && (!asked->relay_stderr || relay_new(execution->loop, &execution->said, &said, err) == 0)) {
+                if (said >= 0)
+                        options[sizeof(options) / sizeof(options[0]) - 2] = WORKER_OPT_STDERR(said);
+                execution->worker = worker_new(options, err);
+        }
         tarsier_config_free(config);
         return execution->worker ? worker_start(execution->worker, err) : -1;
 }
@@ -446,6 +454,7 @@ static void finish_if_over(struct execution *execution)
         drop(execution, &execution->kill_id);
         drop(execution, &execution->stuck_id);
         drop(execution, &execution->ready_id);
+        relay_end(execution->said);
         if (execution->stuck) { /* nothing of it is listened to any more */
                 drop(execution, &execution->pidfd_id);
                 drop(execution, &execution->status_id);
@@ -569,6 +578,7 @@ void execution_detach(struct execution *execution)
                 &execution->deadline_id, &execution->kill_id, &execution->stuck_id, &execution->ready_id };
         for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
                 drop(execution, ids[i]);
+        relay_end(execution->said);
 }
 
 void execution_free(struct execution *execution)
@@ -580,6 +590,7 @@ void execution_free(struct execution *execution)
                 worker_give_up(execution->worker);
         else
                 worker_free(execution->worker);
+        relay_free(execution->said);
         fd_close(&execution->frames);
         buf_done(&execution->in);
         buf_done(&execution->out);

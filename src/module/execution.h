@@ -15,7 +15,8 @@ struct execution_options {
                               worker */
         struct budget budget;
         bool privacy;
-        bool strict; /* unknown keys are errors: every door but the wire */
+        bool relay_stderr; /* a pipe that is our stderr is not handed to the worker (relay.h) */
+        bool strict;       /* unknown keys are errors: every door but the wire */
 
         /* Ask an agent instead: "http(s)://HOST:PORT" or the path of its socket. The bridging worker
          * (libexec/tarsier-remote) speaks HTTP and sends the same frames. token: NULL or its credential; bridge: path

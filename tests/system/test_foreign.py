@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -59,6 +60,28 @@ def answer(foreign, name, message='{"class":"parameters"}', *args):
     done = foreign('-m', name, *args, input=message)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize('size', [10, 4096, 300_000])
+def test_what_it_says_on_stderr_is_passed_on(foreign, write, size):
+    write('talker', f"""read -r line; head -c {size} /dev/zero | tr '\\0' x >&2
+        echo '{envelope([{'file': '/x', 'size': 1}])}'""")
+    done = foreign('-m', 'talker', input='{"class":"parameters"}')
+    assert done.returncode == 0 and json.loads(done.stdout)['success'], done.stdout
+    assert done.stderr == 'x' * size
+
+
+def test_nobody_reads_what_it_says(tarsier, write, directory):
+    """The pipe is full: the module waits, and its time runs out as ever."""
+    write('talker', 'read -r line; head -c 1000000 /dev/zero >&2')
+    reader, writer = os.pipe()
+    try:
+        done = subprocess.run([tarsier.path, 'talker', '--json', '--max-time', '1s'], stdout=subprocess.PIPE, stderr=writer,
+                              stdin=subprocess.DEVNULL, env=dict(os.environ, TARSIER_MODULES_DIR=str(directory)), timeout=60)
+        assert done.returncode == 7 and json.loads(done.stdout)['partial'] == 'out of time'
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_the_examples(foreign, examples, tmp_path):
