@@ -86,8 +86,8 @@ static void say_unkept(struct watch_service *watch)
         if (!watch->store || event_store_flush(watch->store, false, time_unix_ns(), &err) == 0)
                 return;
         event_store_count(watch->store, &counters);
-        service_log(watch->service, "%llu events could not be kept: %s",
-                (unsigned long long)(counters.waiting + counters.lost), err.message);
+        const uint64_t unkept = counters.waiting + counters.lost;
+        service_log(watch->service, "%llu events could not be kept: %s", (unsigned long long)unkept, err.message);
 }
 
 void watch_stop(struct service *service)
