@@ -84,6 +84,7 @@ void service_log(struct service *service, const char *format, ...)
         va_list args;
         (void)service;
         va_start(args, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started */
         vsnprintf(logged + length, sizeof(logged) - length, format, args);
         va_end(args);
 }
