@@ -180,6 +180,26 @@ flow("the timeline shows what the list shows", async ({ open, host, assert }) =>
   assert.equal(await rows(page).count(), 2);
 });
 
+flow("the timeline counts what comes right behind the choice of a filter", async ({ open, host }) => {
+  const word = unique("behind");
+  // what is counted later is counted so late that all of it has come by then
+  const slow = () => {
+    const set = window.setTimeout;
+    window.setTimeout = (run, delay, ...more) => set(run, delay === 1500 && window.slow ? 6000 : delay, ...more);
+  };
+  const page = await open(`#/alerts?q=${word}`, { before: [slow] });
+  const counted = (count) => until(async () => new RegExp(`(^|\\D)${count} from`).test(await page.locator(".histogram-foot").innerText()), `${count} in the timeline`);
+  await until(async () => /None from/.test(await page.locator(".histogram-foot").innerText()), "an empty timeline");
+  await host("run_from_temp", { name: `${word}-a` });
+  await counted(1);
+  await page.evaluate(() => (window.slow = true));
+  await page.getByLabel("Severity").selectOption("medium");
+  await rows(page).first().waitFor();
+  await host("run_from_temp", { name: `${word}-b` });
+  await rows(page).nth(1).waitFor();
+  await counted(2);
+});
+
 flow("a mute ends at any time that is chosen", async ({ open, host, assert, accessible, shot }) => {
   const word = unique("until");
   await host("run_from_temp", { name: word });

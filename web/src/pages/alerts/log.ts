@@ -54,9 +54,11 @@ export const BASE = "/v1/modules/alerts";
 const rank = (alert: Alert): number => SEVERITIES.indexOf(alert.severity);
 export { rank as severityRank };
 
+let turns = 0; // of all logs: no number comes again, which would be no change
+
 export class AlertLog extends Log<Alert> {
   /** Grows with what comes and changes: counts are asked for anew. */
-  readonly turn = signal(0);
+  readonly turn = signal(++turns);
   protected override readonly changing = true;
   private fresh = new Map<number, Alert>();
 
@@ -86,7 +88,7 @@ export class AlertLog extends Log<Alert> {
     const all = new Map(rows.map((row) => [row.id, row]));
     for (const [id, alert] of fresh) if (id > oldest) all.set(id, alert);
     fresh.clear();
-    this.turn.value++;
+    this.turn.value = ++turns;
     return [...all.values()].filter((alert) => !state || alert.state === state).sort((a, b) => b.id - a.id);
   }
   /** What changed during a pause is not told again. */
@@ -94,7 +96,7 @@ export class AlertLog extends Log<Alert> {
     return false;
   }
   protected override loaded(): void {
-    this.turn.value++;
+    this.turn.value = ++turns;
   }
 }
 
