@@ -71,6 +71,8 @@ static void kill_worker(struct persist *persist)
         if (!persist->worker)
                 return;
         worker_kill(persist->worker, NULL);
+        drop(persist, &persist->status_id); /* the pidfd tells the rest; looking at its end may close these */
+        drop(persist, &persist->write_id);
         if (!persist->stuck_id)
                 loop_add_timer(persist->agent->loop, STUCK_LOOK_MS * MILLISECOND, STUCK_LOOK_MS * MILLISECOND, on_stuck,
                         persist, &persist->stuck_id, NULL);
@@ -212,6 +214,8 @@ static void set_up(struct persist *persist)
 static void advance(struct persist *persist)
 {
         struct worker_exit end;
+        drop(persist, &persist->status_id); /* an fd leaves the loop before it is closed */
+        drop(persist, &persist->write_id);
         bool exited = worker_exited(persist->worker, &end);
         enum worker_state state = worker_state(persist->worker);
         bool verdict = state != WORKER_HANDSHAKE && !persist->judged;
@@ -250,10 +254,8 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
 static void watch(struct persist *persist)
 {
         struct loop *loop = persist->agent->loop;
-        drop(persist, &persist->status_id);
-        drop(persist, &persist->write_id);
-        int status = worker_status_fd(persist->worker);
-        int data = worker_write_fd(persist->worker);
+        int status = persist->stuck_id ? -1 : worker_status_fd(persist->worker);
+        int data = persist->stuck_id ? -1 : worker_write_fd(persist->worker);
         if (status >= 0)
                 loop_add_fd(loop, status, LOOP_READ, LOOP_LEVEL, on_worker, persist, &persist->status_id, NULL);
         if (data >= 0)

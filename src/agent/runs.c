@@ -16,7 +16,7 @@
 #include <malloc.h>
 #include <sys/random.h>
 
-enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 4096, RUNS_TABLE_MAX = 12000 };
+enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 4096, RUNS_TABLE_MAX = 12000, WORKERS_LOST_MAX = 32 };
 
 struct run_entry {
         struct agent *agent;
@@ -342,6 +342,12 @@ static const char *api_socket(struct agent *agent)
 static int start_execution(struct run_entry *run, struct error *err)
 {
         char state[AGENT_PATH_MAX];
+        supervise_lost_workers(run->agent);
+        if (run->agent->workers_lost >= WORKERS_LOST_MAX)
+                return fail(err, E_UNAVAILABLE,
+                        "%zu workers were killed and have not ended: they are in uninterruptible sleep; no more are "
+                        "started",
+                        run->agent->workers_lost);
         snprintf(state, sizeof(state), "%.3900s/modules", run->agent->state);
         struct execution_options options = { .entry = run->request.entry,
                 .message = sv_n(run->message, run->message_size),

@@ -67,6 +67,8 @@ static void kill_worker(struct execution *execution)
         worker_kill(execution->worker, NULL);
         drop(execution, &execution->deadline_id); /* why it was killed is settled */
         drop(execution, &execution->ready_id);
+        drop(execution, &execution->status_id); /* the pidfd tells the rest; looking at its end may close these */
+        drop(execution, &execution->write_id);
         if (!execution->stuck_id && !execution->exited)
                 loop_add_timer(execution->loop, STUCK_LOOK_MS * MILLISECOND, STUCK_LOOK_MS * MILLISECOND, on_stuck,
                         execution, &execution->stuck_id, NULL);
@@ -367,6 +369,8 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
         (void)loop;
         (void)id;
         (void)events;
+        drop(execution, &execution->status_id); /* an fd leaves the loop before it is closed */
+        drop(execution, &execution->write_id);
         worker_progress(execution->worker);
         bool exited = worker_exited(execution->worker, &execution->exit);
         enum worker_state state = worker_progress(execution->worker); /* its end may be the verdict */
@@ -393,10 +397,9 @@ static void on_worker(struct loop *loop, loop_id id, uint32_t events, void *cook
 /* The worker's fds come and go with the handshake. */
 static void watch_worker(struct execution *execution)
 {
-        drop(execution, &execution->status_id);
-        drop(execution, &execution->write_id);
-        int status = worker_status_fd(execution->worker);
-        int data = worker_write_fd(execution->worker);
+        bool killed = execution->stuck_id != 0;
+        int status = killed ? -1 : worker_status_fd(execution->worker);
+        int data = killed ? -1 : worker_write_fd(execution->worker);
         if (status >= 0)
                 loop_add_fd(execution->loop, status, LOOP_READ, LOOP_LEVEL, on_worker, execution, &execution->status_id,
                         NULL);

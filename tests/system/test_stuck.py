@@ -94,6 +94,31 @@ def test_the_agent_goes_on(silent, tmp_path, end):
         assert agent.stop() == 0
 
 
+def test_they_do_not_pile_up(silent, tmp_path):
+    """A schedule that meets a dead file system leaves some workers behind, not one a minute for ever."""
+    with Agent(tmp_path / "state", {"limits": {"runs": 32}}, preexec_fn=silent.enter) as agent:
+        def lost():
+            other = agent.front()
+            try:
+                return other.json("status")["workers_lost"]
+            finally:
+                other.close()
+        front = agent.front()
+        search = {"searches": {"s": {"paths": [str(silent.place)], "names": ["x"]}}}
+        for _ in range(32):
+            front.start("file", search, max_time="300ms")
+        wait_for(lambda: lost() == 32, "32 that are left behind")
+        _, frames = front.run("host", {})
+        assert any(b"32 workers were killed and have not ended" in text for _, text in frames)
+        assert not json.loads(frames[-1][1])["success"]
+        silent.answer()
+        wait_for(lambda: lost() == 0, "all reaped")
+        _, frames = front.run("host", {})
+        assert json.loads(frames[-1][1])["success"]
+        front.close()
+        assert agent.stop() == 0
+
+
 def test_the_agent_ends(silent, tmp_path):
     """Also with a run whose worker cannot be ended."""
     with Agent(tmp_path / "state", {}, preexec_fn=silent.enter) as agent:
