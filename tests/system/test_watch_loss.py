@@ -1,4 +1,5 @@
 """What the kernel loses while nobody reads is told with the kernel's own number, and the tree is right again soon."""
+import calendar
 import contextlib
 import os
 import re
@@ -53,7 +54,7 @@ def gaps(watch, reason=None):
 
 def nanoseconds(event):
     seconds, _, part = event["time"].rstrip("Z").partition(".")
-    return int(time.mktime(time.strptime(seconds, "%Y-%m-%dT%H:%M:%S"))) * 10**9 + int((part or "0").ljust(9, "0"))
+    return calendar.timegm(time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int((part or "0").ljust(9, "0"))
 
 
 def check_healed(watch, left):
@@ -72,6 +73,7 @@ def check_healed(watch, left):
 def run_paused(watch, pid, program, containers, each):
     """Processes while the reader stands still, and some that live on: {pid: its parent}."""
     churn = Churn(program, "run", containers, each)
+    watch.paused = time.time_ns()
     with paused(pid):
         started = churn.go()
         left = [subprocess.Popen(["sleep", "1000"]) for _ in range(20)]
@@ -79,8 +81,11 @@ def run_paused(watch, pid, program, containers, each):
 
 
 def finish(watch, left):
-    """Until the repair is told; then those that were left end."""
-    watch.wait_for(lambda event: event["type"] == "gap" and event["gap"]["reason"] == "repair")
+    """Until the repair is told, not that of a loss before the pause; then those that were left end."""
+    watch.wait_for(lambda event: event["type"] == "gap" and event["gap"].get("lost") and
+                   nanoseconds(event) >= watch.paused)
+    lost = next(event["id"] for event in gaps(watch) if nanoseconds(event) >= watch.paused)
+    watch.wait_for(lambda event: event["type"] == "gap" and event["gap"]["reason"] == "repair" and event["id"] > lost)
     for process in left:
         process.terminate()
         process.wait()
