@@ -191,6 +191,13 @@ static void set_up_screen(void)
         the.pair_count = 1; /* 0: the terminal's own colours */
 }
 
+/* The loop holds SIGTSTP and reads it from a descriptor. Its disposition matters all the same: where it is the default,
+ * curses has it ignored while it draws (lib_tstp.c), and a signal that waits is thrown away by that. */
+static void never_called(int number)
+{
+        (void)number;
+}
+
 static int curses_open(const struct look *look, bool mouse, struct error *err)
 {
         char reset[EMERGENCY_RESET_MAX];
@@ -213,12 +220,14 @@ static int curses_open(const struct look *look, bool mouse, struct error *err)
                 return -1;
         (void)use_env(TRUE);
         (void)use_tioctl(TRUE);
+        (void)signal(SIGTSTP, never_called);
         the.screen = newterm(kind, the.out, the.in);
         if (entry && terminfo)
                 setenv("TERMINFO", terminfo, 1);
         else if (entry)
                 unsetenv("TERMINFO");
         if (!the.screen) {
+                (void)signal(SIGTSTP, SIG_DFL);
                 emergency_disarm();
                 return fail_terminal(err);
         }
@@ -239,6 +248,7 @@ static void curses_close(void)
         if (!the.broken)
                 (void)endwin();
         (void)tcsetattr(the.fd, TCSANOW, &the.before);
+        (void)signal(SIGTSTP, SIG_DFL);
         emergency_disarm();
         free(the.drawn);
         the.drawn = NULL;
