@@ -41,10 +41,10 @@ class Network:
             self.tarsier.check('ping', result['elements'])
         return result
 
-    def ping_a_route(self, address):
+    def ping_a_route(self, address, *args):
         """One ping that a router's route refuses. Five times it tells at once, then once a second (ip_error in net/ipv4/route.c)."""
         def told():
-            result = self.ping(address, '-c', 1, '-t', '1s')
+            result = self.ping(address, *args, '-c', 1, '-t', '1s')
             return result['elements']['latencies'] != [TIMED_OUT] and result
         return until(told, f'the router to tell about {address}')
 
@@ -160,7 +160,7 @@ def test_tcp(network, address):
 def test_tcp_that_is_dropped_or_unreachable(network):
     result = network.ping('10.9.3.1', '-p', 'tcp', '--port', 80, '-c', 1, '-t', '50ms')
     assert result['success'] and result['elements']['latencies'] == [TIMED_OUT]
-    result = network.ping('10.9.1.1', '-p', 'tcp', '--port', 80, '-c', 1)
+    result = network.ping_a_route('10.9.1.1', '-p', 'tcp', '--port', 80)
     assert result['elements']['failures'] == [
         'ping #1 failed with error: destination unreachable (type 3 code 1) from 10.0.1.1']
 
