@@ -16,7 +16,7 @@
 #include <malloc.h>
 #include <sys/random.h>
 
-enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 4096, RUNS_TABLE_MAX = 12000, WORKERS_LOST_MAX = 32 };
+enum { WRITE_SIZE = 32 << 10, MESSAGE_EXTRA = 4096, RUNS_TABLE_MAX = 12000, RUNS_STUCK_MAX = 32 };
 
 struct run_entry {
         struct agent *agent;
@@ -343,7 +343,7 @@ static int start_execution(struct run_entry *run, struct error *err)
 {
         char state[AGENT_PATH_MAX];
         supervise_lost_workers(run->agent);
-        if (run->agent->workers_lost >= WORKERS_LOST_MAX)
+        if (run->agent->workers_lost >= RUNS_STUCK_MAX)
                 return fail(err, E_UNAVAILABLE,
                         "%zu workers were killed and have not ended: they are in uninterruptible sleep; no more are "
                         "started",

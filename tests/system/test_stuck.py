@@ -59,6 +59,22 @@ def test_a_command_ends(silent):
     wait_for(lambda: state_of(worker) is None, "the worker's end")
 
 
+def test_a_report_ends_whole(silent):
+    """What it could not see it says; the thread that asked holds only the worker."""
+    if not os.path.isdir("/etc/cron.d"):
+        pytest.skip("needs /etc/cron.d")
+    script = f'mount --bind {silent.place} /etc/cron.d && exec "$0" report --json --sample 0s'
+    command = subprocess.Popen(["sh", "-c", script, TARSIER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=silent.enter)
+    worker = silent.asked()
+    result = json.loads(command.communicate(timeout=PATIENCE)[0])
+    assert result["success"] and not result.get("partial"), result["errors"]
+    reasons = {item["path"]: item["reason"] for item in result["skipped"]}
+    assert reasons["startup-files"] == "etc/cron.d: its file system does not answer"
+    silent.answer()
+    wait_for(lambda: state_of(worker) is None, "the worker's end")
+
+
 @pytest.mark.parametrize("end", ["answer", "kill"])
 def test_the_agent_goes_on(silent, tmp_path, end):
     with Agent(tmp_path / "state", {"limits": {"runs": 1}}, preexec_fn=silent.enter) as agent:
