@@ -7,12 +7,12 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
+from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -76,12 +76,6 @@ class Server:
         assert not text.endswith(b"\n")
         assert not re.search(rb"[<>&]", text), "Go escapes these"
         return json.loads(text)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

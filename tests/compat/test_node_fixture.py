@@ -5,7 +5,6 @@ import contextlib
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import time
 import urllib.request
@@ -13,6 +12,7 @@ import urllib.request
 import pytest
 
 from conftest import PROGRAM, ROOT
+from ports import free_port
 
 FIXTURES = pathlib.Path(os.environ.get('TARSIER_TESTDATA', ROOT / '../shared/testdata')) / 'watch/node_exporter/collector/fixtures'
 PROBE = pathlib.Path(PROGRAM).parent / 'src/modules/metrics/node_probe'
@@ -108,12 +108,6 @@ def lines_of(text):
 def scrape(tree, *flags):
     return probe('--path.rootfs=collector/fixtures', '--path.procfs=collector/fixtures/proc',
                  '--path.sysfs=collector/fixtures/sys', *flags, cwd=tree).stdout
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ import urllib.request
 import pytest
 
 from conftest import PROGRAM
-from test_node_fixture import COLLECTORS, free_port, program
+from ports import free_port
+from test_node_fixture import COLLECTORS, program
 
 PROBE = pathlib.Path(PROGRAM).parent / 'src/modules/metrics/node_probe'
 THEIRS = shutil.which('prometheus-node-exporter')

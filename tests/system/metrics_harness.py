@@ -13,15 +13,10 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from ports import free_port
 
 PATIENCE = 60
 V1 = pathlib.Path('/sys/fs/cgroup')
-
-
-def free_port():
-    with socket.socket() as door:
-        door.bind(('127.0.0.1', 0))
-        return door.getsockname()[1]
 
 
 def until(condition, what, patience=PATIENCE):

@@ -11,7 +11,8 @@ import urllib.parse
 
 import pytest
 from agent_harness import TARSIER, Agent, Local, wait_for
-from metrics_harness import Groups, free_port, parse, value
+from metrics_harness import Groups, parse, value
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.access(TARSIER, os.X_OK), reason="needs root, build/tarsier")
 ROUTE = "/v1/modules/metrics"

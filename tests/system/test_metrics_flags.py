@@ -3,7 +3,7 @@ import concurrent.futures
 import os
 
 import pytest
-from metrics_harness import free_port
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 

@@ -4,7 +4,8 @@ import os
 import pathlib
 
 import pytest
-from metrics_harness import Groups, Metrics, free_port, until
+from metrics_harness import Groups, Metrics, until
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 

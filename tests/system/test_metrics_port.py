@@ -12,7 +12,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from metrics_harness import Groups, Metrics, free_port, parse, until, value
+from metrics_harness import Groups, Metrics, parse, until, value
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 

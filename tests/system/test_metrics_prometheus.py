@@ -10,7 +10,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from metrics_harness import Groups, Metrics, free_port, until, value
+from metrics_harness import Groups, Metrics, until, value
+from ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason='needs root'),

@@ -17,7 +17,8 @@ import urllib.request
 
 import pytest
 from agent_harness import Agent
-from metrics_harness import Groups, Metrics, free_port, until
+from metrics_harness import Groups, Metrics, until
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 

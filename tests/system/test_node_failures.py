@@ -3,7 +3,8 @@ import signal
 import subprocess
 import urllib.request
 
-from metrics_harness import free_port, until
+from metrics_harness import until
+from ports import free_port
 
 
 def test_why_a_collector_failed(tarsier, tmp_path):

@@ -7,13 +7,13 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
 import time
 
 import pytest
+from ports import bound, free_port
 
 DEADLINE = 60.0  # of one wait: a limit for a broken build, never a verdict
 ENOUGH = 5.0  # seconds: meant are 0.1, on a box that is not loaded
@@ -72,9 +72,10 @@ TIMES = {}
 @pytest.fixture(scope='module')
 def silent():
     """A server that takes what comes and never answers, over TCP and UDP on one port."""
-    with socket.create_server(('127.0.0.1', 0)) as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        datagrams.bind(stream.getsockname())
-        yield stream.getsockname()[1]
+    port = free_port()
+    with bound(port) as (stream, _):
+        stream.listen()
+        yield port
 
 
 def parameters_of(name, port):

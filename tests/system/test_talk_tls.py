@@ -10,6 +10,7 @@ import time
 import pytest
 
 from netspace import ended, until
+from ports import free_port
 from test_stop_modules import wait_for_work
 from tls_harness import certificate_facts, pki, python_server, s_server, server_context  # noqa: F401
 
@@ -177,8 +178,7 @@ def test_alpn(tarsier, pki, offered, chosen):
 def test_bytes_both_ways_with_gnutls(tarsier, pki):
     if not shutil.which('gnutls-serv'):
         pytest.skip('needs gnutls-serv')
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     child = subprocess.Popen(['gnutls-serv', '--echo', '-p', str(port), '--x509certfile', pki.good[0], '--x509keyfile', pki.good[1],
                               '--disable-client-cert'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with ended(child):

@@ -482,20 +482,20 @@ def test_live_host_and_a_kill():
     child = subprocess.Popen(["sleep", "86399"])
     try:
         with Tmux(140, 36) as tmux:
-            tmux.top("--view", "processes", "--interval", "500ms", "--filter", "86399")
+            tmux.top("--view", "processes", "--interval", "500ms", "--filter", "8639[9]")  # and not top's own row
             tmux.shows("sleep 86399")
             tmux.keys("x")
-            tmux.shows("sleep")
+            tmux.shows(f"Signal to {child.pid} sleep")
             tmux.save("top-kill")
             tmux.keys("C-g")
             assert child.poll() is None
             tmux.keys(":")
             tmux.type("kill KILL")
             tmux.keys("Enter")
-            tmux.shows("(y)")
+            tmux.shows(f"Send KILL to {child.pid} sleep?")
             tmux.save("top-kill-confirm")
             tmux.keys("y")
-            wait_for(lambda: child.poll() is not None, "the end of sleep")
+            tmux.wait(lambda: child.poll() is not None, "the end of sleep")
             assert child.returncode == -signal.SIGKILL
             tmux.lacks("sleep 86399")
             tmux.keys("q")
