@@ -242,7 +242,11 @@ static int do_describe(struct front_stream *stream, struct error *err)
         json_begin_array(&writer);
         for (size_t i = 0; i < count; i++) {
                 const struct catalog_entry *entry = one ? one : entries[i];
-                module_describe(entry->module, entry->area, &writer);
+                if (catalog_describe(agent->catalog, entry, &writer, err) == 0)
+                        continue;
+                if (one)
+                        return -1;
+                log_warning("module %s is left out: %s", entry->module->name, err->message);
         }
         json_end_array(&writer);
         return front_send_text(stream, 0, err);

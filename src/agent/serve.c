@@ -382,6 +382,7 @@ static int serve(struct agent *agent, const struct serve_flags *flags, struct er
         agent->catalog = catalog_new(NULL, NULL, NULL, modules_dir ? modules_dir : TARSIER_MODULES_DIR, err);
         if (!agent->catalog)
                 return -1;
+        catalog_keep_brief(agent->catalog);
         agent->config = config_load(flags->config, agent->catalog, err);
         agent->reload.loaded_ns = time_unix_ns();
         if (!agent->config)

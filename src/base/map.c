@@ -52,7 +52,7 @@ static size_t slot_of(const struct map *map, struct sv key, uint64_t hash)
         size_t slot = hash & mask;
         for (; map->slots[slot]; slot = (slot + 1) & mask) {
                 const struct map_entry *entry = &map->entries[map->slots[slot] - 1];
-                if (entry->hash == hash && sv_eq(sv_n(entry->key, entry->key_length), key))
+                if (entry->hash == (uint32_t)hash && sv_eq(sv_n(entry->key, entry->key_length), key))
                         break;
         }
         return slot;
@@ -93,7 +93,7 @@ int map_put(struct map *map, struct sv key, void *value)
                         return 0;
                 }
         }
-        if (map->count >= map->max)
+        if (map->count >= map->max || key.n > UINT32_MAX)
                 goto refuse;
         if ((map->count + 1) * 4 > map->slot_count * 3 && rehash(map, map->slot_count ? map->slot_count * 2 : 16) < 0)
                 goto refuse;
@@ -112,7 +112,7 @@ int map_put(struct map *map, struct sv key, void *value)
                 memcpy(copy, key.p, key.n);
         copy[key.n] = '\0';
         map->slots[slot_of(map, key, hash)] = (uint32_t)map->count + 1;
-        map->entries[map->count++] = (struct map_entry){ copy, key.n, hash, value };
+        map->entries[map->count++] = (struct map_entry){ copy, value, (uint32_t)key.n, (uint32_t)hash };
         return 0;
 refuse:
         map->refused++;

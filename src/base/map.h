@@ -7,9 +7,9 @@
 
 struct map_entry {
         char *key; /* NUL-terminated copy */
-        size_t key_length;
-        uint64_t hash;
         void *value;
+        uint32_t key_length;
+        uint32_t hash; /* the lower half */
 };
 
 struct map {
@@ -33,7 +33,7 @@ static inline void map_done_p(struct map *map)
 /* The value, or NULL when absent. */
 void *map_get(const struct map *map, struct sv key);
 
-/* Adds or replaces. -1 when full or out of memory (counted in refused). value must not be NULL. */
+/* Adds or replaces. -1 when full, out of memory or the key has 4 GiB (counted in refused). value must not be NULL. */
 int map_put(struct map *map, struct sv key, void *value);
 
 /* Takes the entry out and returns its value, NULL when absent. The last entry moves into its place. */

@@ -28,6 +28,7 @@ struct catalog {
         VEC(const struct catalog_entry *) sorted;
         bool (*reserved)(const char *name); /* names no foreign module may have; NULL = none */
         bool complete;                      /* all were read */
+        bool brief;
         size_t refused;
 };
 
@@ -90,6 +91,11 @@ void catalog_reserve(struct catalog *catalog, bool (*reserved)(const char *name)
         catalog->reserved = reserved;
 }
 
+void catalog_keep_brief(struct catalog *catalog)
+{
+        catalog->brief = true;
+}
+
 const char *catalog_libexec(const struct catalog *catalog)
 {
         return catalog->libexec;
@@ -134,31 +140,76 @@ static const char *area_program(struct catalog *catalog, const char *area)
 }
 
 /* One descriptor file of the build. */
-static struct catalog_entry *add_described(struct catalog *catalog, const char *name, struct error *err)
+static int read_description(const struct catalog *catalog, const char *name, struct buf *ret, struct error *err)
 {
         char path[4096];
-        struct buf text;
         snprintf(path, sizeof(path), "%s/modules/%s.json", catalog->libexec, name);
+        return file_read(AT_FDCWD, path, ret, err) < 0 ? -1 : 0;
+}
+
+/* record_load judges how deep it is. */
+static void drop_help(json_t *record)
+{
+        size_t index;
+        json_t *field;
+        json_array_foreach(json_object_get(record, "fields"), index, field)
+        {
+                json_object_del(field, "help");
+                drop_help(field);
+        }
+}
+
+static void make_brief(json_t *description)
+{
+        static const char *const left_out[] = { "description", "examples", "element", "statistics" };
+        for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+                json_object_del(description, left_out[i]);
+        drop_help(json_object_get(description, "parameters"));
+        drop_help(json_object_get(description, "config"));
+}
+
+static struct catalog_entry *add_described(struct catalog *catalog, const char *name, struct error *err)
+{
+        cleanup(buf_done) struct buf text;
         buf_init(&text, DESCRIPTOR_MAX);
-        int got = file_read(AT_FDCWD, path, &text, err);
-        json_t *description = got < 0 ? NULL : json_parse(sv_n(buf_text(&text), text.len), true, err);
-        buf_done(&text);
+        if (read_description(catalog, name, &text, err) < 0)
+                return NULL;
+        cleanup(json_decref) json_t *description = json_parse(sv_n(buf_text(&text), text.len), true, err);
         if (!description)
                 return NULL;
+        if (catalog->brief)
+                make_brief(description);
         struct catalog_entry entry = { .origin = ORIGIN_PROGRAM };
         entry.module = module_load(description, &catalog->arena, err);
+        if (!entry.module) {
+                error_prefix(err, "%s/modules/%s.json", catalog->libexec, name);
+                return NULL;
+        }
         entry.prints = json_is_true(json_object_get(description, "prints"));
         const char *area = json_string_value(json_object_get(description, "area"));
         entry.area = arena_strdup(&catalog->arena, area ? area : "");
-        json_decref(description);
-        if (!entry.module) {
-                error_prefix(err, "%s", path);
-                return NULL;
-        }
         entry.program = area_program(catalog, entry.area);
         if (!entry.program)
                 return fail_null(err, E_NO_MEMORY, "no memory for the catalog");
         return add_entry(catalog, entry, err);
+}
+
+int catalog_describe(
+        struct catalog *catalog, const struct catalog_entry *entry, struct json_writer *writer, struct error *err)
+{
+        if (!catalog->brief || entry->origin != ORIGIN_PROGRAM) {
+                module_describe(entry->module, entry->area, writer);
+                return 0;
+        }
+        cleanup(buf_done) struct buf text;
+        buf_init(&text, DESCRIPTOR_MAX);
+        if (read_description(catalog, entry->module->name, &text, err) < 0)
+                return -1;
+        struct sv json = sv_trim(sv_n(buf_text(&text), text.len));
+        if (!json_valid(json))
+                return fail(err, E_INVALID, "%s/modules/%s.json is not JSON", catalog->libexec, entry->module->name);
+        json_put_raw(writer, json);
+        return 0;
 }
 
 static struct catalog_entry *add_foreign(struct catalog *catalog, const char *name, struct error *err)

@@ -31,6 +31,10 @@ struct catalog *catalog_new(
         module_table own, const char *own_area, const char *libexec, const char *modules_dir, struct error *err);
 void catalog_free(struct catalog *catalog);
 
+/* Keeps of each area program's module what it takes to start and judge a run: no help, long text, examples, element
+ * and statistics (catalog_describe has them). For a process that stays, before anything is read. */
+void catalog_keep_brief(struct catalog *catalog);
+
 /* The names no foreign module may take: the commands of the program. */
 void catalog_reserve(struct catalog *catalog, bool (*reserved)(const char *name));
 
@@ -48,6 +52,9 @@ int catalog_pin(struct catalog *catalog, struct error *err);
 
 /* Module ⇄ descriptor JSON. */
 struct json_writer;
+/* The whole of it, also where the catalog keeps it in brief: the file is read again, which may tell of an upgrade. */
+int catalog_describe(
+        struct catalog *catalog, const struct catalog_entry *entry, struct json_writer *writer, struct error *err);
 void module_describe(const struct module *module, const char *area, struct json_writer *writer);
 struct module *module_load(const json_t *description, struct arena *arena, struct error *err);
 

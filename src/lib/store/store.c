@@ -2,6 +2,8 @@
 
 #include "base/banned.h"
 
+#include <pthread.h>
+
 /* https://www.sqlite.org/rescode.html */
 static enum error_code code_of(int status)
 {
@@ -82,6 +84,13 @@ static int migrate(sqlite3 *store, const char *const *steps, int count, bool rea
         return 0;
 }
 
+/* Without the pool of pages that SQLite takes at its start, touched or not: a store here is small, and waits most of
+ * the time. Must come before SQLite's own start, where it is done already it changes nothing. */
+static void configure(void)
+{
+        (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 sqlite3 *store_open(const char *path, const char *const *steps, int count, unsigned flags, struct error *err)
 {
         sqlite3 *store = NULL;
@@ -90,6 +99,8 @@ sqlite3 *store_open(const char *path, const char *const *steps, int count, unsig
         if (read_only && access(path, R_OK) < 0)
                 return fail_errno_null(err, "%s", path);
         /* one thread: no mutexes; a small page cache, the agent is to stay small */
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        pthread_once(&once, configure);
         if (sqlite3_open_v2(path, &store, mode | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
                 if (store)
                         store_fail(store, err, path);

@@ -23,7 +23,7 @@ enum {
         HASH_FILES_STEP = 16,  /* … or files */
         HASH_PAUSE_MS = 5,
         HASH_AGAIN_MAX = 5, /* a file that changes while it is read */
-        HASH_BUFFER = 64 << 10,
+        HASH_BUFFER = 16 << 10,
         FIRST_LOOK_MAX_S = 30, /* it is ready then, though a first look is not over */
         SHA256_SIZE = 32,
         HANDLE_KEY_MAX = 8 + 4 + 128, /* file system, type of handle, handle */
