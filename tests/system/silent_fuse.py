@@ -32,8 +32,9 @@ def checked(result):
 
 class Silent:
     def __init__(self, directory):
+        # no buffer of ours: select() tells of every line that nobody has read yet
         self.server = subprocess.Popen([sys.executable, __file__, str(directory)], stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE)
+                                       stdout=subprocess.PIPE, bufsize=0)
         if self.server.stdout.readline() != b"mounted\n":
             self.close()
             raise OSError("FUSE cannot be mounted here")

@@ -46,7 +46,7 @@ def pidfds(pid):
 
 def test_a_command_ends(silent):
     """Also for who reads its stderr to the end, as a shell's $(…) does."""
-    command = subprocess.Popen([TARSIER, "file", "--path", str(silent.place), "--name", "x", "--max-time", "300ms",
+    command = subprocess.Popen([TARSIER, "file", "--path", str(silent.place), "--name", "x", "--max-time", "2s",
                                 "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=silent.enter)
     worker = silent.asked()
     result = json.loads(command.communicate(timeout=PATIENCE)[0])
@@ -87,7 +87,7 @@ def test_the_agent_goes_on(silent, tmp_path, end):
         before = pidfds(agent.process.pid)
         front = agent.front()
         search = {"searches": {"s": {"paths": [str(silent.place)], "names": ["x"]}}}
-        _, frames = front.run("file", search, max_time="300ms")
+        _, frames = front.run("file", search, max_time="2s")
         worker = silent.asked()
         done = json.loads(frames[-1][1])
         assert frames[-1][0] == DONE and done["partial"] == "out of time" and not done["success"]
@@ -121,8 +121,10 @@ def test_they_do_not_pile_up(silent, tmp_path):
                 other.close()
         front = agent.front()
         search = {"searches": {"s": {"paths": [str(silent.place)], "names": ["x"]}}}
-        for _ in range(32):
-            front.start("file", search, max_time="300ms")
+        runs = [front.start("file", search) for _ in range(32)]
+        assert len({silent.asked() for _ in runs}) == 32
+        for run in runs:
+            front.ask("cancel", run=run)
         wait_for(lambda: lost() == 32, "32 that are left behind")
         _, frames = front.run("host", {})
         assert any(b"32 workers were killed and have not ended" in text for _, text in frames)
