@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from agent_harness import Agent
+from agent_harness import Agent, wait_for
 from test_api import CONFIG, TOKENS, Api
 
 TICKS = os.sysconf('SC_CLK_TCK')
@@ -21,9 +21,12 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 def victim():
     """A process that would run for ten minutes, and takes every signal: shells start what is in the background deaf to SIGINT."""
     process = subprocess.Popen(['env', '--default-signal', 'sleep', '600'])
-    yield process
-    process.kill()
-    process.wait()
+    try:
+        wait_for(lambda: pathlib.Path(f'/proc/{process.pid}/comm').read_text() == 'sleep\n', 'sleep')  # env is one, too
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope='module')

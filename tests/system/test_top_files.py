@@ -14,7 +14,10 @@ def test_what_workers_log_is_not_written_over_the_screen():
 
         def workers():
             children = open(f"/proc/{pid}/task/{pid}/children", encoding="ascii").read().split()
-            return children and all(os.readlink(f"/proc/{child}/fd/2") == "/dev/null" for child in children)
+            try:
+                return children and all(os.readlink(f"/proc/{child}/fd/2") == "/dev/null" for child in children)
+            except FileNotFoundError:  # one that has just ended, as those that find no agent do
+                return False
         wait_for(workers, "workers that cannot write to the terminal")
         tmux.keys("Q")
         tmux.ended(0)

@@ -117,8 +117,8 @@ def test_an_agent_down_and_back(tmp_path):
         wait_for(lambda: batch.records('tick'), 'a first picture')
         assert batch.last()['state'] == 'live'
         assert any(process['pid'] == os.getpid() for process in batch.records('process'))
-        assert batch.last('events')['state'] == 'down'  # it has neither watch nor alerts, and says so
-        assert batch.last('alerts')['state'] == 'down'
+        for name in ('events', 'alerts'):  # it has neither watch nor alerts, and says so
+            wait_for(lambda name=name: batch.last(name)['state'] == 'down', name)
         agent.stop()
         wait_for(lambda: batch.last()['state'] == 'down', 'word of its end')
         assert path in batch.last()['message']
