@@ -205,7 +205,7 @@ def test_a_foreign_program_without_memory(tarsier):
 
 
 def test_out_of_time_keeps_the_rows(tarsier):
-    done = tarsier('mem', '--watch', '--interval', '10ms', '--max-time', '500ms', '--json')
+    done = tarsier('mem', '--watch', '--interval', '10ms', '--max-time', '2s', '--json')
     result = json.loads(done.stdout)
     assert done.returncode == 7 and result['partial'] == 'out of time' and not result['success']
     assert result['elements'] and result['foundanything']

@@ -86,7 +86,7 @@ def test_lines(tarsier):
 
 def test_a_greeting_and_silence(tarsier):
     with server(greeting='220 ready\r\n', stay=True) as mail:
-        element = talk(tarsier, f'127.0.0.1:{mail.port}', '--wait', '100ms')['elements']
+        element = talk(tarsier, f'127.0.0.1:{mail.port}', '--wait', '2s')['elements']
     assert element['body'] == ['220 ready'] and element['ended'] == 'silence' and element['sent'] == 0
 
 
@@ -140,7 +140,7 @@ def test_ipv6(tarsier):
 
 def test_udp(tarsier):
     with server(udp=True, parts=['one\n', 'two\n']) as two:
-        element = talk(tarsier, f'127.0.0.1:{two.port}', 'udp', '--send', 'x', '--wait', '100ms')['elements']
+        element = talk(tarsier, f'127.0.0.1:{two.port}', 'udp', '--send', 'x', '--wait', '1s')['elements']
     assert element['body'] == ['one', 'two'] and element['protocol'] == 'udp'
     with server(udp=True) as mute:
         result = talk(tarsier, f'127.0.0.1:{mute.port}', 'udp', '--timeout', '50ms')

@@ -112,7 +112,7 @@ def test_a_request_tells_nothing(tarsier):
 @pytest.mark.parametrize('packets', [['wrong'], ['short'], ['empty'], ['wrong', 'short', 'wrong']])
 def test_what_is_no_answer_to_us_is_refused(tarsier, packets):
     with server(packets=packets) as liar:
-        result = ask(tarsier, liar, timeout='200ms')
+        result = ask(tarsier, liar, timeout='1s')  # asked twice: each time the answer has half of it
     (row,) = result['statistics']['ntpstats']
     assert not row['reachable'] and row['failure'] == 'no answer' and row['strange'] >= 2 * len(packets)
     assert not result['success'] and not result['elements']['hascheckeddrift']
@@ -129,7 +129,7 @@ def test_forged_and_repeated_packets_change_nothing(tarsier, packets):
 
 def test_a_lost_packet_is_asked_for_again(tarsier):
     with server(lose=1) as lossy:
-        assert ask(tarsier, lossy, timeout='400ms')['elements']['iswithindrift']
+        assert ask(tarsier, lossy, timeout='2s')['elements']['iswithindrift']
 
 
 @pytest.mark.parametrize('mode', [1, 3, 5])
