@@ -24,7 +24,7 @@ struct persist {
         struct link *link;
         struct persist_spawn spawn; /* what outlives a worker: listeners */
         int requests;               /* persist_spawn.h */
-        loop_id status_id, write_id, pidfd_id, ping_id, kill_id, stuck_id, retry_id;
+        loop_id status_id, write_id, pidfd_id, start_id, ping_id, kill_id, stuck_id, retry_id;
         int64_t started_ns;
         int64_t since_ns;
         int64_t answered_ns;
@@ -148,8 +148,8 @@ static void set_down(struct persist *persist)
 /* The worker is gone, reaped and its fds closed; one that is stuck is reaped later. */
 static void bury(struct persist *persist)
 {
-        loop_id *ids[] = { &persist->status_id, &persist->write_id, &persist->pidfd_id, &persist->ping_id,
-                &persist->kill_id, &persist->stuck_id };
+        loop_id *ids[] = { &persist->status_id, &persist->write_id, &persist->pidfd_id, &persist->start_id,
+                &persist->ping_id, &persist->kill_id, &persist->stuck_id };
         for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
                 drop(persist, ids[i]);
         link_free(persist->link);
@@ -201,6 +201,7 @@ static void set_up(struct persist *persist)
         persist->up = true;
         persist->reason[0] = '\0';
         persist->answered_ns = persist->since_ns = loop_now_ns(agent->loop);
+        drop(persist, &persist->start_id);
         loop_add_timer(agent->loop, PERSIST_PING_S * SECOND, PERSIST_PING_S * SECOND, on_ping, persist,
                 &persist->ping_id, NULL);
         log_info("module %s is ready, pid %d", persist->entry->module->name, (int)worker_pid(persist->worker));
@@ -326,6 +327,16 @@ static void on_gone(struct link *link, const struct error *why, void *cookie)
         kill_worker(persist); /* its end is noticed through the pidfd; a module without its channel is none */
 }
 
+static void on_late(struct loop *loop, loop_id id, void *cookie)
+{
+        struct persist *persist = cookie;
+        (void)loop;
+        (void)id;
+        persist->start_id = 0;
+        because(persist, "it was not ready within %d s", PERSIST_START_S);
+        kill_worker(persist);
+}
+
 static int start(struct persist *persist, struct error *err)
 {
         struct agent *agent = persist->agent;
@@ -342,6 +353,8 @@ static int start(struct persist *persist, struct error *err)
                 close(ends.frames);
                 return -1;
         }
+        if (loop_add_timer(agent->loop, PERSIST_START_S * SECOND, 0, on_late, persist, &persist->start_id, err) < 0)
+                return -1;
         return loop_add_fd(agent->loop, worker_pidfd(persist->worker), LOOP_READ, LOOP_LEVEL, on_worker, persist,
                 &persist->pidfd_id, err);
 }
@@ -380,6 +393,7 @@ void persist_stop(struct persist *persist)
         if (persist->stopping)
                 return;
         persist->stopping = true;
+        drop(persist, &persist->start_id);
         drop(persist, &persist->retry_id);
         persist->retry_ns = 0;
         if (!persist->worker) {

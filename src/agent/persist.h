@@ -7,6 +7,7 @@
 struct persist;
 
 enum {
+        PERSIST_START_S = 60,   /* until it is ready; then it is killed. Less than systemd waits for all of the agent */
         PERSIST_PING_S = 10,    /* between pings */
         PERSIST_SILENCE_S = 30, /* without an answer it is killed */
         PERSIST_STOP_S = 5,     /* after `stop`, then it is killed */

@@ -192,17 +192,67 @@ static bool starting(void)
         return agent.graph.nodes[0].state == GRAPH_STARTING;
 }
 
+static bool stands_still(void)
+{
+        char path[64];
+        char text[128] = "";
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)persist_pid(persist));
+        FILE *file = fopen(path, "re");
+        if (file)
+                (void)!fgets(text, sizeof(text), file);
+        if (file)
+                fclose(file);
+        return strstr(text, ") T ") != NULL; /* proc(5): stopped on a signal */
+}
+
+/* Stopped before it could say that it is ready. It may be faster: then once more. */
+static void start_and_hold(void)
+{
+        for (int tries = 0; tries < 1000; tries++) {
+                persist_start(persist);
+                signal_module(SIGSTOP);
+                settle(stands_still);
+                while (loop_run_once(agent.loop, 0, NULL) > 0)
+                        continue;
+                if (starting())
+                        return;
+                signal_module(SIGCONT);
+                persist_stop(persist);
+                settle(is_stopped);
+        }
+        fail_msg("it was always ready at once");
+}
+
 static void killed_before_it_is_ready(void **state)
 {
         (void)state;
         need_module();
-        persist_start(persist);
-        assert_true(starting());
+        start_and_hold();
         signal_module(SIGKILL);
         settle(is_down);
         persist_stop(persist);
         assert_true(is_stopped());
         assert_int_equal(persist_retry_ns(persist), 0);
+}
+
+static void not_ready_for_long(void **state)
+{
+        (void)state;
+        need_module();
+        start_and_hold();
+        for (int seconds = 0; seconds < PERSIST_START_S; seconds++) {
+                loop_run_once(agent.loop, 0, NULL);
+                assert_true(starting());
+                fake_clock_advance(&fake, SECOND);
+        }
+        settle(is_down);
+        assert_string_equal(persist_reason(persist), "it was not ready within 60 s");
+        fake_clock_advance(&fake, persist_retry_ns(persist) - fake.now_ns);
+        settle(is_ready);
+        fake_clock_advance(&fake, PERSIST_PING_S * SECOND);
+        settle(has_answered);
+        persist_stop(persist);
+        settle(is_stopped);
 }
 
 int main(void)
@@ -213,6 +263,7 @@ int main(void)
                 cmocka_unit_test(backoff_doubles_to_its_ceiling),
                 cmocka_unit_test(a_module_that_does_not_end_is_killed),
                 cmocka_unit_test(killed_before_it_is_ready),
+                cmocka_unit_test(not_ready_for_long),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
 }
