@@ -49,11 +49,13 @@ const char *run_id(const struct run_entry *run)
         return run->id;
 }
 
+/* One that is over stays in the table for the rest of the turn: whoever has seen its end already may ask for its
+ * result. */
 static struct run_entry *find(const struct agent *agent, const char *id)
 {
         for (size_t i = 0; i < agent->runs.count; i++)
                 if (strcmp(agent->runs.items[i]->id, id) == 0)
-                        return agent->runs.items[i];
+                        return agent->runs.items[i]->over ? NULL : agent->runs.items[i];
         return NULL;
 }
 
@@ -62,17 +64,22 @@ bool runs_live(const struct agent *agent, const char *run)
         return find(agent, run) != NULL;
 }
 
-size_t runs_running(const struct agent *agent)
+static size_t count_runs(const struct agent *agent, bool started)
 {
         size_t count = 0;
         for (size_t i = 0; i < agent->runs.count; i++)
-                count += agent->runs.items[i]->started;
+                count += agent->runs.items[i]->started == started && !agent->runs.items[i]->over;
         return count;
+}
+
+size_t runs_running(const struct agent *agent)
+{
+        return count_runs(agent, true);
 }
 
 size_t runs_queued(const struct agent *agent)
 {
-        return agent->runs.count - runs_running(agent);
+        return count_runs(agent, false);
 }
 
 /* ---- the file of the result ---- */

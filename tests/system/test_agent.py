@@ -1,4 +1,5 @@
 """The agent's life: start, ready line, questions, reload, restart, stop."""
+import contextlib
 import hashlib
 import json
 import os
@@ -7,11 +8,12 @@ import signal
 import socket
 import sqlite3
 import stat
+import struct
 import subprocess
 import tempfile
 
 import pytest
-from agent_harness import DONE, ERROR, ROW, TARSIER, Agent, Front, Refused, wait_for
+from agent_harness import CREDIT, DATA, DONE, END, ERROR, MESSAGE, ROW, TARSIER, Agent, Front, Refused, wait_for
 
 
 @pytest.fixture
@@ -235,6 +237,51 @@ def test_a_run_from_question_to_result(agent):
     front.ask("follow", run=run)
     assert front.rest(DONE) == frames
     assert run in agent.tarsier("runs").stdout
+
+
+def living(pid):
+    """Its children that have not ended."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    found = set()
+    for child in children:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{child}/stat") as file:
+            found |= {child} if file.read().rsplit(")", 1)[1].split()[0] not in "ZX" else set()
+    return found
+
+
+def test_who_saw_the_end_gets_the_result(agent):
+    """The agent hears of the worker's end and of the follower in one turn: it must not take the run for live then."""
+    front = agent.front()
+    services = living(agent.process.pid)
+    for _ in range(30):
+        run = front.start("example", {"gethostname": True}, follow=True)
+        follower, frames = front.stream, []
+        while not frames or frames[-1] not in (ROW, DONE):
+            frames.append(front.receive()[0])
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: living(agent.process.pid) <= services, "the worker's end")
+            front.send(CREDIT, struct.pack("=I", 1000))
+            front.stream += 1
+            parameters = {"run": run, "credential": front.credential}
+            front.send(MESSAGE, json.dumps({"class": "result", "parameters": parameters}).encode())
+        finally:
+            os.kill(agent.process.pid, signal.SIGCONT)
+        answer = None
+        while frames[-1] != DONE or not answer:
+            kind, stream, payload = front.receive()
+            if stream == follower:
+                frames.append(kind)
+            elif kind == MESSAGE:
+                answer = json.loads(payload)
+                over = DONE in frames
+            else:
+                assert kind in (DATA, END)
+        assert answer["class"] == "ok" or not over, (answer, frames)
+        if answer["class"] == "ok":
+            while kind != END:
+                kind = front.receive()[0]
 
 
 def test_a_query_of_a_persistent_module(agent):
