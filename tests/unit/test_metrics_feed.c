@@ -244,6 +244,21 @@ static void the_machine_is_told(void **state)
         host_remove(&host);
 }
 
+/* One that was held up is not followed at once: no tick of CPU time might lie between the two. */
+static void a_look_is_followed_by_a_rest(void **state)
+{
+        (void)state;
+        struct host host;
+        host_make(&host);
+        put_stat(&host, 100, 100, 1000, 50);
+        assert_true(feed_rested_ns(host.feed) <= time_monotonic_ns());
+        const int64_t began_ns = time_monotonic_ns();
+        collect(&host, HOST);
+        assert_true(feed_rested_ns(host.feed) >= began_ns + FEED_REST_NS);
+        assert_true(feed_rested_ns(host.feed) <= time_monotonic_ns() + FEED_REST_NS);
+        host_remove(&host);
+}
+
 /* ---- devices ---- */
 
 static void put_devices(struct host *host, unsigned bytes, unsigned sectors)
@@ -368,6 +383,7 @@ int main(void)
                 cmocka_unit_test(what_is_told_adds_up),
                 cmocka_unit_test(a_reader_far_behind_begins_anew),
                 cmocka_unit_test(the_machine_is_told),
+                cmocka_unit_test(a_look_is_followed_by_a_rest),
                 cmocka_unit_test(devices_are_told),
                 cmocka_unit_test(file_systems_are_told_once),
                 cmocka_unit_test(a_refusal_is_passed_on),

@@ -79,6 +79,11 @@ int64_t feed_looked_ns(const struct feed *feed, enum feed_part part)
         return feed->looks[part].looked_ns;
 }
 
+int64_t feed_rested_ns(const struct feed *feed)
+{
+        return feed->ended_ns + FEED_REST_NS;
+}
+
 uint64_t feed_looks(const struct feed *feed, enum feed_part part)
 {
         return feed->looks[part].count;
@@ -127,6 +132,7 @@ void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t fre
         if (parts & host)
                 feed_host_look(feed, begin_part(feed, FEED_PART_HOST));
         empty_trash(feed);
+        feed->ended_ns = time_monotonic_ns();
 }
 
 /* ---- telling ---- */

@@ -180,6 +180,9 @@ DEFINE_CLEANUP(struct feed *, feed_free);
 void feed_collect(struct feed *feed, unsigned parts, int64_t now_ns, int64_t freshness_ns);
 /* When a part was looked at last, and how often; 0: never. */
 int64_t feed_looked_ns(const struct feed *feed, enum feed_part part);
+/* When the next may begin: the kernel counts CPU time in ticks of 10 ms, and between two looks that follow one another
+ * at once, the first having been held up, none may have passed. Monotonic. */
+int64_t feed_rested_ns(const struct feed *feed);
 uint64_t feed_looks(const struct feed *feed, enum feed_part part);
 
 struct feed_reader {
@@ -208,5 +211,7 @@ unsigned feed_parts_of(const struct feed_params *params);
 
 /* Between the first two looks, at most: rates need both. */
 #define FEED_FIRST_NS (200 * MILLISECOND)
+/* Between the end of a look and the next, at least. */
+#define FEED_REST_NS (30 * MILLISECOND)
 
 extern const struct module metrics_feed_module;

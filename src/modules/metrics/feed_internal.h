@@ -141,6 +141,7 @@ struct feed {
         struct feed_source source;
         uint64_t look;
         int64_t now_ns, unix_ns, boot_unix_ns, freshness_ns; /* of the look */
+        int64_t ended_ns;                                    /* monotonic: when the look had ended */
         int64_t clock_ns;                                    /* the boot by the clock to which boot_unix_ns belongs */
         int64_t offset_ns; /* of the look: what the clock is ahead of the monotonic one, which nobody sets */
         struct feed_look looks[FEED_PARTS];

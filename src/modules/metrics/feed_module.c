@@ -73,9 +73,11 @@ static void look(struct feeding *feeding, bool tell)
 static void on_interval(struct loop *loop, loop_id id, void *cookie)
 {
         struct feeding *feeding = cookie;
+        const bool stopped = run_checkpoint(feeding->run);
+        const int64_t rest_ns = feed_rested_ns(feeding->feed) - time_monotonic_ns();
         (void)loop;
         (void)id;
-        if (run_checkpoint(feeding->run))
+        if (stopped || (rest_ns > 0 && run_poll(feeding->run, NULL, 0, rest_ns, NULL) < 0))
                 end(feeding, false);
         else
                 look(feeding, true);

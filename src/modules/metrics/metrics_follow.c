@@ -229,6 +229,8 @@ static void on_due(struct loop *loop, loop_id id, void *cookie)
                 const int64_t began_ns = time_cpu_ns();
                 feed_collect(service->feed, parts, now_ns, freshness_ns);
                 service->rest_ns = time_monotonic_ns() + REST * (time_cpu_ns() - began_ns);
+                if (service->rest_ns < feed_rested_ns(service->feed))
+                        service->rest_ns = feed_rested_ns(service->feed);
                 service->metrics->metrics.feed_looks++;
         }
         service->busy = true;
