@@ -25,9 +25,11 @@ def test_docker(tarsier, space, archive):
     with metrics_in(space, tarsier) as metrics:
         web, _ = docker(space, archive)
         ended = space.run('docker', 'run', '-d', '--name', 'job', '--network=none', 'example.org/tiny:1', '/bin/sh', '-c',
-                          'sleep 2; exit 7')
+                          'while [ ! -e /end ]; do sleep 0.1; done; exit 7')
         space.undo.append(lambda: space.run('docker', 'rm', '-f', 'job', check=False))
         metrics.wait_container(f'/docker/{ended}')
+        pid = space.run('docker', 'inspect', '-f', '{{.State.Pid}}', 'job')
+        (pathlib.Path(f'/proc/{pid}/root') / 'end').touch()
         assert status_of(metrics, f'/docker/{ended}') == [7]
         metrics.wait_container(f'/docker/{web}')
         space.run('docker', 'kill', 'web')

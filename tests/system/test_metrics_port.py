@@ -220,8 +220,8 @@ def test_the_client(tarsier, groups):
         done, _ = client('container', '/not/there')
         assert done.returncode != 0 and 'unknown container' in done.stderr
         groups.make('late')
-        _, rows = client('events', f'/{groups.name}', '--type', 'containerCreation')
-        assert f'/{groups.name}/late' in [row['name'] for row in rows]
+        until(lambda: f'/{groups.name}/late' in [row['name'] for row in client('events', f'/{groups.name}', '--type',
+                                                                               'containerCreation')[1]], 'the event')
         groups.make('odd ?#%20')
         for spelled in (f'/{groups.name}/odd ?#%20', f'{groups.name}/odd ?#%20'):
             until(lambda spelled=spelled: [row['name'] for row in client('events', spelled, '--type', 'containerCreation')[1]] ==
