@@ -148,14 +148,16 @@ def test_order_of_a_process_with_its_first_program(tarsier, tmp_path):
             children.append(child.pid)
         running.wait_settled()
         running.finish()
-    seen = {}
+    seen, arguments = {}, {}
     for event in running.events:
         if event["type"] in ("fork", "exec", "exit"):
-            seen.setdefault(event["process"]["pid"], []).append((event["type"], event["process"].get("argv")))
+            pid = event["process"]["pid"]
+            arguments[pid] = event["process"].get("argv") or arguments.get(pid)
+            if not event.get("late"):  # audit's part of an exec that was told without: the machine was busy
+                seen.setdefault(pid, []).append(event["type"])
     for pid in children:
-        steps = seen.get(pid, [])
-        assert [step[0] for step in steps][-3:] == ["fork", "exec", "exit"], (pid, steps)
-        assert steps[-2][1] == ["/bin/true"]
+        assert seen.get(pid, [])[-3:] == ["fork", "exec", "exit"], (pid, seen.get(pid))
+        assert arguments[pid] == ["/bin/true"]
     assert running.statistics["lost"] == 0
 
 
@@ -171,9 +173,13 @@ def test_a_dump_replays_the_same_each_time(tarsier, tmp_path):
     assert dump.stat().st_mode & 0o077 == 0
     first, second = (tarsier("watch", "--replay", dump, "--json") for _ in range(2))
     assert first.returncode == 0 and first.stdout == second.stdout
-    live = [e["process"]["argv"] for e in running.events if e["type"] == "exec"]
-    replayed = [e["process"]["argv"] for e in map(json.loads, first.stdout.splitlines()) if e["type"] == "exec"]
-    assert [argv for argv in replayed if argv in live] and ["/bin/echo", "a b"] in replayed
+
+    def execs(events):  # each once: on a busy machine audit's part comes late, as an event of its own
+        whole = [e for e in events if e["type"] == "exec"]
+        return [e for e in whole if not e.get("late")], [e["process"]["argv"] for e in whole if "argv" in e["process"]]
+    live, live_arguments = execs(running.events)
+    replayed, arguments = execs(map(json.loads, first.stdout.splitlines()))
+    assert [argv for argv in arguments if argv in live_arguments] and ["/bin/echo", "a b"] in arguments
     assert len(replayed) == len(live)
 
 

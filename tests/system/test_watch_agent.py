@@ -68,11 +68,14 @@ class WatchAgent:
 
     def seen(self):
         """Until watch sees what happens now."""
+        pids = []
+
         def echo():
             process = subprocess.Popen(["/bin/true"])
             process.wait()
+            pids.append(process.pid)
             time.sleep(0.1)
-            return self.events(f"type=exec&pid={process.pid}")
+            return any(self.events(f"type=exec&pid={pid}") for pid in pids[-10:])
         wait_for(echo, "an exec is seen")
         return self
 

@@ -149,5 +149,8 @@ def test_beside_a_running_auditd(tarsier, tmp_path, churn):
         subprocess.run(["auditctl", "-d", *rule], check=False, capture_output=True)
         daemon.terminate()
         daemon.wait(60)
+        end = time.monotonic() + 30
+        while watch_harness.audit_status()[2] != "0" and time.monotonic() < end:  # until the kernel knows
+            time.sleep(0.02)
         subprocess.run(["auditctl", "-b", backlog], check=False, capture_output=True)
         subprocess.run(["auditctl", "-e", "0"], check=False, capture_output=True)

@@ -341,7 +341,7 @@ def test_rule(watches, source, rule, act):
     since = len(acts.watch.events)
     pids = getattr(acts, act)()
     if act.startswith("fires"):
-        event = acts.watch.wait_for(lambda e: rule in e.get("tags", []) and is_of(e, pids), 20, since)
+        event = acts.watch.wait_for(lambda e: rule in e.get("tags", []) and is_of(e, pids), 60, since)
         assert any(rule in alert for alert in event.get("alerts", [])), event
         return
     acts.watch.wait_settled()

@@ -11,10 +11,15 @@ from agent_harness import ROW, TARSIER, Agent, Refused, wait_for
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.access(TARSIER, os.X_OK), reason="needs root, build/tarsier")
 
 
-def alerts(path):
+def whole_lines(path):
     if not path.exists():
         return []
-    return [json.loads(line)["event"] for line in path.read_text().splitlines()]
+    lines = path.read_text().split("\n")[:-1]  # behind the last newline: a line that is being written
+    return [json.loads(line) for line in lines if line.endswith("}")]  # a writer that was killed leaves a part of a line
+
+
+def alerts(path):
+    return [line["event"] for line in whole_lines(path)]
 
 
 def pid_of(agent, name):
@@ -45,7 +50,7 @@ def test_alerts_reach_the_file(tmp_path):
                  "the first scan")
         (watched / "new").write_text("x")
         wait_for(lambda: any(a["alert"] == f"new path {watched}/new" for a in alerts(lines)), "the alert")
-        assert query(agent, "dispatch")["outputs"][0]["delivered"] >= 1
+        wait_for(lambda: query(agent, "dispatch").get("outputs", [{"delivered": 0}])[0]["delivered"], "it is counted")
 
         # fswatch is killed, a file changes while nothing watches; the next start finds it
         os.kill(pid_of(agent, "fswatch"), signal.SIGKILL)
@@ -62,13 +67,9 @@ def test_alerts_reach_the_file(tmp_path):
 
 def kept(path):
     """Alerts and the ids by which dispatch knows them."""
-    if not path.exists():
-        return {}
     ids = {}
-    for line in path.read_text().split("\n")[:-1]:  # behind the last newline: a line that is being written
-        if line.endswith("}"):  # a writer that was killed leaves a part of a line
-            event = json.loads(line)
-            ids.setdefault(event["event"]["alert"], []).append(event["id"])
+    for line in whole_lines(path):
+        ids.setdefault(line["event"]["alert"], []).append(line["id"])
     return ids
 
 

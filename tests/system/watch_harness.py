@@ -34,7 +34,8 @@ def alone():
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = audit_status()
         yield
-        assert audit_status() == before, "the audit system is not as it was before"
+        after = audit_status()
+        assert after == before, f"the audit system is not as it was before: {before}, now {after}"
 
 
 def worker_of(pid, name="tarsier-watch"):
@@ -109,9 +110,10 @@ class Watch:
             time.sleep(0.02)
         raise AssertionError(f"the event did not come; {len(self.events)} events; {self.said()[-2000:]}")
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         """Until an act of our own is seen."""
         limit = time.monotonic() + seconds
+        pids = set()  # what an earlier act told may come only after its time
         while time.monotonic() < limit:
             if self.process.poll() is not None:
                 if re.search(r"cannot be used|built without|only in the initial", self.said()):
@@ -119,8 +121,9 @@ class Watch:
                 raise AssertionError(f"watch ended: {self.said()}")
             done = subprocess.Popen(["/bin/true"])
             done.wait()
+            pids.add(done.pid)
             with contextlib.suppress(AssertionError):
-                self.wait_for(lambda e: e["type"] == "exec" and e["process"]["pid"] == done.pid, 0.5)
+                self.wait_for(lambda e: e["type"] == "exec" and e["process"]["pid"] in pids, 0.5)
                 return
         raise AssertionError(f"watch sees nothing: {self.said()}")
 
@@ -129,13 +132,16 @@ class Watch:
         since two streams of the kernel may run apart; with audit an exec counts when audit itself has told it. While
         there is loss an act may be lost too: then another."""
         limit = time.monotonic() + 60
+        since = len(self.events)
         for kind in ("exec", "exit"):
+            pids = set()
             while True:
                 done = subprocess.Popen(["/bin/true"])
                 done.wait()
+                pids.add(done.pid)
                 try:
-                    self.wait_for(lambda e: e["type"] == kind and e["process"]["pid"] == done.pid
-                                  and (kind != "exec" or not self.audit or "audit" in e), 2)
+                    self.wait_for(lambda e: e["type"] == kind and e["process"]["pid"] in pids
+                                  and (kind != "exec" or not self.audit or "audit" in e), 2, since)
                     break
                 except AssertionError:
                     if time.monotonic() > limit:
