@@ -2,9 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "linux/process.h"
 #include "module/program.h"
 #include "module/relay.h"
+#include "module/starved.h"
 #include "module/wire.h"
 #include "module/worker.h"
 #include "schema/json.h"
@@ -239,26 +239,16 @@ static int64_t stop_ms(const struct execution *execution)
         return own_ns ? own_ns / MILLISECOND : EXECUTION_KILL_MS;
 }
 
-/* Whether the worker wants a CPU now or reads from a disk, and the CPU time that it had so far; no: it rests, or is not
- * to be seen. */
+/* A foreign program answers through a bridge, which rests until it does. */
 static bool wants_cpu(const struct execution *execution, int64_t *ret_cpu_ns)
 {
-        struct error err;
-        struct process process;
-        struct process_stat stat = { 0 };
-        cleanup(fd_close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (root < 0 || process_open(root, worker_pid(execution->worker), &process, &err) < 0)
-                return false;
-        bool seen = process_read_stat(&process, &stat, &err) == 0;
-        process_close(&process);
-        *ret_cpu_ns = (int64_t)(stat.utime + stat.stime) * (SECOND / sysconf(_SC_CLK_TCK));
-        return seen && (stat.state == 'R' || stat.state == 'D');
+        bool bridged = execution->entry->origin == ORIGIN_FOREIGN && !execution->options.agent;
+        return process_wants_cpu(worker_pid(execution->worker), bridged, ret_cpu_ns);
 }
 
 static void end_soon(struct execution *execution, int64_t ms);
 
-/* A worker that the host gave too little CPU since it was asked has had no chance to obey: it gets the time once more.
- * One that did not stop though it had all of it has used about as much CPU, which is counted in ticks. */
+/* A worker that the host gave too little CPU since it was asked had no chance to obey: it gets the time once more. */
 static bool was_starved(struct execution *execution, int64_t grace_ms)
 {
         int64_t cpu_ns = 0;
@@ -267,7 +257,7 @@ static bool was_starved(struct execution *execution, int64_t grace_ms)
         /* in the handshake it may rest because we were given none */
         if (!wants_cpu(execution, &cpu_ns) && !execution->ready_id)
                 return false;
-        if (cpu_ns - execution->stop_cpu_ns > grace_ms * MILLISECOND * 3 / 4)
+        if (!cpu_was_short(cpu_ns - execution->stop_cpu_ns, grace_ms * MILLISECOND))
                 return false;
         execution->spared_ms += grace_ms;
         return true;

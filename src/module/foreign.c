@@ -9,6 +9,7 @@
 #include "module/envelope.h"
 #include "module/program.h"
 #include "module/service_run.h"
+#include "module/starved.h"
 #include "module/worker.h"
 #include "schema/json.h"
 #include "tarsier/child.h"
@@ -20,7 +21,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { DESCRIPTION_MAX = 1 << 20, DESCRIBE_SECONDS = 5, NOBODY = 65534, LAST_WORDS_MS = 60, CLOSED_SECONDS = 5 };
+enum { DESCRIPTION_MAX = 1 << 20, DESCRIBE_SECONDS = 5, NOBODY = 65534, CLOSED_SECONDS = 5 };
+/* The parent kills us later than that, also where it spares us (execution.c). */
+enum { LAST_WORDS_MS = 60, LAST_WORDS_MAX_MS = 900 };
 
 static int check_owner(const struct stat *file, const char *path, struct error *err)
 {
@@ -208,16 +211,31 @@ static int take_output(struct bridge *bridge, struct error *err)
         return 1;
 }
 
-/* Passes the stop on; until the parent kills us the program has a moment to say what it has. */
+/* Has it been given too little CPU since before_ns of it were used? */
+static bool was_starved(const struct bridge *bridge, int64_t before_ns)
+{
+        int64_t cpu_ns;
+        return process_wants_cpu(bridge->pid, true, &cpu_ns) &&
+               cpu_was_short(cpu_ns - before_ns, LAST_WORDS_MS * MILLISECOND);
+}
+
+/* Passes the stop on; the program has a moment to say what it has, and another one when it was given no CPU for it. */
 static int last_words(struct bridge *bridge, bool heard, struct error *err)
 {
         static const char stop[] = "{\"class\":\"stop\"}\n";
-        int64_t deadline = time_monotonic_ns() + LAST_WORDS_MS * MILLISECOND;
+        int64_t began = time_monotonic_ns();
+        int64_t before_ns;
+        process_wants_cpu(bridge->pid, true, &before_ns);
         if (!heard || write(bridge->input_fd, stop, sizeof(stop) - 1) < 0)
                 return 0;
-        for (int64_t left; (left = deadline - time_monotonic_ns()) > 0;) {
+        for (int64_t ms = LAST_WORDS_MS; ms <= LAST_WORDS_MAX_MS;) {
+                int64_t left = began + ms * MILLISECOND - time_monotonic_ns();
                 struct pollfd ready = { bridge->output_fd, POLLIN, 0 };
-                if (poll(&ready, 1, (int)(left / MILLISECOND) + 1) <= 0)
+                if (left <= 0 && !was_starved(bridge, before_ns))
+                        break;
+                if (left <= 0)
+                        ms += LAST_WORDS_MS;
+                if (poll(&ready, 1, left > 0 ? (int)(left / MILLISECOND) + 1 : 0) <= 0)
                         continue;
                 int more = take_output(bridge, err);
                 if (more <= 0)

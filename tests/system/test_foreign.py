@@ -3,7 +3,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -262,6 +264,43 @@ def test_stop_reaches_the_program(foreign, write):
     value = json.loads(foreign('listens', '--json', '--max-time', '300ms').stdout)
     assert value['elements'] == [{'file': '/x', 'size': 1}]
     assert value['partial'] == 'out of time' and not value['success']
+
+
+WORDS_THAT_NEED_A_CPU = '''#!/usr/bin/python3
+import os, sys, time
+if '--describe' in sys.argv:
+    print(%r)
+    sys.exit()
+sys.stdin.readline()
+print('ready', file=sys.stderr, flush=True)
+sys.stdin.readline()
+if os.fork():  # a shell would wait like that for what it runs
+    os.wait()
+    sys.exit()
+began = time.process_time()
+while time.process_time() - began < 0.02:
+    pass
+print(%r)
+'''
+
+
+def test_a_stop_on_a_host_that_has_no_cpu_to_give(tarsier, directory):
+    """What the program does to obey takes little, and it gets a fifth of a CPU: it is heard all the same."""
+    (directory / 'busy').write_text(WORDS_THAT_NEED_A_CPU % (DESCRIPTION % ('busy', ''), envelope([{'file': '/x', 'size': 1}])))
+    (directory / 'busy').chmod(0o755)
+    cpu = str(min(os.sched_getaffinity(0)))
+    others = [subprocess.Popen(['taskset', '-c', cpu, sys.executable, '-c', 'while True: pass']) for _ in range(4)]
+    try:
+        with subprocess.Popen(['taskset', '-c', cpu, tarsier.path, 'busy', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, env=dict(os.environ, TARSIER_MODULES_DIR=str(directory))) as run:
+            assert run.stderr.readline() == 'ready\n'
+            run.send_signal(signal.SIGINT)
+            value = json.loads(run.communicate(timeout=60)[0])
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert value['elements'] == [{'file': '/x', 'size': 1}] and value['partial'] == 'interrupted', value
 
 
 def test_one_table_many_uses(foreign, write):
