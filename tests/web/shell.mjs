@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, scenario, skip, until } from "./browser.mjs";
+import { PATIENCE, run, scenario, skip, until } from "./browser.mjs";
 import { changed, drag, focused, hash, inAddress, notInAddress, query, rowOf, rows, slash, sleeper, together, unique } from "./steps.mjs";
 
 const HEADINGS = { o: "Overview", c: "Containers", p: "Processes", e: "Events", a: "Alerts", i: "Investigate", s: "Agent" };
@@ -252,6 +252,23 @@ scenario("the time range by keyboard, and by dragging a chart", async ({ open, a
   await notInAddress(page, "from");
   await page.locator("header .live:has-text('Live')").waitFor();
 
+  // back and forth leads to the present again, whatever time was spent on the past
+  const fixed = (end) => {
+    const at = Date.now() / 1000 - end;
+    return page.evaluate(([from, to]) => (location.hash = `#/?from=${from}&to=${to}`), [at - 900, at].map((time) => new Date(time * 1000).toISOString()));
+  };
+  await fixed(450 + 20);
+  await page.locator("header .live:has-text('Paused')").waitFor();
+  await page.keyboard.press("]");
+  await notInAddress(page, "from");
+  await page.locator("header .live:has-text('Live')").waitFor();
+  await fixed(900);
+  await page.locator("header .live:has-text('Paused')").waitFor();
+  const earlier = query(page).get("to");
+  await page.keyboard.press("]");
+  await until(() => query(page).get("to") !== earlier, "another end");
+  assert.equal(Date.parse(query(page).get("to")) - Date.parse(earlier), 450_000);
+
   await page.goto(`${page.url().split("#")[0]}#/?range=1h`);
   await inAddress(page, "range", "1h");
   await plot.waitFor();
@@ -279,6 +296,9 @@ scenario("the time range by keyboard, and by dragging a chart", async ({ open, a
   assert.equal(query(page).get("to"), "2026-01-02T04:04:05.000Z");
 });
 
+/** Starts the agent again. It answers before all its modules do, and the page says for three seconds only that it does. */
+const returned = (page, host) => Promise.all([page.getByText("The agent answers again.").waitFor({ timeout: 3 * PATIENCE }), host("start_agent")]);
+
 scenario("the agent goes and comes back", async ({ open, host, shot, accessible }) => {
   const page = await open("#/processes?view=flat");
   await rows(page).first().waitFor();
@@ -289,9 +309,8 @@ scenario("the agent goes and comes back", async ({ open, host, shot, accessible 
     await accessible(page, "down");
     await shot(page, "agent-down");
   } finally {
-    await host("start_agent");
+    await returned(page, host);
   }
-  await page.getByText("The agent answers again.").waitFor();
   await page.getByText("The agent answers again.").waitFor({ state: "detached" });
   const word = unique("after-the-return");
   await sleeper(host, word);
@@ -310,12 +329,28 @@ scenario("a page that is open while the agent is away follows its events afterwa
   try {
     await page.getByText("The agent does not answer.").waitFor();
   } finally {
-    await host("start_agent");
+    await returned(page, host);
   }
-  await page.getByText("The agent answers again.").waitFor();
   await host("run", { command: ["true", `${word}-after`] });
   await rowOf(page, `${word}-after`).first().waitFor();
 }, { allow: /Failed to load resource|ERR_/ });
+
+scenario("a module that starts after the page was opened is there soon", async ({ open }) => {
+  const page = await open("about:blank", { before: [() => {
+    const every = window.setInterval;
+    window.setInterval = (run, time, ...more) => every(run, time === 30_000 ? 1e9 : time, ...more); // not when it is looked for anyway
+  }] });
+  let asked = 0;
+  await page.route("**/v1/status", async (route) => {
+    const response = await route.fetch();
+    const status = await response.json();
+    if (asked++ < 3) Object.assign(status.services.find(({ name }) => name === "alerts"), { state: ["waiting", "starting", "starting"][asked - 1] });
+    await route.fulfill({ response, json: status });
+  });
+  await page.goto(`${process.env.PAGE_URL}/#/alerts`);
+  await page.getByText("does not run here").waitFor();
+  await page.getByRole("searchbox").waitFor();
+});
 
 scenario("an agent that is away when the page is opened is waited for", async ({ open, host }) => {
   const page = await open("#/");

@@ -216,12 +216,17 @@ export async function look(): Promise<void> {
   });
 }
 
-/** Which persistent modules run. */
+let soon: ReturnType<typeof setTimeout> | undefined;
+
+/** Which persistent modules run. An agent answers before all of them do: those on their way are looked at again soon. */
 async function lookAtServices(): Promise<void> {
   const status = await request<{ services?: { name: string; state: string }[] }>("/v1/status");
   const up = (status.services ?? []).filter((service) => service.state === "ready" || service.state === "running");
   const names = new Set(up.map((service) => service.name));
   if ([...names].join() !== [...running.value].join()) running.value = names;
+  clearTimeout(soon);
+  if (status.services?.some(({ state }) => state === "waiting" || state === "starting"))
+    soon = setTimeout(() => void lookAtServices().catch(() => undefined), 1000);
 }
 
 /** Keeps `connection`, `me`, `modules` and `running` true for as long as the page lives. */

@@ -44,12 +44,13 @@ function Ends({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** Earlier or later by half of what is shown; later than now is live again. */
+/** Earlier or later by half of what is shown. What ends later than now is live again, and what ends a tenth before it: who
+ * went back and comes forth has looked at something meanwhile. */
 export function shift(direction: -1 | 1): void {
   setNow(); // it stands while paused
   const { from, to } = range.peek();
   const by = ((to - from) / 2) * direction;
-  if (to + by >= now.peek() - 1) pause(false);
+  if (direction > 0 && to + by >= now.peek() - (to - from) / 10) pause(false);
   else setFixed(from + by, to + by);
 }
 
