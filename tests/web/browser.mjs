@@ -116,7 +116,7 @@ export async function run() {
   const found = scenarios.find(({ name }) => name === process.argv[2]);
   assert(found, `no scenario ${process.argv[2]}`);
   const { chromium } = require("playwright-core");
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"], timeout: 2 * PATIENCE });
   const stage = new Stage(browser, found.options);
   let failure;
   try {
@@ -126,6 +126,8 @@ export async function run() {
     for (const page of browser.contexts().flatMap((context) => context.pages()))
       console.log(`page at the failure: ${page.url()}\n${(await page.locator("body").innerText().catch(() => "")).slice(0, 3000).replace(/^/gm, "  ")}`);
   } finally {
+    // a request that is held or looked at when its page goes is nobody's failure
+    for (const page of browser.contexts().flatMap((context) => context.pages())) await page.unrouteAll({ behavior: "ignoreErrors" }).catch(() => undefined);
     await browser.close();
   }
   if (failure instanceof Skipped) {

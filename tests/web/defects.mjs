@@ -41,7 +41,9 @@ scenario("a token pasted into the address of an open page is taken out of it", a
   const first = (token) => sessionStorage.getItem("tarsier-token") ?? sessionStorage.setItem("tarsier-token", token);
   const page = await open("#/", { role: null, before: [first, tokens.viewer] });
   await title(page).waitFor();
+  const anew = page.waitForEvent("domcontentloaded"); // the page loads itself again for who it is now
   await page.evaluate((token) => (location.hash = `#token=${token}`), tokens.investigator);
+  await anew;
   await until(() => !page.url().includes("token"), "an address without the token");
   await page.getByRole("button", { name: "Menu" }).click();
   await page.getByText("role investigator").waitFor();

@@ -26,14 +26,14 @@ scenario("search, form and order of processes come back with the address", async
   await page.getByRole("searchbox").fill(`${word} !no-such-word`);
   await until(async () => (await rows(page).count()) === 1, "one row");
   await page.reload();
-  await rowOf(page, String(pid)).waitFor();
+  await rowOf(page, word).waitFor();
   await until(async () => (await rows(page).count()) === 1, "one row again");
   assert.equal(await page.getByRole("searchbox").inputValue(), `${word} !no-such-word`);
   assert.match(await page.locator("[aria-sort=descending]").innerText(), /PID/);
   // in the tree with those above it, which lead to the first process
   await page.getByRole("button", { name: "Tree" }).click();
   await until(async () => (await rows(page).count()) > 1, "its ancestors");
-  await rowOf(page, String(pid)).click();
+  await rowOf(page, word).click();
   const details = page.locator(".details");
   await details.getByText(word).first().waitFor();
   assert((await details.locator(".ancestry a").count()) >= 1);

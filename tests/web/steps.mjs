@@ -9,8 +9,9 @@ export const rowOf = (page, text) => rows(page).filter({ hasText: text });
 /** A name that nothing else on this host has. */
 export const unique = (begin) => `${begin}-${process.pid}-${Date.now().toString(36)}`;
 
-/** A process that can be found by a word on its command line; its PID. */
-export const sleeper = (host, word) => host("spawn", { command: ["sh", "-c", "while sleep 600; do :; done", word] });
+/** A process that can be found by a word on its command line; its PID. It starts no other, which would have the word too
+ * until it executes something. */
+export const sleeper = (host, word) => host("spawn", { command: ["perl", "-e", "sleep", word] });
 
 /** Goes by Tab until what has the focus fits the selector; the number of stops on the way. */
 export async function tabTo(page, selector, most = 60) {

@@ -16,7 +16,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 WEB = HERE.parents[1] / 'web'
 sys.path.insert(0, str(HERE.parent / 'system'))
+sys.path.insert(0, str(HERE.parent))
 from agent_harness import Agent  # noqa: E402
+from ports import free_port  # noqa: E402
 
 TOKENS = {role: f'{role}-token-of-the-tests' for role in ('viewer', 'investigator', 'admin')}
 BROWSER = shutil.which('chromium')
@@ -89,7 +91,6 @@ class Stage:
         return os.geteuid() == 0
 
     def act_stop_agent(self):
-        self.agent.listen = self.address().removeprefix('http://')
         return self.agent.stop()
 
     def act_start_agent(self):
@@ -143,5 +144,7 @@ def stage(tmp_path_factory):
     modules = {'metrics': {}, 'alerts': {}}
     if os.geteuid() == 0:
         modules['watch'] = {'rules': ['starter'], 'forks': False}
-    with Agent(tmp_path_factory.mktemp('agent'), configuration(**modules)) as agent:
+    agent = Agent(tmp_path_factory.mktemp('agent'), configuration(**modules))
+    agent.listen = f'127.0.0.1:{free_port()}'  # nobody else is lent it while the agent is away
+    with agent:
         yield Stage(agent)
