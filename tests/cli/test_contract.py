@@ -310,8 +310,9 @@ def directory():
 def test_signals_stop_the_run_and_keep_the_result(tarsier, directory):
     """SIGINT while a foreign program works: an envelope with what there is."""
     program = directory / 'sleeper'
+    naptime = f'1000.{os.getpid()}'  # nobody else's
     program.write_text('#!/bin/sh\nif [ "${1:-}" = --describe ]; then\n'
-                       'echo \'{"name":"sleeper","summary":"sleep","shape":"list"}\'; exit; fi\nexec sleep 1000\n')
+                       'echo \'{"name":"sleeper","summary":"sleep","shape":"list"}\'; exit; fi\nexec sleep ' + naptime + '\n')
     program.chmod(0o755)
     environment = dict(os.environ, TARSIER_MODULES_DIR=str(directory))
     for stop in ('message', 'signal', 'time'):
@@ -322,7 +323,7 @@ def test_signals_stop_the_run_and_keep_the_result(tarsier, directory):
                 parent.stdin.write(b'{"class":"parameters"}\n')
                 parent.stdin.flush()
                 deadline = time.monotonic() + 30
-                while time.monotonic() < deadline and not any_child_is(parent.pid, b'sleep'):
+                while time.monotonic() < deadline and not any_child_is(parent.pid, sleeping(naptime)):
                     pass
             if stop == 'message':
                 parent.stdin.write(b'{"class":"stop"}\n')
@@ -334,13 +335,17 @@ def test_signals_stop_the_run_and_keep_the_result(tarsier, directory):
         assert not value['success'] and value['errors']
         assert value['partial'] == {'message': 'stopped', 'signal': 'interrupted', 'time': 'out of time'}[stop]
     deadline = time.monotonic() + 30  # what was killed may take a moment to go
-    while sleepers() and time.monotonic() < deadline:
+    while sleepers(naptime) and time.monotonic() < deadline:
         pass
-    assert not sleepers()
+    assert not sleepers(naptime)
 
 
-def sleepers():
-    return [pid for pid in os.listdir('/proc') if pid.isdigit() and command_of(pid) == b'sleep\x001000\x00']
+def sleeping(naptime):
+    return f'sleep\0{naptime}\0'.encode()
+
+
+def sleepers(naptime):
+    return [pid for pid in os.listdir('/proc') if pid.isdigit() and command_of(pid) == sleeping(naptime)]
 
 
 def command_of(pid):
@@ -351,10 +356,10 @@ def command_of(pid):
         return b''
 
 
-def any_child_is(pid, name):
+def any_child_is(pid, command):
     try:
         with open('/proc/%s/task/%s/children' % (pid, pid)) as file:
             children = file.read().split()
     except OSError:
         return False
-    return any(command_of(child).startswith(name + b'\x001000') or any_child_is(child, name) for child in children)
+    return any(command_of(child) == command or any_child_is(child, command) for child in children)

@@ -640,8 +640,9 @@ static void entering_a_namespace_leaves_the_caller_where_it_is(void **state)
 
 static int find_unix(const struct unix_socket *entry, void *cookie)
 {
-        static const char name[] = "\0tarsier-test";
-        if (entry->path_length == sizeof(name) - 1 && memcmp(entry->path, name, sizeof(name) - 1) == 0)
+        char name[32] = "";
+        int length = 1 + snprintf(name + 1, sizeof(name) - 1, "tarsier-test-%d", (int)getpid());
+        if (entry->path_length == (size_t)length && memcmp(entry->path, name, (size_t)length) == 0)
                 *(struct unix_socket *)cookie = *entry;
         return 0;
 }
@@ -650,8 +651,9 @@ static void unix_sockets_have_names(void **state)
 {
         (void)state;
         cleanup(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0tarsier-test" };
-        socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 13);
+        struct sockaddr_un name = { .sun_family = AF_UNIX };
+        int named = 1 + snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "tarsier-test-%d", (int)getpid());
+        socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)named);
         assert_int_equal(bind(fd, (void *)&name, length), 0);
         assert_int_equal(listen(fd, 9), 0);
         cleanup(fd_close) int netlink = netlink_open(NETLINK_SOCK_DIAG, &err);

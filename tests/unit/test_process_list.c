@@ -328,7 +328,7 @@ static int check_line(struct sv line, const struct rows *before, const struct ro
         if (!first || !last || strcmp(first->comm, last->comm) != 0)
                 return 0; /* came or went, or became another program */
         char text[32];
-        assert_true(same_user(words[0], first->user));
+        assert_true(same_user(words[0], first->user) || same_user(words[0], last->user));
         snprintf(text, sizeof(text), "%d", first->ppid);
         snprintf(text + 16, 16, "%d", last->ppid);
         assert_true(either(words[2], text, text + 16));

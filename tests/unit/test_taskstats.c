@@ -293,7 +293,7 @@ static void collect_both(struct taskstats_listener *listener, struct seen *seen)
         struct pollfd wait = { .fd = taskstats_listener_fd(listener), .events = POLLIN };
         while (!seen->last || !seen->single.pid) {
                 bool more;
-                assert_int_equal(poll(&wait, 1, 10000), 1);
+                assert_int_equal(poll(&wait, 1, 60000), 1);
                 size_t count = taskstats_receive(listener, batch, &more);
                 for (size_t i = 0; i < count; i++)
                         see(&batch[i], seen);
