@@ -195,13 +195,20 @@ def test_every_short_lived_process_of_the_agent(tmp_path, groups):
         assert metrics.ask('/top?container=nobody-has-this-name')[0] == 404
 
 
+def worker_of(pid):
+    return int(pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()[0])
+
+
+def state_of(pid):
+    return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0]
+
+
 def listens(pid):
     """Has a worker below the process the kernel's accounting socket, and waits?"""
     with contextlib.suppress(OSError, IndexError):
-        worker = pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()[0]
+        worker = worker_of(pid)
         rows = [line.split() for line in pathlib.Path('/proc/net/netlink').read_text().splitlines()]
-        state = pathlib.Path(f'/proc/{worker}/stat').read_text().rsplit(')', 1)[1].split()[0]
-        return state == 'S' and any(row[1] == GENERIC and row[2] == worker for row in rows)
+        return state_of(worker) == 'S' and any(row[1] == GENERIC and row[2] == str(worker) for row in rows)
     return False
 
 

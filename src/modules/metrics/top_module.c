@@ -199,6 +199,8 @@ static int gather_exits(
                 status = wait_interval(run, until_ns, &ready, 1, err);
                 ledger_drain(ledger, exits, proc, DRAIN_BATCHES);
         }
+        /* what came since the last look, when a stop was seen behind it */
+        ledger_drain(ledger, exits, proc, DRAIN_BATCHES);
         return status < 0 ? -1 : 0;
 }
 
