@@ -6,7 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+
+enum { FULL_QUEUE_SECONDS = 5 };
 
 void notify_send(const char *format, ...)
 {
@@ -24,8 +27,11 @@ void notify_send(const char *format, ...)
         vsnprintf(text, sizeof(text), format, args);
         va_end(args);
         cleanup(fd_close) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0)
-                sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&at,
+        /* a sign of life is followed by another one; what was not told otherwise is waited for until a time-out */
+        int flags = MSG_NOSIGNAL | (strcmp(text, "WATCHDOG=1") == 0 ? MSG_DONTWAIT : 0);
+        struct timeval limit = { .tv_sec = FULL_QUEUE_SECONDS };
+        if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
+                sendto(fd, text, strlen(text), flags, (struct sockaddr *)&at,
                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 

@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* "READY=1\nSTATUS=…" */
+/* "READY=1\nSTATUS=…". Waits some seconds at most while the manager has more datagrams than its socket queues
+ * (net.unix.max_dgram_qlen); "WATCHDOG=1" does not wait. */
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Half of $WATCHDOG_USEC (sd_watchdog_enabled(3)) in nanoseconds, 0 = no watchdog. */

@@ -1,5 +1,6 @@
 """The agent's life: start, ready line, questions, reload, restart, stop."""
 import contextlib
+import contextlib
 import hashlib
 import json
 import os
@@ -140,6 +141,24 @@ def test_systemd_is_told(tmp_path):
             while b"STOPPING=1" not in seen:
                 seen = notified.recv(4096)
             assert agent.process.wait(60) == 0
+
+
+def test_systemd_is_told_though_its_queue_is_full(tmp_path):
+    """On a host that begins to run, say: a READY=1 that is lost is a service that never started."""
+    path = str(tmp_path / "notify")
+    agent = Agent(tmp_path / "state", environment={"NOTIFY_SOCKET": path})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+        notified.bind(path)
+        notified.settimeout(60)
+        others.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                others.sendto(b"STATUS=of another one", path)
+        with agent:  # its line says ready
+            seen = b""
+            while b"READY=1" not in seen:
+                seen = notified.recv(4096)
+            assert agent.stop() == 0
 
 
 # ---- configuration ----
