@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 import watch_harness
+from test_watch_rules import Container
 from watch_harness import Watch
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -96,6 +97,28 @@ def test_record_and_replay(tarsier, tmp_path):
     assert [(e["type"], e["time"], e["process"]["pid"]) for e in told if "process" in e] == \
         [(e["type"], e["time"], e["process"]["pid"]) for e in watch.events if "process" in e]
     assert sum(e["type"] == "exec" and e["process"]["argv"][0] == "/bin/true" for e in told) >= 200
+
+
+def test_what_was_there_already_has_not_begun_in_a_replay_either(tarsier, tmp_path):
+    """A container that runs when a recording begins: no start of it, in the run and in its replay; and its stop in both."""
+    record = tmp_path / "recording"
+    with Container() as container:
+        inside = subprocess.Popen(["sleep", "1000"], preexec_fn=container.enter)
+        try:
+            with Watch(tarsier, tmp_path, "--source", "bpf", "--delete-delay", "100ms", "--record", record) as watch:
+                watch.wait_ready()
+                inside.kill()
+                inside.wait()
+                watch.wait_for(lambda e: e["type"] == "container" and e["process"]["container"]["id"] == container.id)
+                watch.wait_settled()
+                watch.finish()
+        finally:
+            inside.kill()
+            inside.wait()
+    told = lines(tarsier("watch", "--replay", record, "--delete-delay", "100ms", "--json").stdout)
+    for events in (watch.events, told):
+        assert [e["object"]["operation"] for e in events if e["type"] == "container" and
+                e["process"]["container"]["id"] == container.id] == ["stop"]
 
 
 def test_raw_prints_the_kernels_messages(tarsier, tmp_path):

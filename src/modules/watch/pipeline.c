@@ -78,11 +78,20 @@ static void on_event(const struct event *event, void *cookie)
         pipeline->options.event(&copy, pipeline->options.cookie);
 }
 
+/* A recording begins with the first look at /proc, containers named in between; a repair's rows are synthetic. */
+static bool is_of_first_look(const struct observation *observation)
+{
+        return observation->type == OBSERVED_CONTAINER ||
+               (observation->type == OBSERVED_PROCESS && !observation->synthetic);
+}
+
 /* Behind look: everything is known that will be. */
 static void apply(const struct observation *observation, void *cookie)
 {
         struct pipeline *pipeline = cookie;
         pipeline->counters.observed++;
+        if (pipeline->replay && pipeline->seeding && !is_of_first_look(observation))
+                pipeline->seeding = false;
         if (pipeline->recorder)
                 recorder_add(pipeline->recorder, observation);
         tree_apply(pipeline->tree, observation, on_event, pipeline);
@@ -441,6 +450,7 @@ static int start_replay(struct pipeline *pipeline, struct error *err)
         if (!(pipeline->replay = replay_open(pipeline->options.replay, err)) ||
                 !(pipeline->tree = tree_new(&pipeline->options.tree, err)))
                 return -1;
+        pipeline->seeding = true;
         return loop_defer(pipeline->loop, replay_some, pipeline) < 0 ? fail(err, E_NO_MEMORY, "no memory for a replay")
                                                                      : 0;
 }
