@@ -137,8 +137,10 @@ class Agent:
         self.process = None
 
     def write(self, config):
-        with open(self.config, "w") as file:  # JSON is YAML
+        """At once: the agent may be reading it, and an empty file is a configuration of nothing."""
+        with open(self.config + ".new", "w") as file:  # JSON is YAML
             file.write(config if isinstance(config, str) else json.dumps(config))
+        os.replace(self.config + ".new", self.config)
 
     def start(self, ready=True):
         with open(self.log_path, "w") as log:
