@@ -71,7 +71,9 @@ def test_contents_and_bytes(tarsier):
 def test_all_processes(tarsier):
     word = os.urandom(8).hex()  # other runs of this test hold other words
     with child('base = area(4096); put(base, b"unlikely", b"-", sys.argv[1].encode())', word) as (pid, _):
-        result = tarsier.json('memory', '--name', 'python', '--content', 'unlikely-' + word)
+        # not on a command line, which others that look at processes would read and hold then
+        search = {'names': ['python'], 'contents': ['unlikely-' + word], 'options': {'matchall': True}}
+        result = tarsier.message('memory', {'searches': {'s1': search}})
         assert {row['process']['pid'] for row in rows(result)} - {os.getpid()} == {pid}  # this test holds the text too
         assert result['statistics']['memoryread'] > 0
 
