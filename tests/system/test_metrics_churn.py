@@ -82,5 +82,7 @@ def test_ten_thousand_in_a_row(tarsier):
     statistics = json.loads(re.search(r'^statistics: (\{.*\})$', metrics.stderr, re.M)[1])
     print(statistics, resident, grown)
     missed = statistics['missed_created'] + statistics['missed_deleted'] + statistics['watch_overflows']
-    assert rows['containerCreation'] == rows['containerDeletion']
-    assert len(rows['containerCreation']) == TURNS or missed, len(rows['containerCreation'])
+    dropped = statistics['rows_dropped']  # those that we read too slowly
+    assert rows['containerCreation'] == rows['containerDeletion'] or dropped
+    told = len(rows['containerCreation']) + len(rows['containerDeletion'])
+    assert 2 * TURNS - dropped <= told <= 2 * TURNS or missed, (told, dropped)
