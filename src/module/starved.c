@@ -5,8 +5,8 @@
 #include "base/timefmt.h"
 #include "linux/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,15 +15,13 @@ struct tree {
         size_t count;
 };
 
-/* The children of the main thread, "12 34 "; without CONFIG_PROC_CHILDREN none are known. */
-static void add_children(const struct process *process, struct tree *tree)
+/* What a thread started, "12 34 "; without CONFIG_PROC_CHILDREN nothing is known. */
+static void add_children(const struct process *thread, struct tree *tree)
 {
-        char name[64];
         struct error err;
         cleanup(buf_done) struct buf text;
         buf_init(&text, PROCESS_FILE_MAX);
-        snprintf(name, sizeof(name), "task/%d/children", (int)process->pid);
-        if (process_read_file(process, name, &text, &err) < 0)
+        if (process_read_file(thread, "children", &text, &err) < 0)
                 return;
         char *at = (char *)(uintptr_t)buf_text(&text);
         for (char *end; tree->count < STARVED_TREE_MAX; at = end) {
@@ -32,6 +30,33 @@ static void add_children(const struct process *process, struct tree *tree)
                         return;
                 tree->pids[tree->count++] = (pid_t)pid;
         }
+}
+
+/* The state of a process in /proc/PID/stat is that of its first thread, which may rest until the others are done. */
+static bool any_thread_wants(const struct process *process, struct tree *ret_below)
+{
+        bool wants = false;
+        struct error err;
+        cleanup(fd_close) int tasks = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = tasks < 0 ? NULL : fdopendir(tasks);
+        if (!dir)
+                return false;
+        tasks = -1;
+        const struct dirent *entry;
+        for (size_t seen = 0; seen < STARVED_THREADS_MAX && (entry = readdir(dir)); seen++) {
+                struct process_stat stat;
+                struct process thread = { .pid = (pid_t)strtol(entry->d_name, NULL, 10) };
+                if (thread.pid <= 0)
+                        continue;
+                thread.dir = openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (thread.dir >= 0 && process_read_stat(&thread, &stat, &err) == 0)
+                        wants |= stat.state == 'R' || stat.state == 'D';
+                if (thread.dir >= 0 && ret_below)
+                        add_children(&thread, ret_below);
+                process_close(&thread);
+        }
+        closedir(dir);
+        return wants;
 }
 
 bool process_wants_cpu(pid_t pid, bool with_tree, int64_t *ret_cpu_ns)
@@ -46,14 +71,9 @@ bool process_wants_cpu(pid_t pid, bool with_tree, int64_t *ret_cpu_ns)
                 struct process_stat stat = { 0 };
                 if (process_open(root, tree.pids[i], &process, &err) < 0)
                         continue;
-                if (process_read_stat(&process, &stat, &err) == 0) {
-                        wants |= stat.state == 'R' || stat.state == 'D';
-                        ticks += stat.utime + stat.stime;
-                        if (with_tree)
-                                ticks += (uint64_t)(stat.cutime + stat.cstime);
-                }
-                if (with_tree)
-                        add_children(&process, &tree);
+                if (process_read_stat(&process, &stat, &err) == 0)
+                        ticks += stat.utime + stat.stime + (with_tree ? (uint64_t)(stat.cutime + stat.cstime) : 0);
+                wants |= any_thread_wants(&process, with_tree ? &tree : NULL);
                 process_close(&process);
         }
         *ret_cpu_ns = (int64_t)ticks * (SECOND / sysconf(_SC_CLK_TCK));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -39,6 +40,14 @@ static void sleep_for_ever(void)
 {
         for (;;)
                 pause();
+}
+
+static void *burn(void *cookie)
+{
+        (void)cookie;
+        for (volatile unsigned long turns = 0;; turns++)
+                ;
+        return NULL;
 }
 
 static void flood(enum frame_type type, struct sv payload)
@@ -80,8 +89,12 @@ static void act(const char *name)
                 sleep_for_ever();
         } else if (!strcmp(name, "burns")) {
                 push();
-                for (volatile unsigned long turns = 0;; turns++)
-                        ;
+                burn(NULL);
+        } else if (!strcmp(name, "burns-in-a-thread")) { /* the first thread waits for the end of the other one */
+                pthread_t thread;
+                push();
+                if (pthread_create(&thread, NULL, burn, NULL) == 0)
+                        pthread_join(thread, NULL);
         } else if (!strcmp(name, "lingers")) {
                 done();
                 push();

@@ -221,16 +221,21 @@ static void the_kill_comes_by_the_clock(void **state)
         execution_free(execution);
 }
 
+static char burns[] = "{\"act\":\"burns\"}";
+static char burns_in_a_thread[] = "{\"act\":\"burns-in-a-thread\"}";
+
 /* By a clock that runs ahead of the worker's: it had next to no CPU since the stop, and is given more time, not for
  * ever. */
 static void who_gets_no_cpu_is_spared(void **state)
 {
-        (void)state;
+        struct sv message = sv_of(*state);
         bool spared = false;
         for (int attempt = 0; attempt < 50 && !spared; attempt++) { /* the test itself may be given no CPU, too */
                 cleanup(loop_free) struct loop *loop = new_loop();
                 struct error err;
-                struct execution *execution = start(loop, SV("{\"act\":\"burns\"}"));
+                struct execution *execution = start(loop, message);
+                while (*state == burns_in_a_thread && state_of(execution_pid(execution)) != 'S')
+                        sched_yield();
                 execution_stop(execution, "stopped");
                 while (!over) {
                         now_ns += EXECUTION_KILL_MS * MILLISECOND;
@@ -299,7 +304,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(whatever_it_does_a_result_comes),
                 cmocka_unit_test(the_kill_comes_by_the_clock),
-                cmocka_unit_test(who_gets_no_cpu_is_spared),
+                cmocka_unit_test_prestate(who_gets_no_cpu_is_spared, burns),
+                cmocka_unit_test_prestate(who_gets_no_cpu_is_spared, burns_in_a_thread),
                 cmocka_unit_test(what_cannot_start_is_told),
                 cmocka_unit_test(freeing_ends_the_worker),
         };
