@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 import watch_harness
@@ -126,8 +127,13 @@ def test_raw_prints_the_kernels_messages(tarsier, tmp_path):
         with open(tmp_path / "raw", "wb") as out, open(tmp_path / "err", "wb") as err:
             process = subprocess.Popen([tarsier.path, "watch", "--source", "audit", "--raw", "--duration", "3s"], stdout=out,
                                        stderr=err)
-            while process.poll() is None:
-                subprocess.run(["/bin/echo", "seen raw"], stdout=subprocess.DEVNULL, check=True)
+            try:
+                while process.poll() is None:
+                    subprocess.run(["/bin/echo", "seen raw"], stdout=subprocess.DEVNULL, check=True)
+                    time.sleep(0.05)  # less than it can print, however slow it is
+            finally:  # nobody else may be the audit daemon meanwhile
+                process.terminate()
+                process.wait(60)
         said = (tmp_path / "err").read_text()
         if process.returncode and "cannot be used" in said:
             pytest.skip(f"needs audit: {said}")
