@@ -22,7 +22,7 @@ enum {
 static const int64_t PAUSE_NS = 250 * MILLISECOND; /* between looks, at least: the loop stands still for it */
 static const int64_t IDLE_NS = MINUTE;             /* nobody asked for so long: a look before is of no use */
 static const int64_t FORGET_NS = MINUTE;
-static const int64_t GATHER_NS = 20 * MILLISECOND; /* the socket's buffer has room for that of 30,000 a second */
+static const int64_t GATHER_NS = 20 * MILLISECOND; /* the socket's buffer has room for that of 20,000 a second */
 
 /* ---- those that end ---- */
 
