@@ -45,7 +45,7 @@ scenario("charts share their cursor", async ({ open }) => {
   await page.locator(".chart-summary:has-text('mean')").first().waitFor();
   await until(async () => (await page.locator(".chart .u-over").count()) >= 2, "two charts");
   await until(async () => {
-    const box = await page.locator(".chart .u-over").first().boundingBox(); // it moves when the first rates come
+    const box = await page.locator(".chart .u-over").first().boundingBox(); // it may move while the page fills
     await page.mouse.move(box.x + box.width - 4, box.y + box.height / 2);
     return (await page.locator(".chart-time").allInnerTexts()).filter(Boolean).length >= 2;
   }, "the time under the cursor in two charts");
