@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-enum { TURNS_MAX = 16 };
+enum { TURNS_MAX = 16, REST_TURNS_MAX = 64, REST_WAIT_MS = 2000 };
 
 struct relay {
         struct loop *loop;
@@ -27,10 +27,10 @@ static void drop(struct relay *relay, loop_id *id)
 }
 
 /* A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)); of one without a reader they are lost. */
-static bool pass_on(struct relay *relay)
+static bool pass_on(struct relay *relay, int wait_ms)
 {
         struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
-        if (poll(&ready, 1, 0) != 1)
+        if (poll(&ready, 1, wait_ms) != 1)
                 return false;
         if (!(ready.revents & (POLLERR | POLLNVAL)) && write(STDERR_FILENO, relay->text, relay->length) < 0)
                 return errno != EINTR && errno != EAGAIN;
@@ -54,7 +54,7 @@ static void on_event(struct loop *loop, loop_id id, uint32_t events, void *cooki
         (void)events;
         int more = 1;
         for (int turn = 0; turn < TURNS_MAX && more > 0; turn++) {
-                if (relay->length && !pass_on(relay))
+                if (relay->length && !pass_on(relay, 0))
                         break;
                 more = take(relay);
         }
@@ -99,9 +99,13 @@ void relay_end(struct relay *relay)
 {
         if (!relay || relay->from < 0)
                 return;
-        for (int turn = 0; turn < TURNS_MAX; turn++)
-                if ((relay->length && !pass_on(relay)) || take(relay) <= 0)
+        /* what is still in the pipe was said before the end: who reads slowly gets it too. Bounded: a process that the
+         * worker left behind may go on talking */
+        for (int turn = 0; turn < REST_TURNS_MAX; turn++)
+                if ((relay->length && !pass_on(relay, REST_WAIT_MS)) || take(relay) <= 0)
                         break;
+        if (relay->length)
+                pass_on(relay, 0);
         drop(relay, &relay->read_id);
         drop(relay, &relay->write_id);
         fd_close(&relay->from);

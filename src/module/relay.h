@@ -10,8 +10,8 @@ struct relay;
  */
 int relay_new(struct loop *loop, struct relay **ret, int *ret_end, struct error *err);
 
-/* The worker is done with: passes on what it has written, as far as that is taken now, and leaves the loop. NULL is
- * fine. */
+/* The worker is done with: passes on what it has written, as far as that is taken within 2 s a page, and leaves the
+ * loop. NULL is fine. */
 void relay_end(struct relay *relay);
 /* Also after the loop, when relay_end was called. NULL is fine. */
 void relay_free(struct relay *relay);

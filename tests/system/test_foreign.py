@@ -73,6 +73,22 @@ def test_what_it_says_on_stderr_is_passed_on(foreign, write, size):
     assert done.stderr == 'x' * size
 
 
+def test_what_it_says_last_reaches_a_slow_reader(tarsier, write, directory):
+    """More than one pipe holds, and it has ended before the first byte is read."""
+    write('talker', f"""read -r line; head -c 120000 /dev/zero | tr '\\0' x >&2
+        echo '{envelope([{'file': '/x', 'size': 1}])}'""")
+    with subprocess.Popen([tarsier.path, 'talker', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=dict(os.environ, TARSIER_MODULES_DIR=str(directory))) as run:
+        children = pathlib.Path(f'/proc/{run.pid}/task/{run.pid}/children')
+        for there in (True, False):
+            deadline = time.monotonic() + 60
+            while run.poll() is None and bool(children.read_text()) != there:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        assert run.stderr.read() == b'x' * 120000
+        assert json.loads(run.stdout.read())['success']
+
+
 def test_nobody_reads_what_it_says(tarsier, write, directory):
     """The pipe is full: the module waits, and its time runs out as ever."""
     write('talker', 'read -r line; head -c 1000000 /dev/zero >&2')
