@@ -577,7 +577,14 @@ static void interfaces_and_neighbours_agree_with_ip(void **state)
         struct interfaces_result result;
         struct seen_links seen = { 0 };
         assert_int_equal(interfaces_dump(netlink, see_interface, &seen, &result, &err), 0);
-        assert_int_equal(result.entries, 3);
+        cleanup(buf_done) struct buf links;
+        buf_init(&links, 1 << 16);
+        output_in(holder.pid, &links, (const char *const[]){ "ip", "-o", "link", "show", NULL });
+        size_t known = 0; /* lo, v0 and its peer; and what modules such as sit make in each namespace */
+        for (size_t i = 0; i < links.len; i++)
+                known += links.data[i] == '\n';
+        assert_true(known >= 3);
+        assert_int_equal(result.entries, known);
         assert_int_equal(seen.loopback, 1);
         assert_int_equal(seen.veth, 1);
         assert_string_equal(seen.mac, "02:00:00:00:00:01");
