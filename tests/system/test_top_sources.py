@@ -2,6 +2,7 @@
 What the sources tell is read from recordings (--batch)."""
 import contextlib
 import fcntl
+import http.server
 import json
 import os
 import pty
@@ -247,6 +248,40 @@ def test_what_answers_but_is_no_agent(tmp_path):
         assert 'no JSON' in batch.last()['message']
         assert not batch.records('host')
     listener.close()
+
+
+def test_the_list_of_alerts_is_asked_for_once_their_stream_stands(tmp_path):
+    """Else an alert between the two would be in neither."""
+    asked, opened, told = [], threading.Event(), threading.Event()
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            stream, alerts = 'stream' in self.path, '/alerts/' in self.path
+            if alerts and not stream:
+                asked.append(opened.is_set())
+                told.set()
+            elif alerts:
+                told.wait(1)  # for a list that does not wait for the stream
+                opened.set()
+            self.send_response(200 if alerts else 404)
+            self.send_header('Content-Type', 'text/event-stream' if stream else 'application/json')
+            self.end_headers()
+            self.wfile.write(b': alerts\n\n' if stream else b'{"alerts":[]}')
+            if alerts and stream:
+                self.wfile.flush()
+                ended.wait()
+
+        def log_message(self, *_):
+            pass
+    ended = threading.Event()
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Server) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Batch(tmp_path, '--agent', f'http://127.0.0.1:{server.server_port}') as batch:
+            wait_for(lambda: batch.last('alerts')['state'] == 'live', 'the list')
+        ended.set()
+        server.shutdown()
+    assert asked == [True]
 
 
 class Screen:

@@ -121,6 +121,11 @@ int remote_fetched(const char *event, struct sv text, void *cookie)
         return put_fetched(cookie, event, text);
 }
 
+int remote_stream_opened(struct remote *remote)
+{
+        return put_fetched(remote, "open", SV("null"));
+}
+
 void remote_answered(struct remote *remote)
 {
         struct sv text = sv_trim(sv_n(buf_text(&remote->body), remote->body.len));

@@ -41,4 +41,6 @@ int remote_event(const char *event, struct sv text, void *cookie);
 
 /* Of a fetch: an event of the stream; the whole answer is in remote->body. */
 int remote_fetched(const char *event, struct sv text, void *cookie);
+/* Of a fetch: the stream stands, what happens from now on comes. -1: as remote_fetched. */
+int remote_stream_opened(struct remote *remote);
 void remote_answered(struct remote *remote);

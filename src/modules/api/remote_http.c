@@ -35,6 +35,8 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *cookie)
                 curl_easy_getinfo((CURL *)remote->easy, CURLINFO_CONTENT_TYPE, &type);
                 remote->streaming = status == 200 && type && strncmp(type, "text/event-stream", 17) == 0;
                 remote->answered = status >= 200 && status < 300;
+                if (remote->streaming && remote->fetch && remote_stream_opened(remote) < 0)
+                        return 0;
         }
         if (!remote->streaming) {
                 if (remote->fetch && remote->answered && remote->body.len + size * count > remote->body.max) {

@@ -42,6 +42,11 @@ static void on_row(struct execution *execution, struct sv label, struct sv json,
         (void)label;
         if (job->dropped)
                 return;
+        if (sv_eq(json, SV("{\"event\":\"open\",\"data\":null}"))) { /* of the bridge */
+                if (job->on_open)
+                        job->on_open(job);
+                return;
+        }
         job->rows++;
         if (job->on_row)
                 job->on_row(job, json);

@@ -98,15 +98,6 @@ void events_begin(struct source *source)
 
 /* ---- alerts ---- */
 
-static void on_alert(struct job *job, struct sv json)
-{
-        struct sv alert = scan_find(json, "data");
-        if (!job->source || !alert.n || alert.p[0] != '{')
-                return;
-        source_is_live(job->source);
-        sources_tell_kind(job->sources, SV("alert"), alert);
-}
-
 static void on_alerts(struct job *job, struct sv json)
 {
         struct sv alerts = scan_find(json, "data");
@@ -116,14 +107,45 @@ static void on_alerts(struct job *job, struct sv json)
         sources_tell_kind(job->sources, SV("alerts"), alerts);
 }
 
-/* The list comes once the stream is asked for, so that nothing falls between them. */
-static void ask_list(struct source *source, const char *agent)
+/* Without the list the stream is not all: both again. */
+static void lack_list(struct source *source, const char *why)
+{
+        if (!source->job)
+                return;
+        job_drop(take_ptr(source->job));
+        source_failed(source, why, 0);
+}
+
+static void on_list_end(struct job *job)
+{
+        if (!result_success(execution_result(job->execution)))
+                lack_list(&job->sources->alerts, job_error(job));
+}
+
+/* Once the stream stands, so that nothing falls between them. */
+static void ask_list(struct job *stream)
 {
         struct error err;
-        struct job *job =
-                job_fetch(source->sources, agent, "GET", "/v1/modules/alerts/alerts?limit=1000", sv_n("", 0), &err);
-        if (job)
-                job->on_row = on_alerts;
+        struct sources *sources = stream->sources;
+        const char *agent = sources_agent(sources);
+        if (!agent)
+                return; /* the stream is about to end */
+        struct job *job = job_fetch(sources, agent, "GET", "/v1/modules/alerts/alerts?limit=1000", sv_n("", 0), &err);
+        if (!job) {
+                lack_list(&sources->alerts, err.message);
+                return;
+        }
+        job->on_row = on_alerts;
+        job->on_end = on_list_end;
+}
+
+static void on_alert(struct job *job, struct sv json)
+{
+        struct sv alert = scan_find(json, "data");
+        if (!job->source || !alert.n || alert.p[0] != '{')
+                return;
+        source_is_live(job->source);
+        sources_tell_kind(job->sources, SV("alert"), alert);
 }
 
 void alerts_begin(struct source *source)
@@ -140,10 +162,10 @@ void alerts_begin(struct source *source)
                 return;
         }
         job->source = source;
+        job->on_open = ask_list;
         job->on_row = on_alert;
         job->on_end = on_stream_end;
         source->job = job;
         if (source->state != SOURCE_DOWN)
                 source_starts(source, "asking the agent");
-        ask_list(source, agent);
 }

@@ -17,10 +17,11 @@ struct job {
         struct source *source; /* NULL: an action */
         struct execution *execution;
         void (*on_row)(struct job *job, struct sv json);
-        void (*on_end)(struct job *job); /* the result is complete */
-        bool done;                       /* to be freed by the next reaping */
-        bool dropped;                    /* nobody waits for it any more */
-        char what[64];                   /* of an action, for its answer */
+        void (*on_open)(struct job *job); /* a fetch's stream stands, before its first row; NULL: it is no stream */
+        void (*on_end)(struct job *job);  /* the result is complete */
+        bool done;                        /* to be freed by the next reaping */
+        bool dropped;                     /* nobody waits for it any more */
+        char what[64];                    /* of an action, for its answer */
         size_t rows;
         struct buf gathered; /* of a job that tells its rows together */
 };
